@@ -1,0 +1,181 @@
+"""What every test stands on: an empty environment of its own, loopback and nothing beyond, and a look at leaks.
+
+`kraken_emulator` comes from the plugin that the package publishes (`kraken_async.emulator.plugin`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import ipaddress
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import aiohttp
+import aioresponses.core
+import pytest
+
+# ------------------------------------------------------------------ an environment of its own
+
+
+@pytest.fixture(autouse=True)
+def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the person who runs the tests reaches them; no test writes outside its own folder.
+
+    Children inherit this, as monkeypatch changes `os.environ` itself.
+    """
+    for name in list(os.environ):
+        if name.startswith("KRAKEN_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("KRAKEN_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))  # where platformdirs looks on Linux
+    monkeypatch.setenv("HOME", str(tmp_path))  # and on macOS
+
+
+# ------------------------------------------------------------------ loopback only
+
+
+def _is_loopback(host: object) -> bool:
+    if host in (None, "", b"", "localhost", b"localhost"):
+        return True
+    text = host.decode() if isinstance(host, bytes) else str(host)
+    try:
+        return ipaddress.ip_address(text.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+class LeftLoopback(AssertionError):
+    """A test reached for a host that is not this machine."""
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
+    """Refuse to resolve or connect to anything but loopback, and fail the test even if the refusal was swallowed.
+
+    Yields the addresses refused. (Held in this process; a child that a test starts is given a loopback URL.)
+    """
+    refused: list[object] = []
+    connect, connect_ex, resolve = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def check(host: object) -> None:
+        if not _is_loopback(host):
+            refused.append(host)
+            raise LeftLoopback(f"tests stay on loopback; something asked for {host!r}")
+
+    def checked_connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            check(address[0])
+        connect(self, address)
+
+    def checked_connect_ex(self: socket.socket, address: Any) -> int:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            check(address[0])
+        return connect_ex(self, address)
+
+    def checked_resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
+        check(host)
+        return resolve(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", checked_connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", checked_connect_ex)
+    monkeypatch.setattr(socket, "getaddrinfo", checked_resolve)
+    yield refused
+    assert not refused, f"a test left loopback: {refused}"
+
+
+# ------------------------------------------------------------------ aioresponses
+
+
+class _ClientResponse(aiohttp.ClientResponse):
+    """aiohttp's response, made as aioresponses 0.7.9 makes it.
+
+    aiohttp 3.14 demands a `stream_writer`, which aioresponses does not pass (pnuckowski/aioresponses issue 289).
+    Small bodies only: a large one still fails, as the mocked stream has no transport that could be paused.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).parameters:
+            kwargs.setdefault("stream_writer", mock.Mock(output_size=0))
+        super().__init__(*args, **kwargs)
+
+
+@pytest.fixture
+def mocked_http(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses.core.aioresponses]:
+    """An `aioresponses` that works with the aiohttp at hand: answers are mapped without a server."""
+    monkeypatch.setattr(aioresponses.core, "ClientResponse", _ClientResponse)
+    with aioresponses.core.aioresponses() as mocked:
+        yield mocked
+
+
+# ------------------------------------------------------------------ leaks
+
+
+class LeakCheck:
+    """`async with no_leaks:` or `with no_leaks:`: on leaving, no descriptor, task or thread is left that was not there.
+
+    Not counted: the threads of a loop's default executor, which the loop keeps until it is closed.
+    """
+
+    def __enter__(self) -> LeakCheck:
+        gc.collect()
+        self._before = (_descriptors(), _tasks(), _threads())
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            gc.collect()
+            left = self.left()
+            assert not left, f"left behind: {left}"
+
+    async def __aenter__(self) -> LeakCheck:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        # A closed transport lets its socket go in later steps of the loop: a bounded number of steps, not a time.
+        for _step in range(20):
+            if kind is not None or not self.left():
+                break
+            await asyncio.sleep(0)
+        self.__exit__(kind)
+
+    def left(self) -> list[object]:
+        """What is there now and was not at the start."""
+        descriptors, tasks, threads = self._before
+        now = _descriptors()
+        opened: list[object] = [f"fd {fd} -> {now[fd]}" for fd in now if now[fd] != descriptors.get(fd)]
+        return opened + list(_tasks() - tasks) + list(_threads() - threads)
+
+
+def _descriptors() -> dict[int, str]:
+    """Open file descriptors and what they point at; a table on Linux, empty where the system shows none."""
+    found = {}
+    for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []:
+        try:
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:  # the descriptor of this very listing
+            continue
+    return found
+
+
+def _tasks() -> set[object]:
+    try:
+        return set(asyncio.all_tasks())
+    except RuntimeError:  # no loop is running
+        return set()
+
+
+def _threads() -> set[object]:
+    return {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}
+
+
+@pytest.fixture
+def no_leaks() -> LeakCheck:
+    """See `LeakCheck`."""
+    return LeakCheck()
