@@ -1,4 +1,4 @@
-"""What every test stands on: an empty environment of its own, loopback and nothing beyond, and a look at leaks.
+"""What every test stands on: an empty environment of its own, loopback only, and a look at leaks.
 
 `kraken_emulator` comes from the plugin that the package publishes (`kraken_async.emulator.plugin`).
 """
@@ -57,7 +57,7 @@ class LeftLoopback(AssertionError):
 
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
-    """Refuse to resolve or connect to anything but loopback, and fail the test even if the refusal was swallowed.
+    """Refuse to resolve or connect to anything but loopback; fail the test even if that was swallowed.
 
     Yields the addresses refused. (Held in this process; a child that a test starts is given a loopback URL.)
     """
@@ -96,7 +96,7 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
 class _ClientResponse(aiohttp.ClientResponse):
     """aiohttp's response, made as aioresponses 0.7.9 makes it.
 
-    aiohttp 3.14 demands a `stream_writer`, which aioresponses does not pass (pnuckowski/aioresponses issue 289).
+    aiohttp 3.14 demands a `stream_writer`, which aioresponses does not pass (its issue 289).
     Small bodies only: a large one still fails, as the mocked stream has no transport that could be paused.
     """
 
@@ -118,7 +118,7 @@ def mocked_http(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses.core.a
 
 
 class LeakCheck:
-    """`async with no_leaks:` or `with no_leaks:`: on leaving, no descriptor, task or thread is left that was not there.
+    """`async with no_leaks:` or `with no_leaks:` leaves no descriptor, task or thread that was not there.
 
     Not counted: the threads of a loop's default executor, which the loop keeps until it is closed.
     """
@@ -138,7 +138,7 @@ class LeakCheck:
         return self.__enter__()
 
     async def __aexit__(self, kind: object, *_: object) -> None:
-        # A closed transport lets its socket go in later steps of the loop: a bounded number of steps, not a time.
+        # A closed transport lets its socket go in later steps of the loop: so many steps, not a time.
         for _step in range(20):
             if kind is not None or not self.left():
                 break
