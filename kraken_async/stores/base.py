@@ -1,0 +1,224 @@
+"""What the users of one API key share, and the shape of a store that keeps it.
+
+Rules that every store keeps:
+
+1. A nonce is handed out under the *nonce lock*, above every nonce handed out before on this key.
+2. The *turn*, the exclusive right to send, is another lock: a cancel that may not wait takes a nonce without it.
+3. Shared state is read, changed and written back under the nonce lock, in one go: nothing is decided on a stale copy.
+4. What must survive a crash is durable before it is relied upon; a crash may skip nonces, it never repeats one.
+"""
+
+from __future__ import annotations
+
+import abc
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+#: Nanoseconds in one tick of each nonce unit.
+UNITS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000}
+#: Kraken reads a nonce as an unsigned 64-bit integer.
+MAX_NONCE: Final = 2**64 - 1
+#: What is reserved ahead of the clock, and ahead of nonces that have left the clock behind.
+WINDOW_NS: Final = 2_000_000_000
+AHEAD_NS: Final = 1_000_000
+AHEAD_TICKS: Final = 100  # for coarse units, where 1 ms is a handful
+
+
+def clock_ticks(unit: str) -> int:
+    """Return the wall clock in ticks of ``unit``; asked afresh each time, so a patched or stepped clock is seen."""
+    return time.time_ns() // UNITS[unit]
+
+
+def next_nonce(last: int, unit: str) -> int:
+    """Return the clock, or one above ``last`` when the clock has not moved on or has stepped back."""
+    now = clock_ticks(unit)
+    return now if now > last else last + 1
+
+
+def new_ceiling(last: int, unit: str) -> int:
+    """Return how far to reserve: 2 s beyond the clock, or 1 ms of nonces beyond ``last``, whichever is higher.
+
+    A reservation of fixed size drifts: a process that crashes in a loop leaves the clock by a whole one each time.
+    This one stays within 2 s of the clock whatever the number of crashes, as long as they are 1 ms apart, and nonces
+    that already run ahead of the clock (it was set back) lose 1 ms of them per crash.
+    """
+    tick = UNITS[unit]
+    return min(
+        MAX_NONCE, max(clock_ticks(unit) + WINDOW_NS // tick, last + max(AHEAD_NS // tick, AHEAD_TICKS))
+    )
+
+
+def low_ceiling(last: int, now: int, tick: int) -> int:
+    """Return the ceiling below which it is time for the next one: half of :func:`new_ceiling`'s lead is used up.
+
+    Both halves are looked at, so that nonces which ran ahead and are caught up by the clock do not have to wait.
+    """
+    return max(now + WINDOW_NS // 2 // tick, last + max(AHEAD_NS // tick, AHEAD_TICKS) // 2)
+
+
+def raised(last: int, ticks: int, unit: str) -> int:
+    """Return the clock or ``last``, whichever is higher, plus ``ticks``. ValueError when that makes no nonce."""
+    target = max(last, clock_ticks(unit)) + ticks
+    if ticks < 0 or target > MAX_NONCE:
+        raise ValueError(f"a nonce can be raised by 0 to {MAX_NONCE - target + ticks} {unit}, not by {ticks}")
+    return target
+
+
+@dataclass(slots=True)
+class Shared:
+    """One key's shared state. Times are seconds of this boot's monotonic clock (``loop.time()`` on every loop)."""
+
+    last: int = 0  # the highest nonce handed out
+    # Kraken's call counter; None: nothing is known (no state at all)
+    level: float | None = None
+    level_at: float = 0.0
+    # Everything below changes seldom. Whoever changes it calls touch().
+    lockout_until: float = 0.0  # EGeneral:Temporary lockout
+    throttled_until: float = 0.0  # EService:Throttled:<ts>
+    pause_until: float = 0.0  # after InvalidNonce could not be healed
+    pauses: int = 0  # how many such pauses in a row
+    jumped_at: float | None = None  # the last 60 s jump
+    halted: bool = False
+    cancelled_all_at: float | None = None
+    withdrawn: dict[str, float] = field(default_factory=dict)  # cl_ord_id -> when its cancel was asked for
+    engine: dict[str, list[float]] = field(default_factory=dict)  # pair -> [level, at]
+    orders: dict[str, list[Any]] = field(default_factory=dict)  # txid or cl_ord_id -> [pair, created at]
+    known_since: float | None = None  # since when `orders` has been kept
+    trading: bool = False  # the key has placed an order, so a reserve is kept for taking it back
+    changed: bool = False
+
+    def touch(self) -> None:
+        """Mark the seldom-changing part as changed, so that the store writes it too."""
+        self.changed = True
+
+    def shift(self, seconds: float) -> None:
+        """Move every time by ``seconds``: the state comes from another boot, or from a server's clock."""
+        self.level_at += seconds
+        for name in ("lockout_until", "throttled_until", "pause_until"):
+            if getattr(self, name):
+                setattr(self, name, getattr(self, name) + seconds)
+        for name in ("jumped_at", "cancelled_all_at", "known_since"):
+            if getattr(self, name) is not None:
+                setattr(self, name, getattr(self, name) + seconds)
+        self.withdrawn = {k: at + seconds for k, at in self.withdrawn.items()}
+        self.engine = {k: [level, at + seconds] for k, (level, at) in self.engine.items()}
+        self.orders = {k: [pair, at + seconds] for k, (pair, at) in self.orders.items()}
+
+    def seldom(self) -> dict[str, Any]:
+        """Return the seldom-changing part as plain JSON data."""
+        return {name: getattr(self, name) for name in SELDOM}
+
+    def read_seldom(self, data: dict[str, Any]) -> None:
+        """Take over :meth:`seldom` data; fields a newer release added are ignored, missing ones keep their default."""
+        fresh = Shared()
+        for name in SELDOM:
+            setattr(self, name, data.get(name, getattr(fresh, name)))
+
+
+SELDOM: Final = (
+    "lockout_until",
+    "throttled_until",
+    "pause_until",
+    "pauses",
+    "jumped_at",
+    "halted",
+    "cancelled_all_at",
+    "withdrawn",
+    "engine",
+    "orders",
+    "known_since",
+    "trading",
+)
+
+
+class KeyState(abc.ABC):
+    """One session's hold on what its API key shares. Belongs to the event loop that opened it."""
+
+    #: False once the disk (or server) failed and nonces go on without a durable ceiling.
+    durable: bool = True
+    #: Where the state is kept, for people to read.
+    place: str = ""
+    #: The state as this session last saw it; for statistics, never for a decision.
+    seen: Shared
+    #: Set by the session: called (in the loop) when a flush is due, at most once until the next flush().
+    on_flush_due: Callable[[], None] | None = None
+    #: True when the key had no state before: the first private call is then worth a warning.
+    is_new: bool = False
+
+    @abc.abstractmethod
+    async def open(self, clock: Callable[[], float]) -> None:
+        """Read or create the state. Raises NonceStoreError naming the place and the cure."""
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """Give back the reservation if nobody else uses the key, and let go of every lock and handle. Idempotent."""
+
+    @abc.abstractmethod
+    async def acquire_turn(self) -> None:
+        """Wait for the exclusive right to send. Does not suspend when it is free. Cancelled: the turn is not held."""
+
+    @abc.abstractmethod
+    async def release_turn(self) -> None:
+        """Give the turn to the next in line. Never raises."""
+
+    @abc.abstractmethod
+    async def step(
+        self, choose: Callable[[Shared], T | None], *, overtake: bool = False
+    ) -> tuple[T | None, int]:
+        """Under the nonce lock: show ``choose`` the shared state; if it returns something, hand out a nonce with it.
+
+        ``choose`` may charge counters in the state it is shown. It is synchronous, without other effects, and may be
+        called again when the attempt has to be repeated. ``overtake``: asked for without holding the turn, by a
+        cancel: must not wait for anything that can take longer than a moment.
+        Returns ``(None, 0)`` when nothing was chosen. Raises NonceStoreError.
+        """
+
+    @abc.abstractmethod
+    async def update(self, change: Callable[[Shared], T]) -> T:
+        """Change the shared state under the nonce lock, without taking a nonce. ``change`` as ``choose`` above."""
+
+    @abc.abstractmethod
+    async def jump(self, ticks: int) -> int:
+        """Raise the nonce by ``ticks`` from the clock or the last nonce, whichever is higher; return the new last."""
+
+    @abc.abstractmethod
+    async def flush(self) -> None:
+        """Make a new ceiling durable ahead of need. Never raises: a failing disk is logged once, counted, retried."""
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong with the place or the disk, in plain sentences."""
+        return ()
+
+    def figures(self) -> dict[str, Any]:
+        """Return counts for statistics (ceiling, disk errors, ...)."""
+        return {}
+
+
+class Store(abc.ABC):
+    """Where keys keep their state. One store may serve many keys."""
+
+    @abc.abstractmethod
+    def key(self, name: str, unit: str) -> KeyState:
+        """Return a session's hold on the key called ``name`` (a hash of the API key, never the key itself)."""
+
+    @abc.abstractmethod
+    def reserve(self, name: str, unit: str) -> Reservation:
+        """Return an exclusive reservation of ``name``'s nonces, for a NonceSource used alone."""
+
+
+class Reservation(abc.ABC):
+    """Exclusive use of one nonce sequence, in blocks. Thread-safe by its caller's lock."""
+
+    @abc.abstractmethod
+    def block(self, above: int, size: int) -> tuple[int, int]:
+        """Make ``[start, stop)`` durable and return it: start is above ``above`` and every earlier nonce, and not below the clock."""
+
+    @abc.abstractmethod
+    def close(self, last: int) -> None:
+        """Give back what was reserved above ``last``, and let go of the lock. Idempotent."""
