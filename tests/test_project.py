@@ -114,7 +114,9 @@ SKIPPED = {
 }  # fmt: skip
 # Spelled so that this file does not find itself.
 FORBIDDEN = {
-    "the address of a package index": re.compile(r"pypi[.]org|pythonhosted[.]org|/simple/|index-url +\S"),
+    "the address of a package index": re.compile(
+        r"pypi[.]org|pythonhosted[.]org|/simpl[e]/|index-url[ =]+\w+:"
+    ),
     "a path of somebody's machine": re.compile(r"(?<![\w.}/])/(?:work|root|home|Users|opt)/\w|/tmp/[a-z]\b"),
     "a note to come back to": re.compile(r"\b(?:TO[D]O|FIX[M]E|XX[X])\b"),
 }
