@@ -1,0 +1,1 @@
+"""An asyncio client for the Kraken exchange that never sends a nonce out of order."""

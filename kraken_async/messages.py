@@ -1,0 +1,53 @@
+"""What travels between the signer, the transport and the decoder: plain values, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
+    """What a caller asked for, as a guard sees it: Kraken's name of the endpoint, the fields, and whether
+    it may change anything. A guard that changes it returns another (`dataclasses.replace`).
+    """
+
+    endpoint: str
+    params: dict[str, Any]
+    changes: bool = True
+
+    def __repr__(self) -> str:
+        return f"<Request {self.endpoint} {' '.join(self.params)}>".replace(" >", ">")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SignedRequest:
+    """One request, ready to leave: `body` holds the exact bytes that were signed.
+
+    `headers` carry the API key and the signature and `body` may carry a one-time password, so the repr
+    shows neither.
+    """
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    nonce: int
+
+    def __repr__(self) -> str:
+        return f"<SignedRequest {self.method} {self.path}>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Response:
+    """One answer as it came over the wire. Header names are looked up as the transport gave them."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {len(self.body)} bytes>"
