@@ -1,0 +1,361 @@
+"""BurstGovernor: start-up protection, and Kraken's two counters kept below their maximum.
+
+Rules:
+
+1. A call is admitted only if Kraken's counter, as high as it can be by now, leaves room for its cost.
+2. What is admitted is charged before it is sent: a crash in between costs a little room, never a refusal.
+3. Cancels are counted, never held. CancelAll and CancelAllOrdersAfter are charged, never held.
+4. With no record the call counter is taken as half full, the engine's counter as empty.
+5. A refusal sets its counter to the maximum: Kraken knows better.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet, WeakValueDictionary
+
+from aiolimiter import AsyncLimiter
+
+from kraken_async.counters import (
+    FIXED_COSTS,
+    OLDEST,
+    age_cost,
+    decayed,
+    named_orders,
+    pair_key,
+    seconds_until,
+)
+from kraken_async.endpoints import Priority, Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kraken_async.calls import Call
+    from kraken_async.stores.base import Shared
+
+#: Kept free on the call counter for CancelAll and for settling orders, once the key has placed an order.
+RESERVE: Final = 2.0
+#: Kept free on each pair's engine counter, against the time a call is on the way.
+ENGINE_MARGIN: Final = 1.0
+
+
+class Account:
+    """The matching engine's counters of one account, shared by the sessions of this process that name it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.levels: dict[str, list[float]] = {}  # pair -> [level, at]
+        self.orders: dict[str, list[Any]] = {}  # txid or cl_ord_id -> [pair, created at]
+        self.known_since: float | None = None
+
+
+_accounts: WeakValueDictionary[str, Account] = WeakValueDictionary()
+
+
+def account(name: str) -> Account:
+    """Return this process's record of the account ``name``."""
+    found = _accounts.get(name)
+    if found is None:
+        found = _accounts[name] = Account(name)
+    return found
+
+
+class BurstGovernor:
+    """How bursts are held back: at start-up, and by Kraken's counters.
+
+    Args:
+        tier: Kraken's verification tier, "starter", "intermediate" or "pro" (or a Tier): it sets both counters.
+        startup_window: seconds from a session's first private call in which bursts are spaced; 0 for none.
+        startup_interval: seconds between calls once ten have gone at once.
+        max_burst_rate: at most so many calls in any second of that window.
+        margin: kept free on the call counter, for what the network adds between our clock and Kraken's.
+
+    ``enabled`` may be switched at run time; waiting calls go at once. Raises ValueError for figures that make no sense.
+
+    >>> BurstGovernor("pro").tier.maximum
+    20.0
+    """
+
+    def __init__(
+        self,
+        tier: Tier | str | None = "starter",
+        *,
+        startup_window: float = 10.0,
+        startup_interval: float = 0.5,
+        max_burst_rate: float = 20,
+        margin: float = 0.2,
+    ) -> None:
+        self.tier = Tier.of(tier)
+        if startup_window < 0 or startup_interval <= 0 or max_burst_rate < 2 or not 0 <= margin < 10:
+            msg = (
+                "BurstGovernor needs startup_window >= 0, startup_interval > 0, max_burst_rate >= 2 and "
+                f"0 <= margin < 10, not {startup_window}, {startup_interval}, {max_burst_rate}, {margin}"
+            )
+            raise ValueError(msg)
+        self.startup_window = startup_window
+        self.startup_interval = startup_interval
+        self.max_burst_rate = max_burst_rate
+        self.margin = margin
+        self._enabled = True
+        self._admissions: WeakSet[Admission] = WeakSet()
+
+    @classmethod
+    def off(cls) -> BurstGovernor:
+        """Return a governor that holds nothing back; Kraken's refusals then come through."""
+        governor = cls()
+        governor.enabled = False
+        return governor
+
+    @property
+    def enabled(self) -> bool:
+        """Whether calls are held back at all. May be set at any time, from the session's loop."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, value: bool) -> None:
+        self._enabled = bool(value)
+        for admission in self._admissions:
+            admission.wake()
+
+    def __repr__(self) -> str:
+        if not self._enabled:
+            return "<BurstGovernor off>"
+        return f"<BurstGovernor {self.tier.name.lower()} startup {self.startup_window:g} s>"
+
+    def report(self, kind: str, pair: str, *, order: str | None = None, age: float | None = None) -> None:
+        """Charge a transaction made elsewhere (WebSocket, FIX, the web page) to its pair's engine counter.
+
+        Args:
+            kind: "add", "amend", "edit" or "cancel".
+            pair: Kraken's name of the pair, any spelling.
+            order: its txid or cl_ord_id, if known: then later cancels through us are charged by its age.
+            age: seconds since the order was placed or last amended, if the order is not known here.
+        """
+        if kind not in FIXED_COSTS:
+            msg = f"kind is one of {', '.join(FIXED_COSTS)}, not {kind!r}"
+            raise ValueError(msg)
+        for admission in self._admissions:
+            admission.report(kind, pair, order, age)
+            break  # the sessions of one account share its counters
+
+    def admission(
+        self, tier: Tier | None, account_name: str, clock: Callable[[], float], wake: Callable[[], None]
+    ) -> Admission:
+        """Return one session's gate; the session's own tier, if given, goes before the governor's."""
+        admission = Admission(self, tier or self.tier, account(account_name), clock, wake)
+        self._admissions.add(admission)
+        return admission
+
+
+class Admission:
+    """One session's gate: which call may go now, and what it is charged."""
+
+    def __init__(
+        self,
+        governor: BurstGovernor,
+        tier: Tier,
+        account: Account,
+        clock: Callable[[], float],
+        wake: Callable[[], None],
+    ) -> None:
+        self.governor = governor
+        self.tier = tier
+        self.account = account
+        self.wake = wake
+        self._clock = clock
+        self._started_at: float | None = None
+        self._limiter: AsyncLimiter | None = None
+        self._burst = 0.0
+        self._burst_at = 0.0
+
+    # -- start-up protection ------------------------------------------------------------------------------------
+
+    def in_startup(self, now: float) -> bool:
+        """Return whether the start-up window is open; it opens with the first private call."""
+        window = self.governor.startup_window
+        return window > 0 and (self._started_at is None or now - self._started_at < window)
+
+    def _startup_wait(self, call: Call, now: float) -> float:
+        if call.priority == Priority.CANCEL or not call.options.burst_protection or not self.in_startup(now):
+            return 0.0
+        limiter = self._limiter
+        if limiter is None or limiter.has_capacity():
+            return 0.0
+        # AsyncLimiter does not tell when its next place comes free, so its level is followed here.
+        rate = 1 / self.governor.startup_interval
+        level = decayed(self._burst, self._burst_at, rate, now)
+        return max(seconds_until(level, self.governor.max_burst_rate / 2 - 1, rate), 0.001)
+
+    async def started(self, call: Call, now: float) -> None:
+        """Count a call that goes out now towards start-up protection. Waits for nothing: its place is free."""
+        if not self.in_startup(now):
+            return
+        if self._limiter is None:
+            self._started_at = now
+            half = self.governor.max_burst_rate / 2
+            self._limiter = AsyncLimiter(half, self.governor.startup_interval * half)
+        if self._limiter.has_capacity():  # a cancel goes without
+            await self._limiter.acquire()
+            self._burst = decayed(self._burst, self._burst_at, 1 / self.governor.startup_interval, now) + 1
+            self._burst_at = now
+
+    # -- which call may go ---------------------------------------------------------------------------------------
+
+    def resource(self, call: Call) -> str:
+        """Return what the call uses up at Kraken and may have to wait for: the call counter, or a pair's engine."""
+        endpoint = call.endpoint
+        if endpoint.engine in ("add", "add_batch", "amend", "edit"):
+            return f"pair:{self._pair(call)}"
+        return "counter" if endpoint.cost and call.priority != Priority.CANCEL else ""
+
+    def wait(self, call: Call, shared: Shared, now: float) -> float:
+        """Return the seconds until the call may go; 0 when it may."""
+        if shared.throttled_until > now and call.priority != Priority.CANCEL:
+            return shared.throttled_until - now
+        if not self.governor.enabled:
+            return 0.0
+        startup = self._startup_wait(call, now)
+        if call.resource == "counter":
+            return max(startup, self._counter_wait(call, shared, now))
+        if call.resource:
+            return max(startup, self._engine_wait(call, shared, now))
+        return startup
+
+    def level(self, shared: Shared, now: float) -> float:
+        """Return how full Kraken's call counter can be at ``now``."""
+        if shared.level is None:
+            return self.tier.maximum / 2
+        return decayed(shared.level, shared.level_at, self.tier.decay, now)
+
+    def _counter_wait(self, call: Call, shared: Shared, now: float) -> float:
+        if shared.level is None:  # nothing was ever recorded: half full from now on
+            shared.level, shared.level_at = self.tier.maximum / 2, now
+        reserve = RESERVE if shared.trading and not call.internal else 0.0
+        room = self.tier.maximum - self.governor.margin - reserve - call.endpoint.cost
+        return seconds_until(self.level(shared, now), room, self.tier.decay)
+
+    # -- what it is charged --------------------------------------------------------------------------------------
+
+    def charge(self, call: Call, shared: Shared, now: float) -> None:
+        """Charge a call that is about to be sent, in the shared state that is about to be written."""
+        endpoint = call.endpoint
+        if endpoint.cost:
+            call.level_before = self.level(shared, now)
+            shared.level, shared.level_at = call.level_before + endpoint.cost, now
+        if endpoint.engine:
+            self._charge_engine(call, shared, now)
+
+    def late_charge(self, call: Call, now: float) -> float:
+        """Return what the counter may be higher by than charged, now that the answer is in.
+
+        Kraken charges when the call arrives, at some time between sending and answer. That matters only when the
+        counter would have run empty in between: decay below zero was never Kraken's.
+        """
+        if not call.endpoint.cost:
+            return 0.0
+        gone = self.tier.decay * (now - call.sent_at)
+        return min(gone - call.level_before, call.endpoint.cost) if gone > call.level_before else 0.0
+
+    def refused(self, call: Call, shared: Shared, now: float, *, engine: bool) -> None:
+        """Take a rate-limit refusal at its word: the counter stands at its maximum."""
+        if engine:
+            pair = self._pair(call)
+            self.account.levels[pair] = [self.tier.threshold, now]
+            self._write_engine(shared, pair)
+        else:
+            shared.level, shared.level_at = self.tier.maximum, now
+
+    # -- the matching engine's counters --------------------------------------------------------------------------
+
+    def _pair(self, call: Call) -> str:
+        pair = call.params.get("pair")
+        if pair is not None:
+            return pair_key(str(pair))
+        for name in named_orders(call.params):
+            if name in self.account.orders:
+                return str(self.account.orders[name][0])
+        return "?"
+
+    def merge(self, shared: Shared, now: float) -> None:
+        """Take over what other sessions of the key have recorded of the engine's counters."""
+        mine = self.account
+        for pair, (level, at) in shared.engine.items():
+            known = mine.levels.get(pair)
+            if known is None or self._left(level, at, now) > self._left(known[0], known[1], now):
+                mine.levels[pair] = [level, at]
+        for order, record in shared.orders.items():
+            mine.orders.setdefault(order, record)
+        if mine.known_since is None:
+            mine.known_since = shared.known_since if shared.known_since is not None else now
+
+    def _left(self, level: float, at: float, now: float) -> float:
+        return decayed(level, at, self.tier.engine_decay, now)
+
+    def engine_level(self, pair: str, now: float) -> float:
+        """Return the level of a pair's engine counter; 0 with no record."""
+        level, at = self.account.levels.get(pair, (0.0, now))
+        return self._left(level, at, now)
+
+    def _engine_cost(self, call: Call, now: float) -> float:
+        kind = call.endpoint.engine
+        if kind == "add":
+            return FIXED_COSTS["add"]
+        if kind == "add_batch":
+            return len(call.params.get("orders") or ()) / 2
+        if kind == "cancel_all":
+            return 1.0
+        one = "cancel" if kind == "cancel_batch" else kind
+        ages = [self._age(name, now) for name in named_orders(call.params)]
+        return sum(age_cost(one, age) for age in ages) + FIXED_COSTS[one]
+
+    def _age(self, order: str, now: float) -> float:
+        record = self.account.orders.get(order)
+        if record is not None:
+            return max(0.0, now - float(record[1]))
+        # Not ours, or placed before the record began: at least as old as the record.
+        since = self.account.known_since
+        return now - since if since is not None else 0.0
+
+    def _engine_wait(self, call: Call, shared: Shared, now: float) -> float:
+        self.merge(shared, now)
+        room = self.tier.threshold - ENGINE_MARGIN - self._engine_cost(call, now)
+        return seconds_until(self.engine_level(self._pair(call), now), room, self.tier.engine_decay)
+
+    def _charge_engine(self, call: Call, shared: Shared, now: float) -> None:
+        self.merge(shared, now)
+        cost = self._engine_cost(call, now)
+        pairs = list(self.account.levels) if call.endpoint.engine == "cancel_all" else [self._pair(call)]
+        for pair in pairs:
+            self.account.levels[pair] = [self.engine_level(pair, now) + cost, now]
+            self._write_engine(shared, pair)
+        if call.endpoint.engine in ("add", "add_batch"):
+            shared.trading = True
+
+    def _write_engine(self, shared: Shared, pair: str) -> None:
+        shared.engine[pair] = list(self.account.levels[pair])
+        if shared.known_since is None:
+            shared.known_since = self.account.known_since
+        shared.touch()
+
+    def report(self, kind: str, pair: str, order: str | None, age: float | None) -> None:
+        """Charge a transaction made elsewhere; see BurstGovernor.report."""
+        now, key = self._clock(), pair_key(pair)
+        cost = FIXED_COSTS[kind]
+        if kind != "add":
+            cost += age_cost(kind, age if age is not None else self._age(order or "", now))
+        self.account.levels[key] = [self.engine_level(key, now) + cost, now]
+        if order is not None and kind != "cancel":
+            self.account.orders[order] = [key, now]
+
+    def learn_orders(self, orders: dict[str, tuple[str, float]], shared: Shared, now: float) -> None:
+        """Remember since when orders stand: ``{txid or cl_ord_id: (pair, loop time)}``; older ones are forgotten."""
+        for order, (pair, created) in orders.items():
+            self.account.orders[order] = [pair_key(pair), created]
+        for known in (self.account.orders, shared.orders):
+            for order in [o for o, (_, created) in known.items() if now - created > OLDEST]:
+                del known[order]
+        shared.orders = {
+            **shared.orders,
+            **{o: self.account.orders[o] for o in orders if o in self.account.orders},
+        }
+        shared.touch()

@@ -1,0 +1,325 @@
+"""What becomes of a call once its exchange is over: answered, repeated, settled, or failed; and who is told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kraken_async import breaker, healing
+from kraken_async.errors import (
+    InvalidNonce,
+    KrakenError,
+    OrderError,
+    OrderWithdrawn,
+    Outcome,
+    OutcomeUnknown,
+    RateLimitExceeded,
+)
+from kraken_async.metrics import CallRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kraken_async.calls import Call
+    from kraken_async.governor import Admission
+    from kraken_async.metrics import Metrics, Observer
+    from kraken_async.request_queue import RequestQueue
+    from kraken_async.retry import RetryPolicy
+    from kraken_async.stores.base import KeyState, Shared
+
+log = logging.getLogger("kraken_async.calls")
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A write that ended after its caller had left: what it was, and what came of it."""
+
+    endpoint: str
+    cl_ord_id: str | None
+    nonce: int
+    sent_at: float  # unix seconds; 0 if never sent
+    result: Any = None
+    error: KrakenError | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+class Outcomes:
+    """Ends every call exactly once. One per session; its loop only.
+
+    ``lost`` takes over an order whose outcome is unknown and ends it by :meth:`finish` later; it returns False for a
+    call that it cannot settle.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue: RequestQueue,
+        retry: RetryPolicy,
+        metrics: Metrics,
+        observers: Iterable[Observer],
+        on_orphan: Callable[[Orphan], Any] | None,
+        unit: str,
+    ) -> None:
+        self.queue = queue
+        self.retry = retry
+        self.metrics = metrics
+        self.observers = tuple(observers)
+        self.unit = unit
+        self.pending = 0
+        self.closing = False
+        self.key: KeyState
+        self.admission: Admission
+        self.lost: Callable[[Call, KrakenError], bool] = lambda _call, _error: False
+        self.ended: Callable[[Call, Any, KrakenError | None], None] = lambda _call, _result, _error: None
+        self.inspect: Callable[[], None] = lambda: None  # ask Kraken about the key, in the background
+        self._on_orphan = on_orphan
+        self._clock: Callable[[], float]
+        self._resting: set[Call] = set()
+        self._idle: list[asyncio.Future[None]] = []
+
+    def bind(self, key: KeyState, admission: Admission, clock: Callable[[], float]) -> None:
+        """Take the parts that exist only once the session is open."""
+        self.key, self.admission, self._clock = key, admission, clock
+
+    # -- after an exchange ----------------------------------------------------------------------------------------
+
+    async def answered(self, call: Call, result: Any) -> None:
+        """The exchange brought a result."""
+        now = self._clock()
+        self.metrics.round_trips.append(now - call.sent_at)
+        seen = self.key.seen
+        if seen.pauses or seen.lockout_until:
+            await self.key.update(lambda shared: breaker.passed(shared, now))
+        if self.admission.governor.enabled:
+            late = self.admission.late_charge(call, now)
+            if late > 0:
+                await self.key.update(lambda shared: self._raise_level(shared, late, now))
+        if call.nonce_refusals >= 2:
+            self.inspect()
+        self.finish(call, result=result)
+
+    def _raise_level(self, shared: Shared, late: float, now: float) -> None:
+        shared.level, shared.level_at = self.admission.level(shared, now) + late, now
+
+    async def failed(self, call: Call, error: KrakenError) -> None:
+        """The exchange brought a refusal, or no answer."""
+        now = self._clock()
+        error.endpoint = call.endpoint.name
+        self._count(error)
+        await self._learn(call, error, now)
+        if call.unknown_before and _names_nothing(call, error):
+            # The repeat of a cancel whose answer was lost finds the order gone: the goal is reached.
+            self.finish(call, result={"count": 0})
+            return
+        if error.outcome is Outcome.UNKNOWN:
+            call.unknown_before = True
+        delay: float | None
+        if isinstance(error, InvalidNonce) and error.outcome is Outcome.REFUSED and _may_heal(call):
+            delay = 0.0 if await self._heal(call, error, now) else None
+        else:
+            delay = self.retry.delay(error, call.endpoint, call.attempt, now - call.first_sent_at)
+        if delay is None or call.future.done() or (self.closing and delay > 0):
+            self._end(call, error)
+        else:
+            self._repeat(call, delay)
+
+    async def _heal(self, call: Call, error: InvalidNonce, now: float) -> bool:
+        step = await self.key.update(lambda shared: healing.next_step(shared, call, now))
+        if step == "jump":
+            new = await self.key.jump(healing.ticks(self.unit))
+            log.warning("nonce refused twice: jumped 60 s ahead, to %d", new, extra={"nonce": new})
+        elif step == "stop":
+            jumped = call.nonce_refusals > 2
+            seconds = await self.key.update(lambda shared: breaker.pause(shared, now))
+            error.args = (
+                f"{healing.diagnosis(call.nonce, self.unit, jumped=jumped)}. Private calls pause {seconds:.0f} s",
+            )
+            log.error("%s", error, extra={"endpoint": call.endpoint.name, "nonce": call.nonce})
+            self.queue.wake()
+        return step != "stop"
+
+    async def _learn(self, call: Call, error: KrakenError, now: float) -> None:
+        if not error.errors:
+            return
+        if isinstance(error, RateLimitExceeded) and error.until is None:
+            engine = error.errors[0].startswith("EOrder")
+            await self.key.update(lambda shared: self.admission.refused(call, shared, now, engine=engine))
+        else:
+            await self.key.update(lambda shared: breaker.learn(shared, error, now))
+        self.queue.wake()
+
+    def _repeat(self, call: Call, delay: float) -> None:
+        self.metrics.retries += 1
+        if delay <= 0:
+            self.queue.put_back(call)
+            return
+        call.state = "resting"
+        self._resting.add(call)
+        call.timer = asyncio.get_running_loop().call_later(delay, self._rested, call)
+
+    def _rested(self, call: Call) -> None:
+        self._resting.discard(call)
+        if call.state == "resting":
+            self.queue.put_back(call)
+
+    def _end(self, call: Call, error: KrakenError) -> None:
+        if error.outcome is Outcome.UNKNOWN and call.endpoint.changes and not call.internal:
+            if self.lost(call, error):
+                return
+            unknown = OutcomeUnknown.of(call, error)
+            unknown.__cause__ = error
+            error = unknown
+        self.finish(call, error=error)
+
+    # -- the end of a call ----------------------------------------------------------------------------------------
+
+    def finish(self, call: Call, *, result: Any = None, error: KrakenError | None = None) -> None:
+        """End a call: its caller is told, or ``on_orphan`` if the caller has left."""
+        if call.state == "done":
+            return
+        call.state = "done"
+        if call.timer is not None:
+            call.timer.cancel()
+            call.timer = None
+        self.ended(call, result, error)
+        future = call.future
+        if future.done():
+            self._orphaned(call, result, error)
+        elif error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+        self._tell(call, error)
+        self._less()
+
+    def abandon(self, call: Call) -> None:
+        """The caller left. What was not sent is forgotten; what was sent goes on and is reported."""
+        if call.state in ("queued", "resting"):
+            self.queue.remove(call)
+            self._resting.discard(call)
+            call.state = "dropped"
+        if call.state == "dropped":
+            call.state = "done"
+            if call.timer is not None:
+                call.timer.cancel()
+                call.timer = None
+            self.ended(call, None, None)
+            self._less()
+
+    def withdraw(self, call: Call, error: KrakenError) -> None:
+        """Take a waiting call back, unsent."""
+        self.queue.remove(call)
+        self._resting.discard(call)
+        self._count(error)
+        self.finish(call, error=error)
+
+    def waiting(self) -> list[Call]:
+        """Return the calls that wait in the queue or rest before a repeat."""
+        return [*self.queue, *(call for call in self._resting if call.state == "resting")]
+
+    def _count(self, error: KrakenError) -> None:
+        code = error.errors[0] if error.errors else error.__class__.__name__
+        self.metrics.errors[":".join(code.split(":")[:2])] += 1
+
+    def _tell(self, call: Call, error: KrakenError | None) -> None:
+        metrics = self.metrics
+        outcome = "answered" if error is None else str(error.outcome)
+        if error is None:
+            metrics.answered += 1
+        elif error.outcome is Outcome.REFUSED:
+            metrics.refused += 1
+        elif error.outcome is Outcome.NOT_SENT:
+            metrics.not_sent += 1
+        else:
+            metrics.unknown += 1
+        if not self.observers and not log.isEnabledFor(logging.DEBUG):
+            return
+        now = self._clock()
+        sent = call.sent_at or now
+        record = CallRecord(
+            endpoint=call.endpoint.name,
+            priority=call.priority.name,
+            outcome=outcome,
+            error=None if error is None else (error.errors[0] if error.errors else error.__class__.__name__),
+            attempts=call.attempt,
+            wait=(call.first_sent_at or now) - call.enqueued_at,
+            round_trip=now - sent if call.attempt else 0.0,
+            nonce=call.nonce,
+        )
+        log.debug("%s %s", record.endpoint, record.outcome, extra={"call": record})
+        for observer in self.observers:
+            try:
+                observer(record)
+            except Exception:
+                metrics.observer_errors += 1
+                log.exception("an observer failed")
+
+    def _orphaned(self, call: Call, result: Any, error: KrakenError | None) -> None:
+        self.metrics.orphans += 1
+        if not call.endpoint.changes or call.internal:
+            return
+        orphan = Orphan(
+            endpoint=call.endpoint.name,
+            cl_ord_id=call.params.get("cl_ord_id"),
+            nonce=call.nonce,
+            sent_at=call.sent_unix,
+            result=result,
+            error=error,
+            params=dict(call.params),
+        )
+        log.warning(
+            "%s ended after its caller had left: %s",
+            orphan.endpoint,
+            "done" if error is None else error,
+            extra={"endpoint": orphan.endpoint, "cl_ord_id": orphan.cl_ord_id, "nonce": orphan.nonce},
+        )
+        self.report(orphan)
+
+    def report(self, orphan: Orphan) -> None:
+        """Hand an orphan to the caller's ``on_orphan``."""
+        if self._on_orphan is None:
+            return
+        try:
+            self._on_orphan(orphan)
+        except Exception:
+            self.metrics.observer_errors += 1
+            log.exception("on_orphan failed")
+
+    # -- waiting for the end of all ------------------------------------------------------------------------------
+
+    def _less(self) -> None:
+        self.pending -= 1
+        if not self.pending:
+            for waiter in self._idle:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._idle.clear()
+
+    async def idle(self) -> None:
+        """Wait until no call is waiting, in flight or being settled."""
+        while self.pending:
+            waiter = asyncio.get_running_loop().create_future()
+            self._idle.append(waiter)
+            await waiter
+
+
+def _names_nothing(call: Call, error: KrakenError) -> bool:
+    return (
+        call.endpoint.engine in ("cancel", "cancel_batch")
+        and isinstance(error, OrderError)
+        and error.errors[0].startswith(("EOrder:Unknown order", "EOrder:Invalid order"))
+    )
+
+
+def withdrawn(call: Call, why: str) -> OrderWithdrawn:
+    """Return the error for an order that was taken back before it was sent."""
+    return OrderWithdrawn(
+        f"{call.endpoint.name} was withdrawn before it was sent: {why}", endpoint=call.endpoint.name
+    )
+
+
+def _may_heal(call: Call) -> bool:
+    # A refusal proves that this attempt had no effect; of an earlier one it says nothing.
+    return not call.unknown_before or call.endpoint.repeatable
