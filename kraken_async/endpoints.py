@@ -60,12 +60,12 @@ class Tier(Enum):
             return cls.STARTER
         if isinstance(tier, Tier):
             return tier
-        try:
-            return cls(tier.strip().lower())
-        except (ValueError, AttributeError):
-            choices = ", ".join(repr(each.value) for each in cls)
-            msg = f"unknown tier {tier!r}: use one of {choices}"
-            raise ValueError(msg) from None
+        for each in cls:
+            if str(tier).strip().lower() == each.value:
+                return each
+        choices = ", ".join(repr(each.value) for each in cls)
+        msg = f"unknown tier {tier!r}: use one of {choices}"
+        raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,9 @@ _EXPORT = "Data - Export data"
 _EARN = "Earn Funds"
 
 _PUBLIC = (
-    "Time SystemStatus MaintenanceSchedule Assets AssetPairs Ticker OHLC Depth GroupedBook Trades Spread "
-    "PreTrade PostTrade"
-).split()
+    *("Time", "SystemStatus", "MaintenanceSchedule", "Assets", "AssetPairs", "Ticker", "OHLC", "Depth"),
+    *("GroupedBook", "Trades", "Spread", "PreTrade", "PostTrade"),
+)
 
 # Pure reads: cost, priority, permission.
 _READS: dict[str, tuple[int, Priority, str | None]] = {
@@ -244,7 +244,7 @@ def find(name: str, *, private: bool) -> Endpoint:
     endpoint = (PRIVATE if private else PUBLIC).get(name)
     if endpoint is not None:
         return endpoint
-    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+    if type(name) is not str or _NAME.fullmatch(name) is None:
         msg = f"{name!r} is not an endpoint name: use Kraken's own, such as 'Balance' or 'Earn/Allocate'"
         raise ValueError(msg)
     return _unknown(name) if private else _public(name, known=False)

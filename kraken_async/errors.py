@@ -30,13 +30,15 @@ What a caller needs first is in `outcome`, whatever the class: "refused" and "no
 from __future__ import annotations
 
 import enum
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from typing import Unpack
+
+
+Effect = Literal["none", "possible", "earlier"]
+Finding = Literal["absent", "not seen", "unreachable"]
 
 
 class Outcome(enum.StrEnum):
@@ -83,7 +85,8 @@ class KrakenError(Exception):
             self.retryable = retryable
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Rebuilt from what it holds, so that every subclass crosses processes whatever its constructor asks for.
+        # Rebuilt from what it holds, so that every subclass crosses processes whatever
+        # its constructor asks for.
         return _rebuild, (type(self), self.args, self._state())
 
     def _state(self) -> dict[str, Any]:
@@ -155,7 +158,7 @@ class InsufficientFunds(OrderError):
 
 
 class ServiceUnavailable(KrakenAPIError):
-    """Kraken, or the market, cannot serve now. On a write the outcome is "unknown" unless it is a market mode."""
+    """Kraken cannot serve now; on a write the outcome may be "unknown". Or the market's mode forbids it."""
 
     def __init__(self, message: str, *, until: float | None = None, **common: Unpack[_Common]) -> None:
         super().__init__(message, **common)
@@ -252,7 +255,7 @@ class OutcomeUnknown(KrakenError):
         txid: str | None = None,
         sent: Mapping[str, Any] | None = None,
         sent_at: float | None = None,
-        finding: Literal["absent", "not seen", "unreachable"] | None = None,
+        finding: Finding | None = None,
         **common: Unpack[_Common],
     ) -> None:
         ids = {"txid": txid, "cl_ord_id": cl_ord_id, "userref": userref, "nonce": nonce}
@@ -273,9 +276,12 @@ class OutcomeUnknown(KrakenError):
         call: Any,
         error: KrakenError,
         *,
-        finding: Literal["absent", "not seen", "unreachable"] | None = None,
+        finding: Finding | None = None,
     ) -> OutcomeUnknown:
-        """The error for a call (`.endpoint`, `.params`, `.nonce`, `.sent_unix`) whose answer `error` leaves open."""
+        """The error for a call whose answer, `error`, leaves it open.
+
+        `call` has `.endpoint`, `.params`, `.nonce` and `.sent_unix`.
+        """
         params = call.params
         txid = params.get("txid")
         return cls(
@@ -294,9 +300,9 @@ class OutcomeUnknown(KrakenError):
     async def resolve(self) -> Any:
         """Look again, and return the call's result as if nothing had happened.
 
-        Raises what Kraken refused it with, or OutcomeUnknown again while it cannot be told. Asks Kraken anew on
-        each await; cancelling it leaves nothing behind. Raises KrakenError if this error belongs to no open
-        session (it came from another process, or nothing can be looked up).
+        Raises what Kraken refused it with, or OutcomeUnknown again while it cannot be told. Asks Kraken
+        anew on each await; cancelling it leaves nothing behind. Raises KrakenError if this error belongs to
+        no open session (it came from another process, or nothing can be looked up).
         """
         if self._resolver is None:
             msg = (
@@ -323,239 +329,3 @@ def _headline(endpoint: str | None, ids: dict[str, Any], finding: str | None) ->
     else:
         claim = f"{endpoint} may have been done"
     return f"{claim}: {what}" + (f" ({finding})" if finding else "")
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Kraken's catalogue
-
-Retry = Literal["no", "nonce", "backoff", "reads", "until"]
-Effect = Literal["none", "possible", "earlier"]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one of Kraken's strings means.
-
-    `retry`: "no" (something must change first), "nonce" (at once, with a fresh nonce), "backoff" (any call, after
-    a pause), "reads" (as "backoff", but not what has an effect), "until" (after the time that it names).
-    `effect`: whether a write so answered was done: "none", "possible", or "earlier" (an earlier sending of it was).
-    `wait`: seconds to wait at least before a repeat.
-    """
-
-    cls: type[KrakenAPIError]
-    retry: Retry = "no"
-    effect: Effect = "none"
-    wait: float = 0.0
-
-
-_AUTH = Row(AuthenticationError)
-_DENIED = Row(PermissionDenied)
-_ARGS = Row(InvalidArguments)
-_ORDER = Row(OrderError)
-_LIMIT = Row(RateLimitExceeded, "backoff")
-_FAULT = Row(ServiceUnavailable, "reads", "possible")
-_MODE = Row(ServiceUnavailable)
-_OTHER = Row(KrakenAPIError)
-
-# Source: docs.kraken.com/exchange/guides/general/errors; what comes from the field or from Kraken's SDK is the same
-# to us. Compared by prefix, the longest first, since Kraken appends details.
-ERROR_TABLE: Final[dict[str, Row]] = {
-    "EAPI:Invalid key": _AUTH,
-    "EAPI:Invalid signature": _AUTH,
-    "EAPI:Invalid nonce": Row(InvalidNonce, "nonce"),
-    "EAPI:Rate limit exceeded": _LIMIT,
-    "EAPI:Bad request": _ARGS,
-    "EAPI:Feature disabled": _MODE,
-    "EAPI:Invalid token": _AUTH,
-    "ESession:Invalid session": _AUTH,
-    "EAPI:Invalid arguments": _ARGS,
-    "EAPI:Permission denied": _DENIED,
-    "EAuth:Account temporary disabled": _AUTH,
-    "EAuth:Account unconfirmed": _AUTH,
-    "EAuth:Failed": _AUTH,
-    "EAuth:Rate limit exceeded": Row(RateLimitExceeded, "backoff", wait=60.0),
-    "EAuth:Too many requests": Row(RateLimitExceeded, "backoff", wait=60.0),
-    "EGeneral:Temporary lockout": Row(TemporaryLockout),
-    "EGeneral:Permission denied": _DENIED,
-    "EGeneral:Invalid arguments": _ARGS,
-    "EGeneral:Invalid arguments:Index unavailable": _ARGS,
-    "EGeneral:Invalid arguments:cl_ord_id": _ARGS,
-    # An open order carries this id already: after a lost answer it proves that the first one lives.
-    "EGeneral:Invalid arguments:cl_ord_id not unique": Row(InvalidArguments, "no", "earlier"),
-    "EGeneral:Invalid arguments:Invalid strategy ID": _ARGS,
-    "EGeneral:Unknown method": _ARGS,
-    "EGeneral:Too many requests": _LIMIT,
-    "EGeneral:Internal error": _FAULT,
-    "EDatabase:Internal error": _FAULT,
-    "EService:Unavailable": Row(ServiceUnavailable, "reads", "possible", wait=1.0),
-    "EService:Busy": _FAULT,
-    "EService:Timeout": _FAULT,
-    "EService:Throttled": Row(RateLimitExceeded, "until"),
-    "EService:Market in cancel_only mode": _MODE,
-    "EService:Market in post_only mode": _MODE,
-    "EService:Market in limit_only mode": _MODE,
-    "EService:Market in reduce_only mode": _MODE,
-    "EService:Deadline elapsed": Row(ServiceUnavailable, "no", "possible"),
-    "EQuery:Unknown asset pair": _ARGS,
-    "EQuery:Invalid asset pair": _ARGS,
-    "EQuery:Unknown asset": _ARGS,
-    "EOrder:Insufficient funds": Row(InsufficientFunds),
-    "EOrder:Insufficient margin": _ORDER,
-    "EOrder:Margin allowance exceeded": _ORDER,
-    "EOrder:Margin level too low": _ORDER,
-    "EOrder:Margin position size exceeded": _ORDER,
-    "EOrder:Cannot open position": _ORDER,
-    "EOrder:Cannot open opposing position": _ORDER,
-    "EOrder:Order minimum not met": _ORDER,
-    "EOrder:Cost minimum not met": _ORDER,
-    "EOrder:Tick size check failed": _ORDER,
-    "EOrder:Invalid price": _ORDER,
-    "EOrder:Invalid order": _ORDER,
-    "EOrder:Unknown order": _ORDER,
-    "EOrder:Unknown position": _ORDER,
-    "EOrder:No amendable parameters": _ORDER,
-    "EOrder:Post only order": _ORDER,
-    "EOrder:Rate limit exceeded": Row(RateLimitExceeded, "reads"),  # after a pause too, but never by itself
-    "EOrder:Domain rate limit exceeded": Row(RateLimitExceeded, "reads"),
-    "EOrder:Orders limit exceeded": _ORDER,
-    "EOrder:Scheduled orders limit exceeded": _ORDER,
-    "EOrder:Positions limit exceeded": _ORDER,
-    "EOrder:Reduce only:Non-PC": _ORDER,
-    "EOrder:Reduce only:No position exists": _ORDER,
-    "EOrder:Reduce only:Position is closed": Row(
-        OrderError, "no", "possible"
-    ),  # filled in part, the rest cancelled
-    "EOrder:Trading agreement required": _ORDER,
-    "EOrder:Limit": _ORDER,
-    "EOrder:Order type not supported": _ORDER,
-    "EOrder:Unknown order action": _ORDER,
-    "ETrade:Invalid request": _ORDER,
-    "ETrade:Locked": _DENIED,
-    "EAccount:Invalid permissions": _DENIED,
-    "EFunding:Max fee exceeded": _ARGS,
-    "EFunding:No funding method": _ARGS,
-    "EFunding:Unknown asset": _ARGS,
-    "EFunding:Invalid amount": _ARGS,
-    "EFunding:Unknown withdraw key": _ARGS,
-    "EFunding:Invalid reference id": _ARGS,
-    "EFunding:Unknown reference id": _ARGS,
-    "EFunding:Too many addresses": _ARGS,
-    "EFunding:Invalid staking method": _ARGS,
-    "Invalid withdrawal address": _ARGS,
-    "TooManyDepositAddresses": _ARGS,
-    "EEarnings:Below min": _ARGS,
-    "EEarnings:Busy:Another": Row(ServiceUnavailable, "no", "earlier"),
-    "EEarnings:Busy": Row(ServiceUnavailable, "reads", "possible", wait=60.0),
-    "EEarnings:Permission denied": _DENIED,
-    "EEarnings:Insufficient funds": Row(InsufficientFunds),
-    "EEarnings:Above max": _ARGS,
-    "EExport:Internal error": _OTHER,
-    "EExport:Unexpected error": _OTHER,
-    "EExport:Canceled": _OTHER,
-    "EExport:Deleted": _OTHER,
-    "EExport:Exported size too big": _OTHER,
-    "EBM:limit exceeded:CAL": _DENIED,
-    "Invalid timeout argument": _ARGS,
-}
-
-# A string we do not know: from a part of Kraken that only ever refuses it had no effect, from any other it may have.
-_REFUSES: Final = (
-    "eapi:",
-    "eauth:",
-    "esession:",
-    "equery:",
-    "eorder:",
-    "etrade:",
-    "eaccount:",
-    "efunding:",
-    "ebm:",
-)
-_UNKNOWN: Final = Row(UnrecognisedError)
-_UNKNOWN_POSSIBLE: Final = Row(UnrecognisedError, "no", "possible")
-# Said in the middle of a longer text.
-_FRAGMENTS: Final = {"no amendable parameters": _ORDER}
-
-# With several entries the most serious one decides the class; of equals, the first.
-_SERIOUS: Final[tuple[type[KrakenAPIError], ...]] = (
-    TemporaryLockout,
-    InvalidNonce,
-    AuthenticationError,
-    PermissionDenied,
-    RateLimitExceeded,
-    ServiceUnavailable,
-    UnrecognisedError,
-    InsufficientFunds,
-    OrderError,
-    InvalidArguments,
-    KrakenAPIError,
-)
-
-_CURES: Final[dict[type[KrakenAPIError], str]] = {
-    AuthenticationError: "check the API key, its secret, its allowed addresses and its one-time password",
-    PermissionDenied: "check what the API key and the account may do, in Kraken's settings",
-    TemporaryLockout: "wait 15 minutes: every further attempt prolongs it",
-}
-
-_WARNING: Final = re.compile(r"W[A-Z][A-Za-z]*:")
-_COLON: Final = re.compile(r"\s*:\s*")
-_THROTTLED: Final = re.compile(r"throttled:(\d+(?:\.\d+)?)")
-
-
-def _plain(text: str) -> str:
-    return _COLON.sub(":", text.strip()).rstrip(".").casefold()
-
-
-_PREFIXES: Final = sorted(
-    ((_plain(key), row) for key, row in ERROR_TABLE.items()), key=lambda it: -len(it[0])
-)
-
-
-def is_warning(entry: str) -> bool:
-    """Whether an entry of Kraken's `error` list is a warning, which may accompany a result."""
-    return _WARNING.match(entry) is not None
-
-
-def look_up(entry: str) -> Row:
-    """The row of the catalogue for one of Kraken's strings; never fails."""
-    plain = _plain(entry)
-    for prefix, row in _PREFIXES:
-        # A prefix ends where a word does: "EQuery:Unknown assets" is not "EQuery:Unknown asset".
-        if plain.startswith(prefix) and not plain[len(prefix) : len(prefix) + 1].isalnum():
-            return row
-    for fragment, row in _FRAGMENTS.items():
-        if fragment in plain:
-            return row
-    return _UNKNOWN if plain.startswith(_REFUSES) else _UNKNOWN_POSSIBLE
-
-
-def api_error(entries: Sequence[str], endpoint: str | None, *, changes: bool) -> KrakenAPIError:
-    """The error for Kraken's `error` list, to be raised.
-
-    `changes`: the call was a write, so that an answer such as `EService:Busy` leaves its outcome unknown.
-    Warnings beside an error are kept in `.errors` but decide nothing.
-    """
-    rows = [(look_up(entry), entry) for entry in entries if not is_warning(entry)]
-    if not rows:
-        rows = [(_UNKNOWN_POSSIBLE, "")]
-    row, entry = min(rows, key=lambda it: _SERIOUS.index(it[0].cls))
-    effects = {each.effect for each, _ in rows}
-    open_ended = changes and "possible" in effects
-    text = ", ".join(each[:200] for each in entries) or "an error without text"
-    cure = _CURES.get(row.cls)
-    error = row.cls(
-        (f"{endpoint}: {text}" if endpoint else text) + (f" ({cure})" if cure else ""),
-        endpoint=endpoint,
-        outcome=Outcome.UNKNOWN if open_ended else Outcome.REFUSED,
-        retryable=row.retry != "no" and not (changes and (open_ended or row.retry == "reads")),
-        errors=entries,
-    )
-    error.effect = "possible" if "possible" in effects else "earlier" if "earlier" in effects else "none"
-    if isinstance(error, RateLimitExceeded):
-        error.until = _until(entry)
-        error.retry_after = row.wait or None
-    return error
-
-
-def _until(entry: str) -> float | None:
-    match = _THROTTLED.search(_plain(entry))
-    return float(match[1]) if match else None
