@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import socket
 import subprocess
+import threading
 import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 from packaging.requirements import Requirement
+
+if TYPE_CHECKING:
+    from aioresponses import aioresponses
+    from conftest import LeakCheck
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -165,3 +174,46 @@ def test_every_silenced_check_gives_its_reason() -> None:
 def test_the_environment_of_the_person_who_runs_the_tests_stays_outside(tmp_path: Path) -> None:
     assert {name for name in os.environ if name.startswith("KRAKEN_")} == {"KRAKEN_STATE_DIR"}
     assert Path(os.environ["KRAKEN_STATE_DIR"]).is_relative_to(tmp_path)
+
+
+def test_a_test_that_leaves_loopback_is_refused_and_recorded(loopback_only: list[object]) -> None:
+    with socket.socket() as outside, pytest.raises(AssertionError, match="loopback"):
+        outside.connect(("192.0.2.1", 80))
+    with pytest.raises(AssertionError, match="loopback"):
+        socket.getaddrinfo("api.kraken.com", 443)
+    assert loopback_only == ["192.0.2.1", "api.kraken.com"]
+    loopback_only.clear()  # else this test fails, as it should
+
+
+async def test_what_is_left_open_is_found(no_leaks: LeakCheck) -> None:
+    with pytest.raises(AssertionError, match="left behind.*null"):
+        async with no_leaks:
+            left = os.open(os.devnull, os.O_RDONLY)
+    os.close(left)
+    with pytest.raises(AssertionError, match="left behind.*sleeper"):
+        async with no_leaks:
+            task = asyncio.create_task(asyncio.Event().wait(), name="sleeper")
+    task.cancel()
+    with pytest.raises(AssertionError, match="left behind.*lingerer"):
+        async with no_leaks:
+            end = threading.Event()
+            thread = threading.Thread(target=end.wait, name="lingerer")
+            thread.start()
+    end.set()
+    thread.join()
+
+
+async def test_what_is_closed_is_no_leak(no_leaks: LeakCheck) -> None:
+    async with no_leaks:
+        await asyncio.to_thread(len, "")  # the loop keeps this thread until it is closed itself
+        with open(os.devnull, "rb"):
+            pass
+
+
+async def test_aioresponses_works_with_the_aiohttp_at_hand(mocked_http: aioresponses) -> None:
+    mocked_http.get("https://api.kraken.com/0/public/Time", status=520, body=b"no")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get("https://api.kraken.com/0/public/Time") as response,
+    ):
+        assert (response.status, await response.read()) == (520, b"no")
