@@ -1,0 +1,191 @@
+"""The emulator behind a socket: aiohttp's low-level server, without router and middlewares, as it serves benchmarks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from .engine import Emulator
+from .flight import Flight
+from .values import ConnectionDropped, Reply
+
+_PIECES = 10
+
+
+class _Server(web.Server):
+    """aiohttp's server, told when a client hangs up: a call that was given up on is in flight no longer."""
+
+    def __init__(self, serve: Any, flights: dict[RequestHandler, Flight], keepalive: float) -> None:
+        super().__init__(serve, access_log=None, keepalive_timeout=keepalive)
+        self._flights = flights
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        flight = self._flights.pop(handler, None)
+        if flight is not None:
+            flight.end()
+        super().connection_lost(handler, exc)
+
+
+class EmulatorServer:
+    """Serves an emulator on ``url`` while its ``async with`` block runs (or from `start` to `stop`).
+
+    ``jitter`` is the path's delay in seconds, drawn for each request before its nonce is checked; None leaves it to
+    ``emulator.jitter``. ``keepalive`` is how long an idle connection is kept, in seconds. Listens on loopback only, unless
+    ``allow_remote`` says that others may reach it.
+    """
+
+    def __init__(
+        self,
+        emulator: Emulator,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        jitter: tuple[float, float] | None = None,
+        keepalive: float = 75.0,
+        allow_remote: bool = False,
+    ) -> None:
+        if not (allow_remote or _is_loopback(host)):
+            raise ValueError(f"{host} is not a loopback address; allow_remote=True lets others reach the emulator")
+        self.emulator = emulator
+        self.host = host
+        self.port = port
+        self.jitter = jitter
+        self._keepalive = keepalive
+        self._flights: dict[RequestHandler, Flight] = {}
+        self._runner: web.ServerRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    async def start(self) -> Self:
+        """Begin to listen; port 0 becomes the free one that was found."""
+        self._runner = web.ServerRunner(
+            _Server(self._serve, self._flights, self._keepalive), shutdown_timeout=0.01
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self.host, self.port).start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def stop(self) -> None:
+        """Stop listening and drop all connections, calls in flight among them."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        emulator, handler = self.emulator, request.protocol
+        # The flight begins with the headers: a body still on its way is a call in flight.
+        flight = self._flights[handler] = emulator.begin(request.headers.get("API-Key", ""))
+        try:
+            body = await request.read()
+            reply = await emulator.exchange(
+                request.method, request.raw_path, request.headers, body, jitter=self.jitter, flight=flight
+            )
+        except ConnectionDropped as dropped:
+            _drop(request, dropped)
+            return web.Response()
+        finally:
+            flight.end()
+            self._flights.pop(handler, None)
+        if reply.pace:
+            return await _dribble(request, reply)
+        return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _drop(request: web.BaseRequest, dropped: ConnectionDropped) -> None:
+    """End the connection as ``dropped`` says; whatever aiohttp writes to it afterwards goes nowhere."""
+    transport = request.transport
+    if transport is None:
+        return
+    if dropped.reply is not None:
+        head = f"HTTP/1.1 {dropped.reply.status} {HTTPStatus(dropped.reply.status).phrase}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in dropped.reply.headers.items())
+        transport.write(head.encode() + b"\r\n" + dropped.reply.body)
+        transport.close()
+    elif dropped.abrupt:
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            # With no time to linger the kernel sends a reset instead of an orderly end.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    else:
+        transport.close()
+
+
+async def _dribble(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+    """Send the body in pieces over ``reply.pace`` seconds."""
+    response = web.StreamResponse(status=reply.status, headers=reply.headers)
+    response.content_length = len(reply.body)
+    await response.prepare(request)
+    step = -(-len(reply.body) // _PIECES)
+    with contextlib.suppress(ConnectionError):
+        for start in range(0, len(reply.body), step):
+            await asyncio.sleep(reply.pace / _PIECES)
+            await response.write(reply.body[start : start + step])
+        await response.write_eof()
+    return response
+
+
+@contextlib.contextmanager
+def serve_in_thread(emulator: Emulator, **options: Any) -> Iterator[EmulatorServer]:
+    """Serve an emulator from a thread with a loop of its own, for synchronous clients, threads and child processes.
+
+    ``options`` are those of `EmulatorServer`. An error while starting is raised here.
+    """
+    server = EmulatorServer(emulator, **options)
+    started: Future[asyncio.AbstractEventLoop] = Future()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        try:
+            await server.start()
+        except BaseException as error:
+            started.set_exception(error)
+            return
+        started.set_result(asyncio.get_running_loop())
+        try:
+            await stop.wait()
+        finally:
+            await server.stop()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="kraken-emulator", daemon=True)
+    thread.start()
+    try:
+        loop = started.result()
+        try:
+            yield server
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+    finally:
+        thread.join()

@@ -1,0 +1,165 @@
+"""Who is calling: keys, signatures over the exact bytes, nonces and the lockout."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections import deque
+from collections.abc import Callable
+
+from .counters import Counter
+from .rules import Tier
+from .values import KeyPair
+
+MAX_NONCE = 2**64 - 1
+
+
+def read_nonce(text: str) -> int | None:
+    """Return the unsigned 64-bit number that ``text`` spells in decimal, or None."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 20:
+        return None
+    nonce = int(text)
+    return nonce if nonce <= MAX_NONCE else None
+
+
+class Signature:
+    """Checks ``API-Sign`` for one secret; the keyed state is made once and copied for each message."""
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, api_secret: str) -> None:
+        self._keyed = hmac.new(base64.b64decode(api_secret), digestmod=hashlib.sha512)
+
+    def of(self, path: str, nonce: str, body: bytes) -> bytes:
+        """Return the raw signature: HMAC-SHA512 over the path and SHA256(nonce text and body)."""
+        mac = self._keyed.copy()
+        mac.update(path.encode() + hashlib.sha256(nonce.encode() + body).digest())
+        return mac.digest()
+
+    def matches(self, sign: str, path: str, nonce: str, body: bytes) -> bool:
+        """Return whether ``sign`` is the signature of exactly these bytes."""
+        try:
+            given = base64.b64decode(sign, validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        return hmac.compare_digest(given, self.of(path, nonce, body))
+
+
+class NonceRule:
+    """Strictly above the highest one seen; with a window, also a lower one in it that was not used yet.
+
+    Whether Kraken takes a repeated nonce inside a window is not documented; here it is refused.
+    """
+
+    __slots__ = ("_used", "highest", "window")
+
+    def __init__(self, window: int = 0) -> None:
+        self.highest = 0
+        self.window = window
+        self._used: set[int] = set()
+
+    def accept(self, nonce: int | None) -> bool:
+        """Take ``nonce`` if the rule allows it."""
+        if nonce is None:
+            return False
+        if nonce > self.highest:
+            self.highest = nonce
+        elif not self.window or nonce <= self.highest - self.window or nonce in self._used or nonce == 0:
+            return False
+        if self.window:
+            self._remember(nonce)
+        return True
+
+    def _remember(self, nonce: int) -> None:
+        self._used.add(nonce)
+        if len(self._used) > 20_000:
+            floor = self.highest - self.window
+            self._used = {used for used in self._used if used > floor}
+
+
+class Lockout:
+    """Counts bad nonces and signatures; too many of them in ``span`` seconds shut the key out.
+
+    Every further attempt renews the lockout. Kraken publishes neither the number nor the span; "a few minutes" in its
+    guide and about 15 minutes in its support pages is what it says of the length.
+    """
+
+    __slots__ = ("_bad", "length", "span", "threshold", "until")
+
+    def __init__(self, threshold: int, span: float, length: float) -> None:
+        self.threshold, self.span, self.length = threshold, span, length
+        self.until = 0.0
+        self._bad: deque[float] = deque()
+
+    def shuts(self, t: float) -> bool:
+        """Return whether an attempt at ``t`` is shut out, which renews the lockout."""
+        if t >= self.until:
+            return False
+        self.until = t + self.length
+        return True
+
+    def lock(self, t: float, seconds: float) -> None:
+        """Shut the key out for ``seconds`` from ``t``."""
+        self.length = seconds
+        self.until = t + seconds
+
+    def offence(self, t: float) -> None:
+        """Count one bad nonce or signature."""
+        self._bad.append(t)
+        while self._bad and self._bad[0] <= t - self.span:
+            self._bad.popleft()
+        if len(self._bad) >= self.threshold:
+            self._bad.clear()
+            self.lock(t, self.length)
+
+
+class Key:
+    """One API key with everything Kraken keeps per key."""
+
+    __slots__ = (
+        "account",
+        "counter",
+        "created",
+        "last_used",
+        "lockout",
+        "nonce",
+        "otp",
+        "pair",
+        "permissions",
+        "signature",
+        "throttled_until",
+        "tier",
+    )
+
+    def __init__(
+        self,
+        pair: KeyPair,
+        account: str,
+        permissions: frozenset[str],
+        tier: Tier,
+        *,
+        window: int,
+        otp: str | Callable[[], str] | None,
+        lockout: Lockout,
+        created: float,
+    ) -> None:
+        self.pair = pair
+        self.account = account
+        self.permissions = permissions
+        self.tier = tier
+        self.otp = otp
+        self.lockout = lockout
+        self.created = created
+        self.last_used: float | None = None
+        self.throttled_until = 0.0
+        self.signature = Signature(pair.api_secret)
+        self.nonce = NonceRule(window)
+        self.counter = Counter(tier.maximum, tier.decay)
+
+    def otp_matches(self, given: str) -> bool:
+        """Return whether the one-time password is right, or none is asked for."""
+        if self.otp is None:
+            return True
+        return given == (self.otp() if callable(self.otp) else self.otp)

@@ -1,0 +1,55 @@
+"""How many calls of a key are in flight at once: from a request's arrival until its answer leaves or the client has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+
+
+class InFlight:
+    """Counts calls in flight per key, and remembers the most; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self.most: Counter[str] = Counter()
+        self._now: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def begin(self, api_key: str) -> Flight:
+        """Count one more call; the caller ends the flight."""
+        with self._lock:
+            now = self._now[api_key] + 1
+            self._now[api_key] = now
+            if now > self.most[api_key]:
+                self.most[api_key] = now
+        return Flight(self, api_key)
+
+    def _end(self, api_key: str) -> None:
+        with self._lock:
+            self._now[api_key] -= 1
+
+
+class Flight:
+    """One call in flight. `end` may be called twice: by the exchange, and by the server when the client hangs up."""
+
+    __slots__ = ("_api_key", "_ended", "_gone", "_of")
+
+    def __init__(self, of: InFlight, api_key: str) -> None:
+        self._of = of
+        self._api_key = api_key
+        self._ended = False
+        self._gone: asyncio.Event | None = None
+
+    def end(self) -> None:
+        """The answer leaves, or nobody waits for it any more; wakes `ended`."""
+        if not self._ended:
+            self._ended = True
+            self._of._end(self._api_key)
+            if self._gone is not None:
+                self._gone.set()
+
+    async def ended(self) -> None:
+        """Wait until the flight has been ended by somebody else."""
+        if not self._ended:
+            self._gone = self._gone or asyncio.Event()
+            await self._gone.wait()

@@ -1,0 +1,263 @@
+"""Reading an account: balances, orders, trades, ledgers, the key itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from .orders import ZERO, Order
+from .values import Refusal
+from .venue import Call
+from .wire import bad, flag, integer, listed, text
+
+_PAGE = 50
+
+
+def _decimals(call: Call, asset: str) -> int:
+    known = call.venue.markets.assets.get(asset)
+    return known.decimals if known else 8
+
+
+def balance(call: Call) -> Any:
+    """Balance: decimal strings by asset."""
+    return {name: f"{amount:.{_decimals(call, name)}f}" for name, amount in call.account.balances.items()}
+
+
+def balance_ex(call: Call) -> Any:
+    """BalanceEx: what there is of each asset and what open orders hold of it."""
+    account = call.account
+    return {
+        name: {
+            "balance": f"{amount:.{_decimals(call, name)}f}",
+            "hold_trade": f"{account.held(name):.{_decimals(call, name)}f}",
+        }
+        for name, amount in account.balances.items()
+    }
+
+
+def trade_balance(call: Call) -> Any:
+    """TradeBalance: everything in dollars; no margin figures beyond nothing."""
+    total = ZERO
+    for name, amount in call.account.balances.items():
+        total += amount * _dollars(call, name)
+    worth = f"{total:.4f}"
+    return {"eb": worth, "tb": worth, "m": "0.0000", "n": "0.0000", "c": "0.0000", "v": "0.0000", "e": worth,
+            "mf": worth}  # fmt: skip
+
+
+def _dollars(call: Call, asset: str) -> Decimal:
+    if asset == "ZUSD":
+        return Decimal(1)
+    for pair in call.venue.markets.pairs.values():
+        if pair.base == asset and pair.quote == "ZUSD":
+            return pair.last
+    return Decimal(1)
+
+
+def _matching(call: Call, orders: Iterable[Order]) -> list[Order]:
+    """Return the orders that the filters ``userref`` and ``cl_ord_id`` let through."""
+    found = list(orders)
+    if call.params.get("userref") is not None:
+        userref = integer(call.params, "userref")
+        found = [order for order in found if order.userref == userref]
+    if call.params.get("cl_ord_id") is not None:
+        client_id = text(call.params, "cl_ord_id")
+        found = [order for order in found if order.cl_ord_id == client_id]
+    return found
+
+
+def _shown(call: Call, orders: Iterable[Order]) -> dict[str, Any]:
+    trades = flag(call.params, "trades")
+    return {order.txid: order.public(trades=trades) for order in orders}
+
+
+def open_orders(call: Call) -> Any:
+    """OpenOrders: all of them, newest first."""
+    found = _matching(call, call.account.visible(call.account.open, call.t))
+    return {"open": _shown(call, reversed(found))}
+
+
+def closed_orders(call: Call) -> Any:
+    """ClosedOrders: 50 a page, newest first, with the grand total."""
+    found = _matching(call, call.account.visible(call.account.closed, call.t))
+    found.reverse()
+    by = text(call.params, "closetime", "both")
+    if by not in ("open", "close", "both"):
+        raise bad("closetime")
+    times = [order.opened if by == "open" else order.closed for order in found]
+    orders = call.account.orders
+    known = {name: orders[name].closed for name in (_bound(call, "start"), _bound(call, "end")) if name in orders}
+    page, count = _page(call, list(zip(times, found, strict=True)), known)
+    return {"closed": _shown(call, page), **count}
+
+
+def query_orders(call: Call) -> Any:
+    """QueryOrders: up to 50 ids, or a filter; unknown ids are simply missing."""
+    names = listed(call.params, "txid", most=50)
+    if not names and call.params.get("cl_ord_id") is None and call.params.get("userref") is None:
+        raise bad("txid")
+    orders = call.account.visible(call.account.orders, call.t)
+    if names:
+        wanted = set(names)
+        orders = (order for order in orders if order.txid in wanted)
+    return _shown(call, _matching(call, orders))
+
+
+def order_amends(call: Call) -> Any:
+    """OrderAmends: the history of one order's changes."""
+    order = call.account.orders.get(text(call.params, "order_id"))
+    if order is None or order.visible > call.t:
+        raise Refusal("EOrder:Invalid order")
+    return {"count": len(order.amends), "amends": order.amends}
+
+
+def _bound(call: Call, name: str) -> str:
+    return text(call.params, name, "")
+
+
+def _page(
+    call: Call, rows: list[tuple[float, Any]], known: Mapping[str, float], size: int = _PAGE
+) -> tuple[list[Any], dict[str, int]]:
+    """Return one page of ``rows`` (time, row), newest first: ``start`` exclusive, ``end`` inclusive, times or ids."""
+    start, end = (_moment(call, name, known) for name in ("start", "end"))
+    kept = [row for t, row in rows if (start is None or t > start) and (end is None or t <= end)]
+    offset = integer(call.params, "ofs", 0)
+    if offset < 0:
+        raise bad("ofs")
+    count = {} if flag(call.params, "without_count") else {"count": len(kept)}
+    return kept[offset : offset + size], count
+
+
+def _moment(call: Call, name: str, known: Mapping[str, float]) -> float | None:
+    value = _bound(call, name)
+    if not value or value == "0":
+        return None
+    if value in known:
+        return known[value]
+    try:
+        return float(value)
+    except ValueError:
+        raise bad(name) from None
+
+
+def _history(call: Call, rows: dict[str, dict[str, Any]], size: int = _PAGE) -> tuple[dict[str, Any], dict[str, int]]:
+    known = {name: row["time"] for name in (_bound(call, "start"), _bound(call, "end")) if (row := rows.get(name))}
+    newest_first = [(row["time"], (name, row)) for name, row in reversed(rows.items())]
+    page, count = _page(call, newest_first, known, size)
+    return dict(page), count
+
+
+def trades_history(call: Call) -> Any:
+    """TradesHistory: 50 a page, up to 100 by ``limit``."""
+    rows = call.account.trades
+    if call.params.get("pair") is not None:
+        key = call.venue.markets.pair(text(call.params, "pair")).key
+        rows = {name: row for name, row in rows.items() if row["pair"] == key}
+    page, count = _history(call, rows, max(1, min(integer(call.params, "limit", _PAGE), 100)))
+    return {"trades": page, **count}
+
+
+def query_trades(call: Call) -> Any:
+    """QueryTrades: up to 20 ids."""
+    return _named(call.account.trades, _ids(call, "txid"))
+
+
+def ledgers(call: Call) -> Any:
+    """Ledgers: 50 a page."""
+    rows = call.account.ledgers
+    kind = text(call.params, "type", "all")
+    assets = {call.venue.markets.asset(name).key for name in listed(call.params, "asset", most=50) if name != "all"}
+    if kind != "all" or assets:
+        rows = {
+            name: row
+            for name, row in rows.items()
+            if kind in ("all", row["type"]) and (not assets or row["asset"] in assets)
+        }
+    page, count = _history(call, rows)
+    return {"ledger": page, **count}
+
+
+def query_ledgers(call: Call) -> Any:
+    """QueryLedgers: up to 20 ids."""
+    return _named(call.account.ledgers, _ids(call, "id"))
+
+
+def _ids(call: Call, field: str) -> list[str]:
+    names = listed(call.params, field, most=20)
+    if not names:
+        raise bad(field)
+    return names
+
+
+def _named(rows: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: rows[name] for name in names if name in rows}
+
+
+def open_positions(call: Call) -> Any:
+    """OpenPositions: what orders with leverage have opened."""
+    names = listed(call.params, "txid", most=50)
+    return _named(call.account.positions, names) if names else dict(call.account.positions)
+
+
+def trade_volume(call: Call) -> Any:
+    """TradeVolume: the fee tier for each pair asked for."""
+    given = call.params.get("pair") or ""
+    names = [row["asset"] if isinstance(row, Mapping) else row for row in given] if isinstance(given, list) else None
+    keys = [call.venue.markets.pair(str(name)).key for name in names or listed(call.params, "pair", most=100)]
+    fee = {"minfee": "0.1000", "maxfee": "0.4000", "nextfee": "0.3500", "nextvolume": "10000.0000",
+           "tiervolume": "0.0000"}  # fmt: skip
+    volume = sum((Decimal(row["cost"]) for row in call.account.trades.values()), ZERO)
+    shown: dict[str, Any] = {"currency": "ZUSD", "volume": f"{volume:.4f}"}
+    if keys:
+        shown["fees"] = {key: {"fee": "0.4000", **fee} for key in keys}
+        shown["fees_maker"] = {key: {"fee": "0.2500", **fee} for key in keys}
+    return shown
+
+
+def get_web_sockets_token(call: Call) -> Any:
+    """GetWebSocketsToken: a token good for fifteen minutes (the emulator serves no WebSocket)."""
+    return {"token": call.venue.ids.token(43), "expires": 900}
+
+
+def get_api_key_info(call: Call) -> Any:
+    """GetApiKeyInfo: among other things the highest nonce accepted, which is this very call's or a higher one."""
+    key = call.key
+    codes = sorted(key.permissions)
+    created = str(int(key.created))
+    return {
+        "apiKeyName": f"emulator-{call.account.name}",
+        "apiKey": key.pair.api_key,
+        "nonce": str(key.nonce.highest),
+        "nonceWindow": key.nonce.window,
+        "permissions": codes,
+        "iban": "",
+        "validUntil": "0",
+        "queryFrom": "0",
+        "queryTo": "0",
+        "createdTime": created,
+        "modifiedTime": created,
+        "ipAllowlist": [],
+        "lastUsed": None if key.last_used is None else str(int(key.last_used)),
+    }
+
+
+ENDPOINTS: dict[str, Callable[[Call], Any]] = {
+    "Balance": balance,
+    "BalanceEx": balance_ex,
+    "TradeBalance": trade_balance,
+    "OpenOrders": open_orders,
+    "ClosedOrders": closed_orders,
+    "QueryOrders": query_orders,
+    "OrderAmends": order_amends,
+    "TradesHistory": trades_history,
+    "QueryTrades": query_trades,
+    "Ledgers": ledgers,
+    "QueryLedgers": query_ledgers,
+    "OpenPositions": open_positions,
+    "TradeVolume": trade_volume,
+    "GetWebSocketsToken": get_web_sockets_token,
+    "GetApiKeyInfo": get_api_key_info,
+    "CreditLines": lambda call: None,
+    "ListWalletAccounts": lambda call: [],
+}

@@ -1,0 +1,234 @@
+"""Placing and changing orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from .markets import Pair
+from .orders import Order, check_deadline, read_order, read_price
+from .rules import age_cost
+from .values import Refusal
+from .venue import Call
+from .wire import bad, decimal, flag, text
+
+
+def require_market(call: Call, pair: Pair, *, cancel: bool = False, post: bool = False) -> None:
+    """Refuse what the status of the exchange or of the pair does not allow."""
+    if call.venue.status == "maintenance":
+        raise Refusal("EService:Unavailable")
+    if cancel:
+        return
+    for status in (call.venue.status, pair.status):
+        if status == "cancel_only":
+            raise Refusal("EService:Market in cancel_only mode")
+        if status == "post_only" and not post:
+            raise Refusal("EService:Market in post_only mode")
+
+
+def charge_engine(call: Call, pair: Pair, cost: float, *, held: bool = True) -> None:
+    """Charge the pair's engine counter; refuse over the threshold unless the transaction is never ``held``."""
+    if not call.venue.limits:
+        return
+    counter = call.account.engine(pair, call.key.tier)
+    if not held:
+        counter.charge(cost, call.t)
+    elif not counter.admit(cost, call.t, exclusive=call.venue.exclusive):
+        raise Refusal("EOrder:Rate limit exceeded")
+
+
+def _read(call: Call, params: Mapping[str, Any], pair: Pair, fixed: float) -> Order:
+    """Return the order asked for; the fixed part of the cost falls due even when the arguments are bad."""
+    try:
+        check_deadline(call.params, call.t)
+        return read_order(params, pair, call.t)
+    except Refusal:
+        charge_engine(call, pair, fixed, held=False)
+        raise
+
+
+def _accept(call: Call, order: Order) -> None:
+    """Refuse what only the engine can see: ids in use, the cap on open orders, post-only, funds."""
+    account = call.account
+    if order.cl_ord_id is not None and order.cl_ord_id in account.by_client_id:
+        raise bad("cl_ord_id not unique")
+    if call.venue.limits:
+        standing = sum(1 for o in account.open.values() if o.pair is order.pair)
+        if standing >= call.key.tier.open_orders:
+            raise Refusal("EOrder:Orders limit exceeded")
+    if "post" in order.oflags and order.crosses():
+        raise Refusal("EOrder:Post only order")
+    account.require(*account.need(order))
+
+
+def _place(call: Call, order: Order) -> None:
+    order.nonce = call.nonce
+    call.account.place(order, call.t, delay=call.delay)
+    call.txids.append(order.txid)
+    if order.status == "open" and call.ending == "closed":
+        call.account.fill(order, order.remaining, call.t, taker=True)
+    elif order.status == "open" and call.ending:
+        call.account.finish(order, call.ending, call.t, "User requested")
+
+
+def _described(order: Order) -> dict[str, str]:
+    close = order.describe_close()
+    return {"order": order.describe(), **({"close": close} if close else {})}
+
+
+def add_order(call: Call) -> Any:
+    """AddOrder: ``{descr, txid: [id]}``, without txid when only validated."""
+    pair = call.venue.markets.pair(text(call.params, "pair"))
+    order = _read(call, call.params, pair, 1)
+    require_market(call, pair, post="post" in order.oflags)
+    charge_engine(call, pair, 1)
+    if flag(call.params, "validate"):
+        return {"descr": _described(order)}
+    _accept(call, order)
+    _place(call, order)
+    return {"descr": _described(order), "txid": [order.txid]}
+
+
+def add_order_batch(call: Call) -> Any:
+    """AddOrderBatch: rows answer in place; bad arguments in one row refuse all of them."""
+    rows = call.params.get("orders")
+    if not isinstance(rows, list) or not 2 <= len(rows) <= 15 or not all(isinstance(r, Mapping) for r in rows):
+        raise bad("orders")
+    pair = call.venue.markets.pair(text(call.params, "pair"))
+    fixed = len(rows) / 2
+    orders = [_read(call, row, pair, fixed) for row in rows]
+    require_market(call, pair, post=all("post" in order.oflags for order in orders))
+    charge_engine(call, pair, fixed)
+    if flag(call.params, "validate"):
+        return {"orders": [{"descr": _described(order)} for order in orders]}
+    return {"orders": [_batch_row(call, order) for order in orders]}
+
+
+def _batch_row(call: Call, order: Order) -> dict[str, Any]:
+    try:
+        _accept(call, order)
+    except Refusal as refusal:
+        return {"error": refusal.errors[0]}
+    _place(call, order)
+    return {"txid": order.txid, "descr": _described(order)}
+
+
+def find_order(call: Call) -> Order:
+    """Return the open order that ``txid`` or ``cl_ord_id`` names."""
+    client_id = call.params.get("cl_ord_id")
+    if client_id is not None:
+        order = call.account.by_client_id.get(text(call.params, "cl_ord_id"))
+    else:
+        txid = text(call.params, "txid")
+        order = call.account.open.get(txid)
+        if order is None and not call.venue.ids.issued(txid):
+            raise Refusal("EOrder:Invalid order")
+    if order is None:
+        raise Refusal("EOrder:Unknown order")
+    return order
+
+
+def amend_order(call: Call) -> Any:
+    """AmendOrder: ``{amend_id}``; the order keeps its ids and fills."""
+    order = find_order(call)
+    try:
+        check_deadline(call.params, call.t)
+        volume, price, display = _amended(call, order)
+    except Refusal:
+        charge_engine(call, order.pair, 1, held=False)
+        raise
+    require_market(call, order.pair)
+    age = call.t - order.touched
+    if volume <= order.executed:
+        charge_engine(call, order.pair, 1 + age_cost("cancel", age))
+    else:
+        charge_engine(call, order.pair, 1 + age_cost("amend", age))
+    _require_more(call, order, volume, price)
+    call.txids.append(order.txid)
+    return {"amend_id": call.account.amend(order, call.t, volume=volume, price=price, display=display)}
+
+
+def _amended(call: Call, order: Order) -> tuple[Decimal, Decimal, Decimal]:
+    params, pair = call.params, order.pair
+    if order.close:
+        raise Refusal("EOrder:Invalid order")
+    if not any(params.get(name) for name in ("order_qty", "display_qty", "limit_price", "trigger_price")):
+        raise Refusal("EOrder:No amendable parameters")
+    volume = pair.rounded_volume(decimal(params, "order_qty", str(order.volume)))
+    price = order.price
+    for name in ("trigger_price", "limit_price"):
+        if params.get(name):
+            price = read_price(text(params, name), pair, order.side, name)
+    if flag(params, "post_only") and (price >= pair.ask if order.side == "buy" else price <= pair.bid):
+        raise Refusal("EOrder:Post only order")
+    return volume, price, decimal(params, "display_qty", str(order.display))
+
+
+def _require_more(call: Call, order: Order, volume: Decimal, price: Decimal) -> None:
+    """Refuse when the changed order needs more than is free beside what it holds already."""
+    asset, held = call.account.need(order)
+    if not held:
+        return
+    rest = max(volume - order.executed, Decimal(0))
+    call.account.require(asset, (rest if order.side == "sell" else rest * price) - held)
+
+
+def edit_order(call: Call) -> Any:
+    """EditOrder: the old order is cancelled and a new one placed, with a new id."""
+    pair = call.venue.markets.pair(text(call.params, "pair"))
+    old = _edit_target(call, pair)
+    order = _read(call, _edited(call, old), pair, 1)
+    require_market(call, pair, post="post" in order.oflags)
+    charge_engine(call, pair, 1 + age_cost("edit", call.t - old.touched))
+    if flag(call.params, "validate"):
+        return {"status": "ok", "descr": _described(order)}
+    _require_more(call, old, order.volume, order.limit or order.price2 or order.price)
+    call.account.finish(old, "canceled", call.t, "Order replaced")
+    call.txids.append(old.txid)
+    _place(call, order)
+    return {
+        "status": "ok",
+        "txid": order.txid,
+        "originaltxid": old.txid,
+        "volume": pair.volume_text(order.volume),
+        "price": pair.price_text(order.price),
+        "price2": pair.price_text(order.price2),
+        "orders_cancelled": 1,
+        "descr": _described(order),
+    }
+
+
+def _edit_target(call: Call, pair: Pair) -> Order:
+    name = text(call.params, "txid")
+    found = [o for o in call.account.open.values() if o.txid == name or (o.userref and str(o.userref) == name)]
+    if len(found) != 1 or found[0].pair is not pair:
+        raise Refusal("EOrder:Unknown order" if call.venue.ids.issued(name) else "EOrder:Invalid order")
+    return found[0]
+
+
+def _edited(call: Call, old: Order) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "ordertype": old.ordertype,
+        "type": old.side,
+        "volume": str(old.volume),
+        "price": old.pair.price_text(old.price),
+        "leverage": old.leverage,
+        "timeinforce": old.timeinforce,
+        "expiretm": str(int(old.expiretm)),
+    }
+    if old.price2:
+        fields["price2"] = old.pair.price_text(old.price2)
+    for name in ("volume", "price", "price2", "oflags", "userref", "displayvol"):
+        if call.params.get(name) is not None:
+            fields[name] = call.params[name]
+    return fields
+
+
+
+ENDPOINTS: dict[str, Callable[[Call], Any]] = {
+    "AddOrder": add_order,
+    "AddOrderBatch": add_order_batch,
+    "AmendOrder": amend_order,
+    "EditOrder": edit_order,
+}

@@ -1,0 +1,87 @@
+"""The exchange behind the rules: markets, accounts and the switches of a test."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from .account import Account
+from .auth import Key
+from .ids import Ids
+from .markets import Markets, Pair
+from .orders import Order
+
+
+class Venue:
+    """Everything that the endpoints act on. ``status`` is that of SystemStatus, ``limits`` turns the counters on."""
+
+    def __init__(
+        self, rng: random.Random, *, limits: bool, exclusive: bool, delay: float, forget_after: int | None
+    ) -> None:
+        self.rng = rng
+        self.ids = Ids(rng)
+        self.markets = Markets()
+        self.accounts: dict[str, Account] = {}
+        self.status = "online"
+        self.limits = limits
+        self.exclusive = exclusive
+        self.visibility_delay = delay
+        self.export_delay = 0.0
+        self.reports: dict[str, dict[str, Any]] = {}
+        self._forget_after = forget_after
+
+    def account(self, name: str) -> Account:
+        """Return the account called ``name``, opened when first asked for."""
+        account = self.accounts.get(name)
+        if account is None:
+            account = self.accounts[name] = Account(name, self.ids, self._forget_after)
+        return account
+
+    def move(self, pair: Pair, last: Decimal, t: float) -> None:
+        """Move the price: orders that cross now trade, triggers fire."""
+        before, pair.last = pair.last, last
+        for account in self.accounts.values():
+            account.tick(t)
+            for order in [o for o in account.open.values() if o.pair is pair]:
+                if order.triggered_type and _fires(order, before):
+                    _trigger(order)
+                if order.crosses():
+                    account.fill(order, order.remaining, t)
+                elif order.ordertype == "market":
+                    account.fill(order, order.remaining, t, taker=True)
+
+
+def _fires(order: Order, before: Decimal) -> bool:
+    low, high = sorted((before, order.pair.last))
+    return low <= order.price <= high
+
+
+def _trigger(order: Order) -> None:
+    if order.ordertype.endswith("-limit"):
+        order.price = order.price2 or order.price
+        order.ordertype = "limit"
+    else:
+        order.ordertype = "market"
+
+
+@dataclass(slots=True)
+class Call:
+    """One accepted private call on its way through an endpoint. Endpoints add the orders they touch to ``txids``."""
+
+    venue: Venue
+    account: Account
+    key: Key
+    params: Mapping[str, Any]
+    nonce: int
+    t: float
+    visibility: float | None = None
+    ending: str = ""
+    txids: list[str] = field(default_factory=list)
+
+    @property
+    def delay(self) -> float:
+        """Seconds before queries show an order placed now."""
+        return self.venue.visibility_delay if self.visibility is None else self.visibility
