@@ -11,16 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Request:
-    """What a caller asked for, as a guard sees it: Kraken's name of the endpoint, the fields, and whether
-    it may change anything. A guard that changes it returns another (`dataclasses.replace`).
+    """What a guard sees of a private call before it is queued, and may return changed (`dataclasses.replace`).
+
+    `endpoint` is Kraken's name, `params` the call's fields, `changes` whether it is more than a pure read.
     """
 
     endpoint: str
-    params: dict[str, Any]
-    changes: bool = True
+    params: Mapping[str, Any]
+    changes: bool = False
 
     def __repr__(self) -> str:
-        return f"<Request {self.endpoint} {' '.join(self.params)}>".replace(" >", ">")
+        return f"<Request {' '.join([self.endpoint, *map(str, self.params)])}>"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -1,0 +1,174 @@
+"""Fields to bytes, as Kraken reads them: form bodies, JSON bodies and query strings.
+
+Rules:
+
+1. Numbers become plain digits: Kraken reads no exponent, so `1e-8` and `Decimal("1E+2")` are written out.
+2. What cannot be told in one way only is refused with ValueError, which names the field and what to do,
+   never the value.
+3. Fields keep their order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from json.encoder import encode_basestring_ascii
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+from urllib.parse import quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What the session itself puts into a body.
+_OURS: Final = {
+    "nonce": "leave it out",
+    "otp": "give it to KrakenSession as otp, a text or a function",
+}
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
+# More digits than any amount has: Decimal("1E+999999") must not become a megabyte.
+_DIGITS: Final = 400
+
+
+def form(params: Mapping[str, Any], *, reserved: bool = True) -> bytes:
+    """The fields as a form body: `txid=A,B` of a list, `close[price]` of a mapping, `orders[0][price]` of both.
+
+    Raises ValueError for what cannot be encoded; with `reserved`, also for "nonce" and "otp".
+    """
+    pairs: list[str] = []
+    nested: set[str] | None = None
+    for name, value in params.items():
+        if type(value) is str and type(name) is str and _PLAIN(value) and _PLAIN(name) and name not in _OURS:
+            pairs.append(f"{name}={value}")  # most fields are short and plain
+            continue
+        _check_name(name, reserved=reserved)
+        if isinstance(value, (Mapping, list, tuple)) and nested is None:
+            nested = set(params)
+        for key, text in _flat(name, value):
+            if nested is not None and key != name:
+                if key in nested:
+                    _refuse(key, "is given twice", "give it once")
+                nested.add(key)
+            pairs.append(f"{quote(key, key)}={quote(key, text)}")
+    return "&".join(pairs).encode("ascii")
+
+
+def json_members(params: Mapping[str, Any]) -> bytes:
+    """The fields as members of a JSON object, without its braces: compact, ASCII only, numbers as numbers.
+
+    Raises ValueError for what cannot be encoded, and for "nonce" and "otp".
+    """
+    for name in params:
+        _check_name(name)
+    return ",".join(
+        [f"{json_string(name, name)}:{_json(name, value)}" for name, value in params.items()]
+    ).encode()
+
+
+def query(params: Mapping[str, Any] | None = None) -> str:
+    """The fields as a query string with its question mark, or "" if there are none. Raises ValueError."""
+    return f"?{form(params, reserved=False).decode()}" if params else ""
+
+
+def quote(field: str, text: str) -> str:
+    """`text` quoted for a form body. Raises ValueError naming the field for text that is not Unicode."""
+    if _PLAIN(text):
+        return text
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        _refuse(field, "is not valid Unicode text", "check where it was decoded")
+    return quote_plus(text)
+
+
+def json_string(field: str, text: str) -> str:
+    """`text` as a JSON string. Raises ValueError naming the field for text that is not Unicode."""
+    if not text.isascii():
+        quote(field, text)  # for its check
+    return encode_basestring_ascii(text)
+
+
+def _flat(field: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The form fields that one value becomes."""
+    if isinstance(value, Mapping):
+        _check_filled(field, value)
+        for name, item in value.items():
+            _check_name(name, inside=field, reserved=False)
+            yield from _flat(f"{field}[{name}]", item)
+    elif not isinstance(value, (list, tuple)):
+        yield field, _scalar(field, value)
+    elif any(isinstance(item, (Mapping, list, tuple)) for item in value):
+        for index, item in enumerate(value):
+            yield from _flat(f"{field}[{index}]", item)
+    else:
+        _check_filled(field, value)
+        yield field, ",".join([_scalar(field, item) for item in value])
+
+
+def _json(field: str, value: Any) -> str:
+    if isinstance(value, str):
+        return json_string(field, str.__str__(value))
+    if isinstance(value, Mapping):
+        for name in value:
+            _check_name(name, inside=field, reserved=False)
+        members = [
+            f"{json_string(field, name)}:{_json(f'{field}[{name}]', item)}" for name, item in value.items()
+        ]
+        return f"{{{','.join(members)}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join([_json(f'{field}[{index}]', item) for index, item in enumerate(value)])}]"
+    return _number(field, value)
+
+
+def _scalar(field: str, value: Any) -> str:
+    # Of an enum that is a text too, its value, which str() would not give.
+    return str.__str__(value) if isinstance(value, str) else _number(field, value)
+
+
+def _number(field: str, value: Any) -> str:
+    """A bool or a number, in plain digits."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        if value.bit_length() > 3 * _DIGITS:
+            _refuse(field, "has too many digits", "give a number in Kraken's range")
+        return f"{int(value):d}"
+    if isinstance(value, float):
+        text = float.__repr__(value)
+        return text if text.replace(".", "", 1).isdigit() else _digits(field, Decimal(text))
+    if isinstance(value, Decimal):
+        return _digits(field, value)
+    return _refuse_type(field, value)
+
+
+def _digits(field: str, value: Decimal) -> str:
+    _, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        _refuse(field, f"is {value}", "give a finite number")
+    if len(digits) + abs(exponent) > _DIGITS:
+        _refuse(field, "has too many digits", "give a number in Kraken's range")
+    return format(value, "f")
+
+
+def _refuse_type(field: str, value: object) -> NoReturn:
+    if value is None:
+        _refuse(field, "is None", "leave it out")
+    what = f"is of type {type(value).__name__}"
+    _refuse(field, what, "give text, a number, a bool, or a list or mapping of these")
+
+
+def _check_name(name: object, *, inside: str = "", reserved: bool = True) -> None:
+    if not isinstance(name, str) or not name:
+        _refuse(
+            f"{inside}[{name!r}]" if inside else repr(name), "is not a field name", "use Kraken's field names"
+        )
+    if reserved and name in _OURS:
+        _refuse(name, "is set by the session", _OURS[name])
+
+
+def _check_filled(field: str, value: Mapping[str, Any] | list[Any] | tuple[Any, ...]) -> None:
+    if not value:
+        _refuse(field, "is empty", "leave it out")
+
+
+def _refuse(field: str, what: str, cure: str) -> NoReturn:
+    msg = f"field {field!r} {what}: {cure}"
+    raise ValueError(msg)
