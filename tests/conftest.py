@@ -21,6 +21,10 @@ import aiohttp
 import aioresponses.core
 import pytest
 
+# Before Python 3.14, to ask a main thread for its loop makes one, unless it was told that there is none.
+# pytest-asyncio asks before the first test, and drops that loop unclosed: a ResourceWarning in some later test.
+asyncio.set_event_loop(None)
+
 # ------------------------------------------------------------------ an environment of its own
 
 

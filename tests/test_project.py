@@ -186,18 +186,18 @@ def test_a_test_that_leaves_loopback_is_refused_and_recorded(loopback_only: list
 
 
 async def test_what_is_left_open_is_found(no_leaks: LeakCheck) -> None:
-    with pytest.raises(AssertionError, match="left behind.*null"):
+    with pytest.raises(AssertionError, match=r"left behind.*null"):
         async with no_leaks:
             left = os.open(os.devnull, os.O_RDONLY)
     os.close(left)
-    with pytest.raises(AssertionError, match="left behind.*sleeper"):
+    with pytest.raises(AssertionError, match=r"left behind.*sleeper"):
         async with no_leaks:
             task = asyncio.create_task(asyncio.Event().wait(), name="sleeper")
     task.cancel()
-    with pytest.raises(AssertionError, match="left behind.*lingerer"):
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait, name="lingerer")
+    with pytest.raises(AssertionError, match=r"left behind.*lingerer"):
         async with no_leaks:
-            end = threading.Event()
-            thread = threading.Thread(target=end.wait, name="lingerer")
             thread.start()
     end.set()
     thread.join()
