@@ -22,7 +22,7 @@ import aioresponses.core
 import pytest
 
 # Before Python 3.14, to ask a main thread for its loop makes one, unless it was told that there is none.
-# pytest-asyncio asks before the first test, and drops that loop unclosed: a ResourceWarning in some later test.
+# pytest-asyncio asks before the first test, and drops that loop unclosed: a ResourceWarning in a later test.
 asyncio.set_event_loop(None)
 
 # ------------------------------------------------------------------ an environment of its own
