@@ -58,7 +58,11 @@ def test_the_extra_all_is_every_extra_of_the_run_time() -> None:
 
 @pytest.mark.parametrize("group", ["console_scripts", "pytest11"])
 def test_the_entry_points_can_be_loaded(group: str) -> None:
-    found = [point for point in metadata.entry_points(group=group) if point.dist.name == "kraken-async"]
+    found = [
+        point
+        for point in metadata.entry_points(group=group)
+        if point.dist and point.dist.name == "kraken-async"
+    ]
     assert found
     for point in found:
         point.load()
