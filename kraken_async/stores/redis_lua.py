@@ -1,0 +1,201 @@
+"""The one script that RedisStore runs: everything that must happen at once on the server.
+
+Nonces have 19 digits and Lua numbers 53 bits: they stay strings here, compared by length and then digit by
+digit, and are raised by HINCRBY. ``tonumber`` is only used on times in milliseconds and on generations.
+
+Keys, all with one hash tag:
+
+``state``  hash: v, unit, last, gen, run, level, level_at, seldom. Times are the server's unix seconds.
+``turn``   string with a time to live: the ticket that may send.
+``line``   list of waiting tickets, first come first served.
+``seen``   hash, ticket -> until when (ms) it counts as waiting; a waiter that died is passed over after that.
+``go:``    prefix of one list per ticket, on which its owner blocks: the hand-over.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LUA: Final = """
+local STATE, TURN, LINE, SEEN, GO = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local op = ARGV[1]
+local time = redis.call('TIME')
+local sec, usec = time[1], string.rep('0', 6 - #time[2]) .. time[2]
+local now = tonumber(sec) * 1000 + math.floor(tonumber(usec) / 1000)
+
+local function snapshot()
+  local s = redis.call('HMGET', STATE, 'v', 'unit', 'last', 'gen', 'level', 'level_at', 'seldom')
+  for i = 1, 7 do s[i] = s[i] or '' end
+  s[8], s[9] = sec, usec
+  return s
+end
+
+-- The turn ---------------------------------------------------------
+
+local function leave_line(ticket)
+  if redis.call('HDEL', SEEN, ticket) == 1 then redis.call('LREM', LINE, 0, ticket) end
+end
+
+local function first_in_line()
+  while true do
+    local head = redis.call('LINDEX', LINE, 0)
+    if not head then return false end
+    local until_ms = redis.call('HGET', SEEN, head)
+    if until_ms and tonumber(until_ms) > now then return head end
+    redis.call('LPOP', LINE)
+    redis.call('HDEL', SEEN, head)
+  end
+end
+
+-- A waiter may have died since it was last seen, so its lease is short: its first step makes it a whole one.
+local function hand_over(ms)
+  local head = first_in_line()
+  if not head then
+    redis.call('DEL', TURN)
+    return
+  end
+  leave_line(head)
+  redis.call('SET', TURN, head, 'PX', ms)
+  redis.call('RPUSH', GO .. head, cjson.encode(snapshot()))
+  redis.call('PEXPIRE', GO .. head, ms)
+end
+
+if op == 'acquire' then
+  local ticket, lease, short, patience = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+  local holder = redis.call('GET', TURN)
+  if not holder then
+    -- Free, or its lease has run out. Whoever notices first serves the line.
+    local head = first_in_line()
+    if head and head ~= ticket then
+      hand_over(short)
+      holder = head
+    else
+      holder = ticket
+    end
+  end
+  if holder == ticket then
+    leave_line(ticket)
+    redis.call('DEL', GO .. ticket)
+    redis.call('SET', TURN, ticket, 'PX', lease)
+    local s = snapshot()
+    table.insert(s, 1, '1')
+    return s
+  end
+  local left = redis.call('PTTL', TURN)
+  if left < 0 then left = tonumber(lease) end
+  if redis.call('HSET', SEEN, ticket, string.format('%d', now + left + patience)) == 1 then
+    redis.call('RPUSH', LINE, ticket)
+  end
+  redis.call('EXPIRE', SEEN, 3600)
+  redis.call('EXPIRE', LINE, 3600)
+  return {'0', left}
+end
+
+if op == 'renew' then
+  local ticket, lease = ARGV[2], ARGV[3]
+  local holder = redis.call('GET', TURN)
+  if holder and holder ~= ticket then return '0' end
+  redis.call('SET', TURN, ticket, 'PX', lease)
+  return '1'
+end
+
+if op == 'leave' then
+  local ticket, short = ARGV[2], ARGV[3]
+  leave_line(ticket)
+  redis.call('DEL', GO .. ticket)
+  local holder = redis.call('GET', TURN)
+  if not holder or holder == ticket then hand_over(short) end
+  return holder == ticket and '1' or '0'
+end
+
+-- The state ---------------------------------------------------------
+
+if op == 'load' then return snapshot() end
+
+local function above(a, b)
+  if #a ~= #b then return #a > #b end
+  return a > b
+end
+
+local function last_nonce() return redis.call('HGET', STATE, 'last') end
+
+-- The server's clock in ticks, as a string.
+local function ticks(unit, margin)
+  local s = string.format('%d', tonumber(sec) + margin)
+  if unit == 'ns' then return s .. usec .. '000' end
+  if unit == 'us' then return s .. usec end
+  return s .. string.sub(usec, 1, 3)
+end
+
+-- 'write' changes the state, 'take' also hands out a nonce, 'jump' raises the nonce by `amount`.
+local expected, gen, unit, own = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local clock, late_clock, lost = ARGV[6], ARGV[7], ARGV[8]
+local ticket, lease, amount = ARGV[9], ARGV[10], ARGV[11]
+local level, level_at, seldom = ARGV[12], ARGV[13], ARGV[14]
+
+local s = snapshot()
+local stored_unit, last, stored_gen = s[2], s[3], s[4]
+if (last ~= '' and not string.match(last, '^%d+$')) or (s[1] ~= '' and s[1] ~= '1') then
+  return {'DAMAGED', s[1], last}
+end
+local FINER = {ns = 3, us = 2, ms = 1}
+if (FINER[stored_unit] or 0) > FINER[unit] then return {'UNIT', stored_unit} end
+if op ~= 'jump' and (stored_gen == '' and '0' or stored_gen) ~= expected then
+  table.insert(s, 1, 'STATE')
+  return s
+end
+
+if ticket ~= '' then
+  local holder = redis.call('GET', TURN)
+  if holder and holder ~= ticket then return {'TURN'} end
+  redis.call('SET', TURN, ticket, 'PX', lease)
+end
+
+-- Has this server process, this run, seen the key before? Restarted from disk, or an older replica that was
+-- promoted: the newest nonces may be missing. Empty: all of them. Then the margins are added, once.
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+local fresh = last == '' or (run ~= '' and run ~= redis.call('HGET', STATE, 'run'))
+if fresh then
+  if last ~= '' then
+    redis.call('HINCRBY', STATE, 'last', lost)
+    last = last_nonce()
+  else
+    redis.call('HSET', STATE, 'v', '1')
+    last = '0'
+  end
+  redis.call('HSET', STATE, 'run', run)
+end
+
+local function raise_to(floor)
+  if above(floor, last) then
+    redis.call('HSET', STATE, 'last', floor)
+    last = floor
+    return true
+  end
+  return false
+end
+
+raise_to(own)
+if fresh then
+  raise_to(ticks(unit, 5))
+  raise_to(late_clock)
+end
+if op ~= 'write' then
+  local moved = raise_to(ticks(unit, 0))
+  moved = raise_to(clock) or moved
+  if op == 'jump' then
+    redis.call('HINCRBY', STATE, 'last', amount)
+  elseif not moved then
+    redis.call('HINCRBY', STATE, 'last', 1)
+  end
+end
+if op == 'jump' then
+  gen = string.format('%d', math.max(tonumber(stored_gen == '' and '0' or stored_gen) + 1, tonumber(gen)))
+  redis.call('HSET', STATE, 'gen', gen, 'unit', unit)
+else
+  redis.call('HSET', STATE, 'gen', gen, 'unit', unit, 'level', level, 'level_at', level_at)
+  if seldom ~= '' then redis.call('HSET', STATE, 'seldom', seldom) end
+end
+return {'OK', last_nonce() or '0', gen, sec, usec, fresh and '1' or '0'}
+"""

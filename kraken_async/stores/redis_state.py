@@ -1,0 +1,187 @@
+"""The shared state as Redis keeps it: reading, writing, and joining two versions of it. No input or output.
+
+Times are the server's unix seconds there and seconds of the session's clock here. The difference is learnt
+from every answer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kraken_async.errors import NonceStoreError
+from kraken_async.stores.base import SELDOM, UNITS, Shared, clock_ticks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The state of generation ``gen``; nobody changes ``shared`` in place."""
+
+    gen: int
+    shared: Shared
+    unit: str
+    merged: bool = False  # `shared` holds more than the server does
+
+
+class Offset:
+    """What to add to the server's time to get the session's clock.
+
+    An answer is read later than it was written, so the smallest difference is nearest the truth, and one
+    that is too large errs to the safe side (a counter that is fuller, a lockout that lasts). The estimate
+    is let up slowly, as clocks drift; a difference that no delay explains means that a clock was set.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self.value = 0.0
+        self._timeout = timeout
+        self._at: float | None = None
+
+    def learn(self, now: float, sec: bytes, usec: bytes) -> float:
+        """Take in the server's time in an answer that came at ``now``; return the estimate."""
+        new = now - (int(sec) + int(usec) / 1e6)
+        if self._at is None or new > self.value + self._timeout + 1:
+            self.value = new
+        else:
+            self.value = min(new, self.value + 1e-4 * max(0.0, now - self._at))
+        self._at = now
+        return self.value
+
+    def skew(self, now: float) -> float:
+        """Return how far the wall clock is ahead of the server's; 0 before the first answer."""
+        return 0.0 if self._at is None else time.time() - (now - self.value)
+
+
+class Floor:
+    """The highest nonce that this caller knows of, its own or another's, and when it learnt of it."""
+
+    def __init__(self, unit: str) -> None:
+        self.nonce = 0
+        self._unit = unit
+        self._at = time.monotonic_ns()
+
+    def learn(self, nonce: int) -> None:
+        """Take in a nonce that was handed out."""
+        if nonce > self.nonce:
+            self.nonce, self._at = nonce, time.monotonic_ns()
+
+    def next(self) -> int:
+        """Return a nonce found without the server: the clock, or the floor moved on with the time since it
+        was learnt.
+
+        What others took meanwhile from a server they could reach was on the clock, or counted up by ones:
+        below this, unless one of them jumped or has a clock ahead of ours.
+        """
+        gone = (time.monotonic_ns() - self._at) // UNITS[self._unit]
+        nonce = max(clock_ticks(self._unit), self.nonce + max(gone, 1))
+        self.learn(nonce)
+        return nonce
+
+
+def parse(snapshot: list[Any], offset: Offset, now: float, place: str, name: str) -> View:
+    """Read the script's snapshot (bytes, or strings when it came through JSON). Raises NonceStoreError."""
+    fields = [item if isinstance(item, bytes) else str(item).encode() for item in snapshot]
+    version, unit, last, gen, level, level_at, seldom, sec, usec = fields
+    shift = offset.learn(now, sec, usec)
+    try:
+        if version not in (b"", b"1") or unit not in (b"", b"ns", b"us", b"ms"):
+            raise ValueError(f"version {version!r}, unit {unit!r}")
+        shared = Shared(int(last or 0), float(level) if level else None, float(level_at or 0))
+        if seldom:
+            shared.read_seldom(json.loads(seldom))
+        shared.shift(shift)
+        return View(int(gen or 0), shared, unit.decode())
+    except (ValueError, TypeError, AttributeError) as error:
+        raise damaged(place, name, str(error)[:200]) from None
+
+
+def damaged(place: str, name: str, what: str) -> NonceStoreError:
+    """Return the error for a state that this release cannot read."""
+    key = "{" + name + "}:state"
+    return NonceStoreError(
+        f"{place}: the state in {key} is damaged or of a later release ({what}). Update kraken-async; "
+        f"or stop every session of the key and `redis-cli DEL '{key}'`: nonces then start from the clock plus 5 s"
+    )
+
+
+def dump(shared: Shared, offset: float) -> tuple[str, str, str]:
+    """Return level, level_at and seldom as the server keeps them; seldom is "" when it has not changed."""
+    level = "" if shared.level is None else repr(shared.level)
+    seldom = ""
+    if shared.changed:
+        moved = copy(shared)
+        moved.shift(-offset)
+        seldom = json.dumps(moved.seldom(), separators=(",", ":"))
+    return level, repr(shared.level_at - offset), seldom
+
+
+def copy(shared: Shared) -> Shared:
+    """Return a copy that may be changed without touching the original."""
+    return dataclasses.replace(
+        shared,
+        withdrawn=dict(shared.withdrawn),
+        engine={pair: list(record) for pair, record in shared.engine.items()},
+        orders={order: list(record) for order, record in shared.orders.items()},
+        changed=False,
+    )
+
+
+def merge(view: View, own: Shared, now: float, *, fresh: bool, lost: bool) -> View:
+    """Return ``view`` joined with the caller's own copy: of each field, what holds back more.
+
+    ``lost``: the server has forgotten what this caller has seen. What others charged since then is unknown:
+    so is the call counter, unless the copy is ``fresh``; and the record of orders is whole only from now
+    on.
+    """
+    shared = copy(view.shared)
+    levels = [level for level in (shared.level, own.level if fresh else None) if level is not None]
+    shared.level = max(levels, default=None)
+    shared.level_at = max(shared.level_at, own.level_at)
+    shared.last = max(shared.last, own.last)
+    for name in SELDOM:
+        setattr(shared, name, _more(getattr(shared, name), getattr(own, name)))
+    if lost and own.known_since is not None:
+        shared.known_since = now
+    return dataclasses.replace(view, shared=shared, merged=True)
+
+
+def _more(stored: Any, own: Any) -> Any:
+    if isinstance(stored, dict):
+        joined = {**stored, **{key: value for key, value in own.items() if key not in stored}}
+        for key in stored.keys() & own.keys():
+            joined[key] = _more(stored[key], own[key])
+        return joined
+    if isinstance(stored, list):  # [level, at] or [pair, at]
+        return [_more(a, b) for a, b in zip(stored, own, strict=True)]
+    if isinstance(stored, str):
+        return stored
+    known = [value for value in (stored, own) if value is not None]
+    return max(known, default=None)
+
+
+def persists(info: Mapping[str, Any]) -> bool | None:
+    """Return whether the server keeps anything over a restart; None when it does not let us see."""
+    if not info:
+        return None
+    if info.get("aof_enabled"):
+        return True
+    return bool(info["save"]) if "save" in info else None
+
+
+def server_problems(info: Mapping[str, Any], place: str) -> list[str]:
+    """Return what is wrong with the server's settings, in plain sentences with the cure."""
+    found = []
+    if persists(info) is False:
+        found.append(
+            f"{place} has neither AOF nor RDB: when it restarts, nonces restart from the clock and callers' "
+            "floors; `appendonly yes` keeps them"
+        )
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if info.get("maxmemory") and policy != "noeviction":
+        found.append(f"{place} may evict the key's state under {policy}: set maxmemory-policy noeviction")
+    return found
