@@ -32,7 +32,9 @@ def decayed(level: float, at: float, decay: float, now: float) -> float:
 
 def seconds_until(level: float, room: float, decay: float) -> float:
     """Return how long until ``level`` has decayed to ``room``; 0 if it is there."""
-    return max(0.0, (level - room) / decay)
+    excess = level - room
+    # What arithmetic leaves behind the decimal point is no excess; every margin is far wider.
+    return excess / decay if excess > 1e-6 else 0.0
 
 
 def age_cost(kind: str, age: float) -> float:

@@ -11,21 +11,14 @@ Rules:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet, WeakValueDictionary
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 from aiolimiter import AsyncLimiter
 
-from kraken_async.counters import (
-    FIXED_COSTS,
-    OLDEST,
-    age_cost,
-    decayed,
-    named_orders,
-    pair_key,
-    seconds_until,
-)
+from kraken_async.counters import FIXED_COSTS, decayed, seconds_until
 from kraken_async.endpoints import Priority, Tier
+from kraken_async.engine import Account, EngineCounter, account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,30 +28,6 @@ if TYPE_CHECKING:
 
 #: Kept free on the call counter for CancelAll and for settling orders, once the key has placed an order.
 RESERVE: Final = 2.0
-#: Kept free on each pair's engine counter, against the time a call is on the way.
-ENGINE_MARGIN: Final = 1.0
-
-
-class Account:
-    """The matching engine's counters of one account, shared by the sessions of this process that name it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.levels: dict[str, list[float]] = {}  # pair -> [level, at]
-        self.orders: dict[str, list[Any]] = {}  # txid or cl_ord_id -> [pair, created at]
-        self.known_since: float | None = None
-
-
-_accounts: WeakValueDictionary[str, Account] = WeakValueDictionary()
-
-
-def account(name: str) -> Account:
-    """Return this process's record of the account ``name``."""
-    found = _accounts.get(name)
-    if found is None:
-        found = _accounts[name] = Account(name)
-    return found
-
 
 class BurstGovernor:
     """How bursts are held back: at start-up, and by Kraken's counters.
@@ -135,7 +104,7 @@ class BurstGovernor:
             msg = f"kind is one of {', '.join(FIXED_COSTS)}, not {kind!r}"
             raise ValueError(msg)
         for admission in self._admissions:
-            admission.report(kind, pair, order, age)
+            admission.engine.report(kind, pair, order, age, admission.now())
             break  # the sessions of one account share its counters
 
     def admission(
@@ -160,11 +129,12 @@ class Admission:
     ) -> None:
         self.governor = governor
         self.tier = tier
-        self.account = account
+        self.engine = EngineCounter(tier, account)
         self.wake = wake
-        self._clock = clock
+        self.now = clock
         self._started_at: float | None = None
         self._limiter: AsyncLimiter | None = None
+        self.starting = governor.startup_window > 0
         self._burst = 0.0
         self._burst_at = 0.0
 
@@ -188,7 +158,8 @@ class Admission:
 
     async def started(self, call: Call, now: float) -> None:
         """Count a call that goes out now towards start-up protection. Waits for nothing: its place is free."""
-        if not self.in_startup(now):
+        self.starting = self.in_startup(now)
+        if not self.starting:
             return
         if self._limiter is None:
             self._started_at = now
@@ -205,7 +176,7 @@ class Admission:
         """Return what the call uses up at Kraken and may have to wait for: the call counter, or a pair's engine."""
         endpoint = call.endpoint
         if endpoint.engine in ("add", "add_batch", "amend", "edit"):
-            return f"pair:{self._pair(call)}"
+            return f"pair:{self.engine.pair(call)}"
         return "counter" if endpoint.cost and call.priority != Priority.CANCEL else ""
 
     def wait(self, call: Call, shared: Shared, now: float) -> float:
@@ -218,7 +189,7 @@ class Admission:
         if call.resource == "counter":
             return max(startup, self._counter_wait(call, shared, now))
         if call.resource:
-            return max(startup, self._engine_wait(call, shared, now))
+            return max(startup, self.engine.wait(call, shared, now))
         return startup
 
     def level(self, shared: Shared, now: float) -> float:
@@ -243,7 +214,8 @@ class Admission:
             call.level_before = self.level(shared, now)
             shared.level, shared.level_at = call.level_before + endpoint.cost, now
         if endpoint.engine:
-            self._charge_engine(call, shared, now)
+            self.engine.charge(call, shared, now)
+            shared.trading = shared.trading or endpoint.engine in ("add", "add_batch")
 
     def late_charge(self, call: Call, now: float) -> float:
         """Return what the counter may be higher by than charged, now that the answer is in.
@@ -259,103 +231,6 @@ class Admission:
     def refused(self, call: Call, shared: Shared, now: float, *, engine: bool) -> None:
         """Take a rate-limit refusal at its word: the counter stands at its maximum."""
         if engine:
-            pair = self._pair(call)
-            self.account.levels[pair] = [self.tier.threshold, now]
-            self._write_engine(shared, pair)
+            self.engine.refused(call, shared, now)
         else:
             shared.level, shared.level_at = self.tier.maximum, now
-
-    # -- the matching engine's counters --------------------------------------------------------------------------
-
-    def _pair(self, call: Call) -> str:
-        pair = call.params.get("pair")
-        if pair is not None:
-            return pair_key(str(pair))
-        for name in named_orders(call.params):
-            if name in self.account.orders:
-                return str(self.account.orders[name][0])
-        return "?"
-
-    def merge(self, shared: Shared, now: float) -> None:
-        """Take over what other sessions of the key have recorded of the engine's counters."""
-        mine = self.account
-        for pair, (level, at) in shared.engine.items():
-            known = mine.levels.get(pair)
-            if known is None or self._left(level, at, now) > self._left(known[0], known[1], now):
-                mine.levels[pair] = [level, at]
-        for order, record in shared.orders.items():
-            mine.orders.setdefault(order, record)
-        if mine.known_since is None:
-            mine.known_since = shared.known_since if shared.known_since is not None else now
-
-    def _left(self, level: float, at: float, now: float) -> float:
-        return decayed(level, at, self.tier.engine_decay, now)
-
-    def engine_level(self, pair: str, now: float) -> float:
-        """Return the level of a pair's engine counter; 0 with no record."""
-        level, at = self.account.levels.get(pair, (0.0, now))
-        return self._left(level, at, now)
-
-    def _engine_cost(self, call: Call, now: float) -> float:
-        kind = call.endpoint.engine
-        if kind == "add":
-            return FIXED_COSTS["add"]
-        if kind == "add_batch":
-            return len(call.params.get("orders") or ()) / 2
-        if kind == "cancel_all":
-            return 1.0
-        one = "cancel" if kind == "cancel_batch" else kind
-        ages = [self._age(name, now) for name in named_orders(call.params)]
-        return sum(age_cost(one, age) for age in ages) + FIXED_COSTS[one]
-
-    def _age(self, order: str, now: float) -> float:
-        record = self.account.orders.get(order)
-        if record is not None:
-            return max(0.0, now - float(record[1]))
-        # Not ours, or placed before the record began: at least as old as the record.
-        since = self.account.known_since
-        return now - since if since is not None else 0.0
-
-    def _engine_wait(self, call: Call, shared: Shared, now: float) -> float:
-        self.merge(shared, now)
-        room = self.tier.threshold - ENGINE_MARGIN - self._engine_cost(call, now)
-        return seconds_until(self.engine_level(self._pair(call), now), room, self.tier.engine_decay)
-
-    def _charge_engine(self, call: Call, shared: Shared, now: float) -> None:
-        self.merge(shared, now)
-        cost = self._engine_cost(call, now)
-        pairs = list(self.account.levels) if call.endpoint.engine == "cancel_all" else [self._pair(call)]
-        for pair in pairs:
-            self.account.levels[pair] = [self.engine_level(pair, now) + cost, now]
-            self._write_engine(shared, pair)
-        if call.endpoint.engine in ("add", "add_batch"):
-            shared.trading = True
-
-    def _write_engine(self, shared: Shared, pair: str) -> None:
-        shared.engine[pair] = list(self.account.levels[pair])
-        if shared.known_since is None:
-            shared.known_since = self.account.known_since
-        shared.touch()
-
-    def report(self, kind: str, pair: str, order: str | None, age: float | None) -> None:
-        """Charge a transaction made elsewhere; see BurstGovernor.report."""
-        now, key = self._clock(), pair_key(pair)
-        cost = FIXED_COSTS[kind]
-        if kind != "add":
-            cost += age_cost(kind, age if age is not None else self._age(order or "", now))
-        self.account.levels[key] = [self.engine_level(key, now) + cost, now]
-        if order is not None and kind != "cancel":
-            self.account.orders[order] = [key, now]
-
-    def learn_orders(self, orders: dict[str, tuple[str, float]], shared: Shared, now: float) -> None:
-        """Remember since when orders stand: ``{txid or cl_ord_id: (pair, loop time)}``; older ones are forgotten."""
-        for order, (pair, created) in orders.items():
-            self.account.orders[order] = [pair_key(pair), created]
-        for known in (self.account.orders, shared.orders):
-            for order in [o for o, (_, created) in known.items() if now - created > OLDEST]:
-                del known[order]
-        shared.orders = {
-            **shared.orders,
-            **{o: self.account.orders[o] for o in orders if o in self.account.orders},
-        }
-        shared.touch()

@@ -119,8 +119,8 @@ class Metrics:
         "waits",
     )
 
-    def __init__(self, now: float) -> None:
-        self.started_at = now
+    def __init__(self) -> None:
+        self.started_at = 0.0
         self.sent = 0
         self.answered = 0
         self.refused = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from kraken_async.errors import (
     RateLimitExceeded,
 )
 from kraken_async.metrics import CallRecord
+from kraken_async.order_ages import ages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,9 +75,11 @@ class Outcomes:
         self.admission: Admission
         self.lost: Callable[[Call, KrakenError], bool] = lambda _call, _error: False
         self.ended: Callable[[Call, Any, KrakenError | None], None] = lambda _call, _result, _error: None
-        self.inspect: Callable[[], None] = lambda: None  # ask Kraken about the key, in the background
+        self.server_now: Callable[[], float] = time.time
+        self.inspect: Callable[[], object] = lambda: None  # ask Kraken about the key, in the background
         self._on_orphan = on_orphan
         self._clock: Callable[[], float]
+        self.sent: set[Call] = set()  # in flight, or being settled
         self._resting: set[Call] = set()
         self._idle: list[asyncio.Future[None]] = []
 
@@ -98,6 +102,10 @@ class Outcomes:
                 await self.key.update(lambda shared: self._raise_level(shared, late, now))
         if call.nonce_refusals >= 2:
             self.inspect()
+        if call.endpoint.engine or call.endpoint.name in ("OpenOrders", "QueryOrders"):
+            known = ages(call, result, now, self.server_now())
+            if known:
+                await self.key.update(lambda shared: self.admission.engine.learn(known, shared, now))
         self.finish(call, result=result)
 
     def _raise_level(self, shared: Shared, late: float, now: float) -> None:
@@ -152,6 +160,7 @@ class Outcomes:
 
     def _repeat(self, call: Call, delay: float) -> None:
         self.metrics.retries += 1
+        self.sent.discard(call)
         if delay <= 0:
             self.queue.put_back(call)
             return
@@ -180,6 +189,7 @@ class Outcomes:
         if call.state == "done":
             return
         call.state = "done"
+        self.sent.discard(call)
         if call.timer is not None:
             call.timer.cancel()
             call.timer = None
@@ -214,6 +224,16 @@ class Outcomes:
         self._resting.discard(call)
         self._count(error)
         self.finish(call, error=error)
+
+    def end_all(self, unsent: Callable[[str], KrakenError]) -> None:
+        """The worker is gone: end what waits as never sent, and what was in flight by what may have become of it."""
+        for call in [*self.waiting(), *self.sent]:
+            self.queue.remove(call)
+            self._resting.discard(call)
+            error = unsent(call.endpoint.name)
+            if call.attempt and call.state == "sent" and call.endpoint.changes:
+                error = OutcomeUnknown.of(call, error)
+            self.finish(call, error=error)
 
     def waiting(self) -> list[Call]:
         """Return the calls that wait in the queue or rest before a repeat."""

@@ -42,6 +42,8 @@ class RequestQueue:
         self._max = max_queued
         self._changed = False
         self._sleeper: asyncio.Future[None] | None = None
+        #: Told of every cancel that is put in the queue.
+        self.on_cancel: Callable[[Call], None] | None = None
 
     def __len__(self) -> int:
         return self._size
@@ -78,8 +80,7 @@ class RequestQueue:
         if lane is None:
             lane = self._lanes[key] = deque()
         lane.append(call)
-        self._size += 1
-        self.wake()
+        self._added(call)
 
     def put_back(self, call: Call) -> None:
         """Put a call that is to be repeated at its old place."""
@@ -90,7 +91,12 @@ class RequestQueue:
             place += 1
         lane.insert(place, call)
         call.state = "queued"
+        self._added(call)
+
+    def _added(self, call: Call) -> None:
         self._size += 1
+        if self.on_cancel is not None and call.priority == Priority.CANCEL:
+            self.on_cancel(call)
         self.wake()
 
     def remove(self, call: Call) -> None:
@@ -120,6 +126,7 @@ class RequestQueue:
                 if not call.future.done():
                     return call
                 self.remove(call)
+                call.state = "dropped"
                 if key not in self._lanes:
                     return None
                 continue

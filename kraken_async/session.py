@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from kraken_async import breaker, public_limit, withdrawal
+from kraken_async import breaker, healing, notices, withdrawal
+from kraken_async.background import Background
+from kraken_async.budget import Budget
 from kraken_async.calls import DEFAULTS, Call, Options
+from kraken_async.dead_man import DeadManSwitch
 from kraken_async.decode import decode
-from kraken_async.endpoints import Endpoint, Priority, Tier, find, nearest
-from kraken_async.errors import (
-    AuthenticationError,
-    KrakenError,
-    Outcome,
-    OutcomeUnknown,
-    QueueTimeout,
-    SessionClosed,
-    TradingHalted,
-    TransportError,
-)
+from kraken_async.endpoints import Priority, Tier
+from kraken_async.errors import KrakenError, NonceStoreError, OutcomeUnknown, TransportError
 from kraken_async.governor import BurstGovernor
-from kraken_async.guards import no_funding
-from kraken_async.messages import Request, SignedRequest
+from kraken_async.intake import READ_TIMEOUT, Intake
+from kraken_async.journal import open_journal
 from kraken_async.metrics import Metrics
+from kraken_async.orders import OrderDesk, OrderPolicy
 from kraken_async.outcomes import Outcomes, withdrawn
+from kraken_async.overtaking import Overtaker
+from kraken_async.public_calls import PublicCalls
 from kraken_async.request_queue import RequestQueue
 from kraken_async.retry import RetryPolicy
 from kraken_async.server_time import ServerTime
 from kraken_async.settings import PRODUCTION, Settings
-from kraken_async.signer import Signer, query
+from kraken_async.signer import Signer
+from kraken_async.snapshot import snapshot
 from kraken_async.stores.base import UNITS
 from kraken_async.stores.file import FileStore
 from kraken_async.transport import Transport
@@ -47,15 +46,15 @@ if TYPE_CHECKING:
 
     from kraken_async.governor import Admission
     from kraken_async.guards import Guard
-    from kraken_async.messages import Response
-    from kraken_async.metrics import Observer
+    from kraken_async.journal import Intent
+    from kraken_async.messages import Response, SignedRequest
+    from kraken_async.metrics import Observer, Statistics
     from kraken_async.outcomes import Orphan
     from kraken_async.stores.base import KeyState, Shared, Store
 
 log = logging.getLogger("kraken_async")
 
-READ_TIMEOUT: Final = 10.0
-WRITE_TIMEOUT: Final = 30.0
+HALT_TRIES: Final = 3
 
 
 class KrakenSession(Caller):
@@ -116,48 +115,53 @@ class KrakenSession(Caller):
         if nonce_unit not in UNITS:
             msg = f"nonce_unit is one of {', '.join(UNITS)}, not {nonce_unit!r}"
             raise ValueError(msg)
-        if timeout is not None and not timeout > 0:
-            msg = f"timeout is seconds above 0, not {timeout!r}"
+        if (timeout is not None and not timeout > 0) or not cancel_patience > 0:
+            msg = f"timeout and cancel_patience are seconds above 0, not {timeout!r} and {cancel_patience!r}"
             raise ValueError(msg)
         if (api_key is None) != (api_secret is None):
             msg = "api_key and api_secret go together: give both, or neither for public calls only"
             raise ValueError(msg)
-        self._session = self
-        self._options = DEFAULTS
-        self._signer = (
-            Signer(api_key, api_secret, otp) if api_key is not None and api_secret is not None else None
-        )
+        self._session, self._options = self, DEFAULTS
+        self._signer = Signer(api_key, api_secret, otp) if api_key is not None and api_secret is not None else None
         self._tier = None if tier is None else Tier.of(tier)
-        self._say_tier = tier is None and governor is None
+        self._tier_unset = tier is None and governor is None
         self.governor = governor if governor is not None else BurstGovernor(self._tier)
-        self._transport = Transport(base_url, http=http, plain_http=plain_http)
-        self._send = transport or self._transport.send
-        self._host = base_url
-        self._unit = nonce_unit
+        self._unit, self._account, self._timeout = nonce_unit, account, timeout
         self._store = store if store is not None else FileStore(state_dir)
-        self._timeout = timeout
-        self._guard = guard if guard is not None else no_funding
+        self._transport = Transport(base_url, http=http, plain_http=plain_http)
+        self._send = transport if transport is not None else self._transport.send
+        self._policy = orders if orders is not None else OrderPolicy()
+        retry = retry if retry is not None else RetryPolicy()
+        self._metrics = Metrics()
+        self._server_time = ServerTime()
         self._queue = RequestQueue(max_queued)
-        self._retry = retry if retry is not None else RetryPolicy()
-        self._account = account
-        self._patience = cancel_patience
-        self._kraken_time = ServerTime()
-        self._metrics = Metrics(time.monotonic())
         self._outcomes = Outcomes(
             queue=self._queue,
-            retry=self._retry,
+            retry=retry,
             metrics=self._metrics,
             observers=observers,
             on_orphan=on_orphan,
             unit=nonce_unit,
         )
+        self._intake = Intake(self._signer, self._queue, self._outcomes, guard, timeout)
+        self._public = PublicCalls(base_url, self._send, self.governor, retry, self._server_time)
+        self._background = Background()
+        self._overtaker = Overtaker(
+            cancel_patience, clock=self._now, send=self._exchange_cancel, spawn=self._background.spawn
+        )
+        self._clock: Callable[[], float] = time.monotonic
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening = asyncio.Lock()
+        self._flush_due = asyncio.Event()
         self._closed = False
-        self._wait: float | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._warned: set[str] = set()
+        self._closer: asyncio.Task[None] | None = None
+        self._wait: float | None = None  # how long none of the waiting calls may go
+        self._resumed = False
+        self._nonce_finding: str | None = None
         self._key: KeyState
         self._admission: Admission
+        self._desk: OrderDesk
+        self._worker: asyncio.Task[None]
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -183,15 +187,13 @@ class KrakenSession(Caller):
 
     # -- the exchange ---------------------------------------------------------------------------------------------
 
-    async def _exchange(
-        self, admit: Callable[[Shared], Call | None], *, overtake: bool = False
-    ) -> Call | None:
-        """Admit, nonce, sign, send, decode: one call's way to Kraken and back, with the turn in hand.
+    async def _exchange(self, admit: Callable[[Shared], Call | None], *, overtake: bool = False) -> Call | None:
+        """Admit, nonce, sign, send, decode: one call's way to Kraken and back. Returns None when none may go.
 
         The nonce comes after every wait, the signature after the nonce, and the bytes signed are the bytes sent.
         """
         call, nonce = await self._key.step(admit, overtake=overtake)
-        if call is None or not await self._take(call, nonce):
+        if call is None or not await self._take(call, nonce, overtake=overtake):
             return call
         try:
             request = self._sign(call, nonce)
@@ -205,31 +207,50 @@ class KrakenSession(Caller):
         return call
 
     async def _work(self) -> None:
-        """Take the turn while calls wait; sleep until something may go when none may."""
+        """Take the turn while calls wait, one exchange at a time; sleep until something may go when none may."""
         while True:
             if not len(self._queue):
                 await self._queue.sleep(None)
                 continue
-            await self._key.acquire_turn()
             try:
-                call = await self._exchange(self._admit)
-            finally:
-                await self._key.release_turn()
+                await self._key.acquire_turn()
+                self._overtaker.moved_at = self._clock()
+                try:
+                    call = await self._exchange(self._admit)
+                finally:
+                    self._overtaker.in_flight = None
+                    await self._key.release_turn()
+            except NonceStoreError as error:
+                await self._without_turn(error)
+                continue
+            self._overtaker.moved_at = self._clock()
             if call is None:
                 await self._queue.sleep(self._wait)
 
     def _admit(self, shared: Shared) -> Call | None:
         """Choose the most urgent call that may go now, and charge it. What must not go at all is refused here."""
         now = self._clock()
+        if self._resumed:
+            self._resumed = False
+            withdrawal.resume(shared)
         if shared.lockout_until or shared.pause_until or shared.halted:
             self._refuse(shared, now)
         while True:
             call, self._wait = self._queue.choose(partial(self._admission.wait, shared=shared, now=now), now)
-            if call is None or not self._taken_back(call, shared):
-                break
-        if call is not None:
-            self._charge(call, shared, now)
-        return call
+            if call is None:
+                return None
+            if (why := withdrawal.taken_back(call, shared)) is None:
+                return self._charge(call, shared, now)
+            self._outcomes.withdraw(call, withdrawn(call, why))
+
+    def _refuse(self, shared: Shared, now: float) -> None:
+        """Fail the waiting calls that an open breaker or a halt stops: they must not wait for its end."""
+        for call in self._outcomes.waiting():
+            error = None if call.options.ignore_breaker else breaker.refusal(shared, now, call.endpoint.name)
+            if error is None and shared.halted and withdrawal.places(call):
+                error = notices.halted(call)
+            if error is not None:
+                self._outcomes.withdraw(call, error)
 
     def _charge(self, call: Call, shared: Shared, now: float) -> Call:
         self._admission.charge(call, shared, now)
@@ -237,88 +258,70 @@ class KrakenSession(Caller):
             withdrawal.note_cancel(call, shared, now)
         return call
 
-    async def _take(self, call: Call, nonce: int) -> bool:
+    async def _take(self, call: Call, nonce: int, *, overtake: bool) -> bool:
         """The call goes out now. False: its caller left while the nonce was fetched, and nothing is sent."""
         self._queue.remove(call)
         if call.future.done():
             call.state = "dropped"
             self._outcomes.abandon(call)
             return False
+        if not overtake:
+            self._overtaker.in_flight = call
         now = self._clock()
         metrics = self._metrics
         if not call.attempt:
             call.first_sent_at = now
             metrics.waits.append(now - call.enqueued_at)
+            if call.timer is not None:  # it cannot expire in the queue any more
+                call.timer.cancel()
+                call.timer = None
         call.attempt += 1
-        call.nonce = nonce
-        call.sent_at = now
-        call.state = "sent"
+        call.nonce, call.sent_at, call.sent_unix, call.state = nonce, now, time.time(), "sent"
+        self._outcomes.sent.add(call)
+        self._overtaker.moved_at = now
         metrics.sent += 1
         metrics.sent_at.append(now)
         if self._admission.starting:
             await self._admission.started(call, now)
         return True
 
-    def _taken_back(self, call: Call, shared: Shared) -> bool:
-        why = withdrawal.taken_back(call, shared)
-        if why is not None:
-            self._outcomes.withdraw(call, withdrawn(call, why))
-        return why is not None
-
-    def _refuse(self, shared: Shared, now: float) -> None:
-        """Fail the waiting calls that an open breaker or a halt stops: they must not wait for it."""
-        for call in self._outcomes.waiting():
-            error = None if call.options.ignore_breaker else breaker.refusal(shared, now, call.endpoint.name)
-            if error is None and shared.halted and withdrawal.places(call):
-                error = _halted(call)
-            if error is not None:
-                self._outcomes.withdraw(call, error)
-
     def _sign(self, call: Call, nonce: int) -> SignedRequest:
+        signer = self._signer
+        assert signer is not None  # noqa: S101  # private calls are not taken in without one
         if call.deadline is None:
-            return self._signer.sign(call.endpoint, call.fields, nonce)
-        stamp = self._kraken_time.stamp(call.deadline)
-        return self._signer.sign(call.endpoint, call.fields, nonce, deadline=stamp)
+            return signer.sign(call.endpoint, call.fields, nonce)
+        return signer.sign(call.endpoint, call.fields, nonce, deadline=self._server_time.stamp(call.deadline))
 
     def _hear(self, call: Call, response: Response) -> None:
         now = self._clock()
-        if self._kraken_time.due(now):
-            self._kraken_time.observe_date(response.headers.get("Date"), call.sent_at, now)
+        if self._server_time.due(now):
+            self._server_time.observe_date(response.headers.get("Date"), call.sent_at, now)
 
-    # -- a cancel never waits for a stalled call -----------------------------------------------------------------
+    # -- without the turn ------------------------------------------------------------------------------------------
 
-    def _watch(self, call: Call, seconds: float | None = None) -> None:
-        """Look after a waiting cancel: once nothing has moved for ``cancel_patience``, it overtakes."""
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._patience if seconds is None else seconds, self._overtake, call)
-
-    def _overtake(self, call: Call) -> None:
-        if call.state != "queued" or call.future.done() or self._closed:
-            return
-        now = self._clock()
-        stalled = now - self._moved_at
-        if stalled < self._patience:
-            self._watch(call, self._patience - stalled + 0.001)
-            return
-        self._moved_at = now  # the next one waits for this one, but no longer than its patience
-        log.warning("%s overtakes a stalled call", call.endpoint.name, extra={"endpoint": call.endpoint.name})
-        self._spawn(self._overtaking())
-
-    async def _overtaking(self) -> None:
-        """Send the waiting cancels one after the other, on a second connection, with higher nonces, without the turn.
-
-        What they overtake was executed already, or is refused as Invalid nonce without effect and sent again.
-        """
-        stalled = self._in_flight
-        while self._in_flight is stalled:
-            if await self._exchange(self._admit_cancel, overtake=True) is None:
-                return
+    async def _exchange_cancel(self) -> Call | None:
+        """Send the most urgent waiting cancel without the turn; None when none waits."""
+        try:
+            return await self._exchange(self._admit_cancel, overtake=True)
+        except NonceStoreError as error:
+            self._fail_waiting(error, Priority.CANCEL)
+            return None
 
     def _admit_cancel(self, shared: Shared) -> Call | None:
         now = self._clock()
         self._refuse(shared, now)
-        call, _ = self._queue.choose(lambda call: 0.0 if call.priority == Priority.CANCEL else 1.0, now)
+        call, _ = self._queue.choose(lambda call: float(call.priority != Priority.CANCEL), now)
         return None if call is None else self._charge(call, shared, now)
+
+    async def _without_turn(self, error: NonceStoreError) -> None:
+        """The store is out of reach: calls fail with its error, but cancels go out on the local floor."""
+        self._fail_waiting(error, *(each for each in Priority if each != Priority.CANCEL))
+        await self._overtaker.run()
+
+    def _fail_waiting(self, error: NonceStoreError, *priorities: Priority) -> None:
+        for call in self._outcomes.waiting():
+            if call.priority in priorities:
+                self._outcomes.withdraw(call, NonceStoreError(str(error), endpoint=call.endpoint.name))
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
@@ -327,94 +330,20 @@ class KrakenSession(Caller):
     ) -> Any:
         if self._loop is None:
             await self.open()
-        call = self._prepare(options, name, {**params, **fields} if params else fields)
-        await self._desk.open(call)
-        self._submit(call)
-        try:
-            return await call.future
-        except asyncio.CancelledError:
-            self._outcomes.abandon(call)
-            raise
-
-    def _prepare(
-        self, options: Options, name: str, params: dict[str, Any], *, internal: bool = False
-    ) -> Call:
-        """Turn what was asked for into a call; bad input fails here, before anything is queued."""
-        loop = self._check_open()
-        if self._signer is None:
-            msg = f"{name} is a private call: give the session api_key and api_secret"
-            raise AuthenticationError(msg, endpoint=name, outcome=Outcome.NOT_SENT)
-        endpoint = find(name, private=True)
-        if not endpoint.known:
-            self._warn_unknown(name)
-        deadline: float | None = None
-        if not internal:
-            if endpoint.changes or self._guard is not no_funding:
-                request = self._guard(Request(endpoint.name, params, endpoint.changes))
-                if request.endpoint != endpoint.name:
-                    endpoint = find(request.endpoint, private=True)
-                params = dict(request.params)
-            params, deadline = self._desk.complete(endpoint, params)
-        encoded = self._signer.encode(endpoint, params) if params else b""
-        priority = endpoint.priority if options.priority is None else Priority(options.priority)
-        timeout = options.timeout or self._timeout or (WRITE_TIMEOUT if endpoint.changes else READ_TIMEOUT)
-        call = Call(endpoint, params, encoded, priority, timeout, options, loop.create_future())
-        call.deadline, call.internal = deadline, internal
-        call.resource = self._admission.resource(call)
-        return call
-
-    def _submit(self, call: Call) -> None:
-        """Queue a call. Raises what makes it pointless to wait: an open breaker, a halt, a full queue, a closed session."""
         self._check_open()
-        now = self._clock()
-        seen = self._key.seen
-        if not call.options.ignore_breaker and (error := breaker.refusal(seen, now, call.endpoint.name)):
-            raise error
-        if (seen.halted or self._halted) and withdrawal.places(call):
-            raise _halted(call)
-        if self._key.is_new and not self._metrics.sent:
-            self._say_new()
-        self._queue.push(call, now)
-        self._outcomes.pending += 1
-        if call.options.queue_timeout is not None:
-            call.timer = asyncio.get_running_loop().call_later(call.options.queue_timeout, self._expire, call)
-
-    def _expire(self, call: Call) -> None:
-        if call.state in ("queued", "resting") and not call.attempt:
-            seconds = call.options.queue_timeout
-            msg = f"{call.endpoint.name} waited {seconds:g} s (queue_timeout) and was not sent"
-            self._outcomes.withdraw(call, QueueTimeout(msg, endpoint=call.endpoint.name))
+        if not self._metrics.sent and self._signer is not None and self._key.is_new and self._unit == "ns":
+            self._key.is_new = False
+            log.warning(notices.ONE_WAY)
+        return await self._intake.ask(options, name, {**params, **fields} if params else fields)
 
     async def _ask_public(
         self, options: Options, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
     ) -> Any:
         if self._loop is None:
             await self.open()
-        loop = self._check_open()
-        endpoint = find(name, private=False)
-        merged = {**params, **fields} if params else fields
-        path = endpoint.path + query(merged)
-        request = SignedRequest("GET", path, {}, b"", 0)
-        attempt, started = 0, loop.time()
-        while True:
-            if self.governor.enabled:
-                await public_limit.admit(self._host, name, merged)
-            attempt += 1
-            sent = loop.time()
-            try:
-                response = await self._send(request, options.timeout or self._timeout or READ_TIMEOUT)
-                result = decode(response, endpoint)
-            except KrakenError as error:
-                error.endpoint = name
-                delay = self._retry.delay(error, endpoint, attempt, loop.time() - started)
-                if delay is None:
-                    raise
-                await asyncio.sleep(delay)
-            else:
-                self._kraken_time.observe_date(response.headers.get("Date"), sent, loop.time())
-                return result
-
-    # -- stopping and going on -----------------------------------------------------------------------------------
+        self._check_open()
+        timeout = options.timeout or self._timeout or READ_TIMEOUT
+        return await self._public.ask(name, {**params, **fields} if params else fields, timeout)
 
     async def halt(self) -> Any:
         """Stop trading: waiting orders and changes fail unsent, CancelAll goes out, new ones are refused.
@@ -425,17 +354,196 @@ class KrakenSession(Caller):
         if self._loop is None:
             await self.open()
         self._check_open()
-        self._halted = True
+        self._intake.halted = True
         for call in self._outcomes.waiting():
             if withdrawal.places(call):
-                self._outcomes.withdraw(call, _halted(call))
+                self._outcomes.withdraw(call, notices.halted(call))
         await self._key.update(withdrawal.halt)
         log.warning("trading is halted on this key until resume()")
+        for _ in range(HALT_TRIES - 1):
+            try:
+                return await self.private("CancelAll")
+            except (OutcomeUnknown, TransportError):
+                continue  # no order can slip in between, so CancelAll may simply be repeated
         return await self.private("CancelAll")
 
     def resume(self) -> None:
-        """Let orders go again, on this session at once, in every other process on the key within a moment."""
+        """Let orders go again: here at once, in the other processes on the key within a moment."""
         self._check_open()
-        self._halted = False
-        self._key.seen.halted = False
-        self._spawn(self._key.update(withdrawal.resume))
+        self._intake.halted = self._key.seen.halted = False
+        self._resumed = True
+        self._background.spawn(self._key.update(withdrawal.resume))
+
+    # -- opening and closing --------------------------------------------------------------------------------------
+
+    async def open(self) -> Self:
+        """Open the state and start the worker, in the running loop. ``async with`` does it; a first call does too.
+
+        Raises NonceStoreError naming the file and the cure; SessionClosed if it was closed before.
+        """
+        async with self._opening:
+            if self._loop is None and not self._closed:
+                await self._start(asyncio.get_running_loop())
+        self._check_open()
+        return self
+
+    async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._clock = loop.time
+        self._metrics.started_at = loop.time()
+        if self._signer is not None:
+            key = self._store.key(self._signer.key_id, self._unit)
+            await key.open(loop.time)
+            self._key = key
+            self._admission = self.governor.admission(self._tier, self._account, loop.time, self._queue.wake)
+            self._desk = OrderDesk(
+                self._policy,
+                ask=self._intake.ask_internal,
+                finish=self._outcomes.finish,
+                report=self._outcomes.report,
+                server_time=self._server_time,
+                clock=loop.time,
+                journal=open_journal(self._policy, self._store, self._signer.key_id),
+            )
+            self._intake.key, self._intake.desk, self._intake.admission = key, self._desk, self._admission
+            self._outcomes.bind(key, self._admission, loop.time)
+            self._outcomes.lost, self._outcomes.ended = self._desk.lost, self._desk.ended
+            self._outcomes.server_now = self._server_time.now
+            self._outcomes.inspect = lambda: self._background.spawn(self._ask_about_key())
+            self._queue.on_cancel = self._overtaker.watch
+            key.on_flush_due = self._flush_due.set
+            notices.opened(key, tier_unset=self._tier_unset and self.governor.enabled)
+            self._background.spawn(self._flush(), name="kraken_async flush")
+            self._worker = loop.create_task(self._work(), name="kraken_async worker")
+            self._worker.add_done_callback(self._worker_ended)
+        await self._transport.open()
+        self._loop = loop
+
+    async def _flush(self) -> None:
+        """Raise the durable ceiling ahead of need, so that a flow of calls never waits for the disk."""
+        while True:
+            await self._flush_due.wait()
+            self._flush_due.clear()
+            await self._key.flush()
+
+    async def _ask_about_key(self) -> None:
+        """A jump healed the nonce: ask Kraken who else moves it."""
+        try:
+            info = await self._intake.ask_internal("GetApiKeyInfo", {})
+        except KrakenError as error:
+            log.warning("the nonce was healed by a jump; asking Kraken why failed: %s", error)
+            return
+        self._nonce_finding = healing.diagnose(info, self._key.seen.last, self._unit)
+        log.warning("the nonce was healed by a jump: %s", self._nonce_finding or "no other writer is seen")
+
+    def _worker_ended(self, task: asyncio.Task[None]) -> None:
+        """However the worker ends, nobody who waits is left hanging."""
+        cause = None if task.cancelled() else task.exception()
+        if cause is not None:
+            self._closed = self._outcomes.closing = True
+            log.error("the worker ended by a fault of its own", exc_info=cause)
+        self._outcomes.end_all(lambda name: notices.closed(name, cause))
+
+    async def drain(self) -> None:
+        """Wait until every call that waits has been sent and answered. Cancelled: nothing changes."""
+        await self._outcomes.idle()
+
+    async def aclose(self, grace: float = 10.0) -> None:
+        """Send waiting cancels, fail the rest with SessionClosed, give the call in flight ``grace`` seconds, let go.
+
+        Idempotent. Cancelled: it closes at once, without the grace, and raises CancelledError.
+        """
+        if self._closer is None:
+            self._closed = True
+            if self._loop is None:
+                return
+            self._closer = asyncio.get_running_loop().create_task(self._close(grace))
+        try:
+            # Shielded: half a closing would leave locks and handles behind.
+            await asyncio.shield(self._closer)
+        except asyncio.CancelledError:
+            self._closer.cancel()
+            await asyncio.wait([self._closer])
+            raise
+
+    close = aclose
+
+    async def _close(self, grace: float) -> None:
+        self._outcomes.closing = True
+        try:
+            for call in self._outcomes.waiting():
+                if call.priority != Priority.CANCEL:
+                    self._outcomes.withdraw(call, notices.closed(call.endpoint.name))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    await self._outcomes.idle()
+        finally:
+            if self._signer is not None:
+                self._worker.cancel()
+                await asyncio.wait([self._worker])
+                await self._desk.close()
+                await self._background.close()
+                self._outcomes.end_all(notices.closed)
+                await self._key.close()
+            await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if getattr(self, "_loop", None) is not None and not self._closed:
+            warnings.warn(f"{self!r} was not closed: use async with", ResourceWarning, source=self, stacklevel=2)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise notices.closed()
+        if self._loop is not None and asyncio.get_running_loop() is not self._loop:
+            msg = "a session belongs to the event loop that opened it; open another one, it shares the key's state"
+            raise RuntimeError(msg)
+
+    def _now(self) -> float:
+        return self._clock()
+
+    # -- what is known ---------------------------------------------------------------------------------------------
+
+    def stats(self) -> Statistics:
+        """Return one frozen snapshot of the session, its ``problems`` in plain sentences. Never waits."""
+        return snapshot(self)
+
+    def budget(self) -> Budget:
+        """Return how much of Kraken's counters is left, and when how much more may go. Never waits.
+
+        Raises SessionClosed before the session is opened.
+        """
+        if self._loop is None or self._signer is None:
+            raise notices.closed("budget()")
+        return Budget.of(self._admission, self._key.seen, self._clock())
+
+    def unresolved(self) -> list[Intent]:
+        """Return the orders whose outcome is not known: of sessions that died, and of this one those given up on.
+
+        Each has ``cl_ord_id``, ``endpoint`` and ``sent_at`` (unix seconds). What a living session has in flight is
+        not among them. Empty before the session is opened.
+        """
+        return self._desk.unresolved() if self._loop is not None and self._signer is not None else []
+
+    async def resolve(self, intent: Intent | OutcomeUnknown) -> Any:
+        """Settle one of :meth:`unresolved`: return the order's result as Kraken would have given it.
+
+        Raises what the order was refused with, or OutcomeUnknown with its ``finding``. Cancelled: nothing changes.
+        """
+        if self._loop is None:
+            await self.open()
+        self._check_open()
+        return await self._desk.resolve(intent)
+
+    def dead_man_switch(self, seconds: float, *, every: float = 15.0) -> DeadManSwitch:
+        """Return an ``async with`` in which all orders of the *account* are cancelled if this program falls silent.
+
+        Kraken's CancelAllOrdersAfter, set to ``seconds`` and refreshed ``every`` so many; disarmed on a clean exit.
+        """
+        return DeadManSwitch(self, seconds, every)

@@ -1,0 +1,114 @@
+"""Intake: what was asked for becomes a call in the queue, or an error before anything is queued."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from kraken_async import breaker, notices, withdrawal
+from kraken_async.calls import Call, Options
+from kraken_async.endpoints import Priority, find
+from kraken_async.errors import AuthenticationError, Outcome, QueueTimeout
+from kraken_async.guards import no_funding
+from kraken_async.messages import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kraken_async.governor import Admission
+    from kraken_async.guards import Guard
+    from kraken_async.orders import OrderDesk
+    from kraken_async.outcomes import Outcomes
+    from kraken_async.request_queue import RequestQueue
+    from kraken_async.signer import Signer
+    from kraken_async.stores.base import KeyState
+
+READ_TIMEOUT: Final = 10.0
+WRITE_TIMEOUT: Final = 30.0
+_INTERNAL: Final = Options(priority=Priority.AMEND)
+
+
+class Intake:
+    """Checks, completes and queues private calls. The parts of an open session are bound to it."""
+
+    def __init__(
+        self, signer: Signer | None, queue: RequestQueue, outcomes: Outcomes, guard: Guard | None, timeout: float | None
+    ) -> None:
+        self._signer = signer
+        self._queue = queue
+        self._outcomes = outcomes
+        self._guard = guard if guard is not None else no_funding
+        self._timeout = timeout
+        self._warned: set[str] = set()
+        self.halted = False
+        self.key: KeyState
+        self.desk: OrderDesk
+        self.admission: Admission
+
+    async def ask(self, options: Options, name: str, params: dict[str, Any]) -> Any:
+        """Make one private call and wait for its end; see Caller.private."""
+        call = self._prepare(options, name, params)
+        if call.endpoint.changes:
+            await self.desk.open(call)
+        return await self._wait(call)
+
+    async def ask_internal(self, name: str, params: Mapping[str, Any], *, timeout: float | None = None) -> Any:
+        """Make a read of the session's own, just below cancels, with the governor's reserve."""
+        options = _INTERNAL if timeout is None else Options(priority=Priority.AMEND, timeout=timeout)
+        return await self._wait(self._prepare(options, name, dict(params), internal=True))
+
+    async def _wait(self, call: Call) -> Any:
+        try:
+            self._submit(call)
+        except BaseException:
+            self.desk.ended(call, None, None)
+            raise
+        try:
+            return await call.future
+        except asyncio.CancelledError:
+            self._outcomes.abandon(call)
+            raise
+
+    def _prepare(self, options: Options, name: str, params: dict[str, Any], *, internal: bool = False) -> Call:
+        if self._signer is None:
+            msg = f"{name} is a private call: give the session api_key and api_secret"
+            raise AuthenticationError(msg, endpoint=name, outcome=Outcome.NOT_SENT)
+        endpoint = find(name, private=True)
+        if not endpoint.known and name not in self._warned:
+            self._warned.add(name)
+            notices.unknown_endpoint(name)
+        deadline: float | None = None
+        if not internal:
+            if endpoint.changes or self._guard is not no_funding:
+                request = self._guard(Request(endpoint.name, params, endpoint.changes))
+                endpoint, params = find(request.endpoint, private=True), dict(request.params)
+            if endpoint.engine:
+                params, deadline = self.desk.complete(endpoint, params)
+        fields = self._signer.encode(endpoint, params) if params else b""
+        priority = endpoint.priority if options.priority is None else Priority(options.priority)
+        timeout = options.timeout or self._timeout or (WRITE_TIMEOUT if endpoint.changes else READ_TIMEOUT)
+        future = asyncio.get_running_loop().create_future()
+        call = Call(endpoint, params, fields, priority, timeout, options, future)
+        call.deadline, call.internal = deadline, internal
+        call.resource = self.admission.resource(call)
+        return call
+
+    def _submit(self, call: Call) -> None:
+        """Queue a call. Raises what makes it pointless to wait: an open breaker, a halt, a full queue, the end."""
+        if self._outcomes.closing:
+            raise notices.closed(call.endpoint.name)
+        now = asyncio.get_running_loop().time()
+        seen = self.key.seen
+        if not call.options.ignore_breaker and (error := breaker.refusal(seen, now, call.endpoint.name)):
+            raise error
+        if (seen.halted or self.halted) and withdrawal.places(call):
+            raise notices.halted(call)
+        self._queue.push(call, now)
+        self._outcomes.pending += 1
+        if call.options.queue_timeout is not None:
+            call.timer = asyncio.get_running_loop().call_later(call.options.queue_timeout, self._expire, call)
+
+    def _expire(self, call: Call) -> None:
+        if call.state in ("queued", "resting") and not call.attempt:
+            msg = f"{call.endpoint.name} waited {call.options.queue_timeout:g} s (queue_timeout) and was not sent"
+            self._outcomes.withdraw(call, QueueTimeout(msg, endpoint=call.endpoint.name))

@@ -1,0 +1,81 @@
+"""Public calls: concurrent, without a nonce, at the pace that Kraken allows an address."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+from aiolimiter import AsyncLimiter
+
+from kraken_async.decode import decode
+from kraken_async.endpoints import find
+from kraken_async.errors import KrakenError
+from kraken_async.messages import SignedRequest
+from kraken_async.signer import query
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from kraken_async.governor import BurstGovernor
+    from kraken_async.messages import Response
+    from kraken_async.retry import RetryPolicy
+    from kraken_async.server_time import ServerTime
+
+#: Calls that may go at once; after that one per second. Trades and OHLC are counted by pair.
+BURST: Final = 10
+
+# An AsyncLimiter belongs to one event loop, so the sessions of a loop share one set.
+_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], AsyncLimiter]] = WeakKeyDictionary()
+
+
+async def admit(host: str, endpoint: str, params: Mapping[str, object]) -> None:
+    """Wait until a public call to ``host`` may go. Cancelled: nothing is spent."""
+    limiters = _loops.setdefault(asyncio.get_running_loop(), {})
+    lane = f"{endpoint} {params.get('pair')}" if endpoint in ("Trades", "OHLC") else ""
+    limiter = limiters.get((host, lane))
+    if limiter is None:
+        limiter = limiters[host, lane] = AsyncLimiter(BURST, BURST)
+    await limiter.acquire()
+
+
+class PublicCalls:
+    """Makes a session's public calls, each in its caller's own task."""
+
+    def __init__(
+        self,
+        host: str,
+        send: Callable[[SignedRequest, float], Awaitable[Response]],
+        governor: BurstGovernor,
+        retry: RetryPolicy,
+        server_time: ServerTime,
+    ) -> None:
+        self._host = host
+        self._send = send
+        self._governor = governor
+        self._retry = retry
+        self._server_time = server_time
+
+    async def ask(self, name: str, params: Mapping[str, Any], timeout: float) -> Any:  # noqa: ASYNC109  # of one exchange
+        """Make one public call, repeated as the retry policy allows; see Caller.public."""
+        loop = asyncio.get_running_loop()
+        endpoint = find(name, private=False)
+        request = SignedRequest("GET", endpoint.path + query(params), {}, b"", 0)
+        attempt, started = 0, loop.time()
+        while True:
+            if self._governor.enabled:
+                await admit(self._host, name, params)
+            attempt += 1
+            sent = loop.time()
+            try:
+                response = await self._send(request, timeout)
+                result = decode(response, endpoint)
+            except KrakenError as error:
+                error.endpoint = name
+                delay = self._retry.delay(error, endpoint, attempt, loop.time() - started)
+                if delay is None:
+                    raise
+                await asyncio.sleep(delay)
+            else:
+                self._server_time.observe_date(response.headers.get("Date"), sent, loop.time())
+                return result
