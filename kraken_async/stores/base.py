@@ -3,9 +3,12 @@
 Rules that every store keeps:
 
 1. A nonce is handed out under the *nonce lock*, above every nonce handed out before on this key.
-2. The *turn*, the exclusive right to send, is another lock: a cancel that may not wait takes a nonce without it.
-3. Shared state is read, changed and written back under the nonce lock, in one go: nothing is decided on a stale copy.
-4. What must survive a crash is durable before it is relied upon; a crash may skip nonces, it never repeats one.
+2. The *turn*, the exclusive right to send, is another lock: a cancel that may not wait takes a nonce
+   without it.
+3. Shared state is read, changed and written back under the nonce lock, in one go: nothing is decided on a
+   stale copy.
+4. What must survive a crash is durable before it is relied upon; a crash may skip nonces, it never repeats
+   one.
 """
 
 from __future__ import annotations
@@ -31,7 +34,10 @@ AHEAD_TICKS: Final = 100  # for coarse units, where 1 ms is a handful
 
 
 def clock_ticks(unit: str) -> int:
-    """Return the wall clock in ticks of ``unit``; asked afresh each time, so a patched or stepped clock is seen."""
+    """Return the wall clock in ticks of ``unit``.
+
+    Asked afresh each time, so a patched or stepped clock is seen.
+    """
     return time.time_ns() // UNITS[unit]
 
 
@@ -42,11 +48,12 @@ def next_nonce(last: int, unit: str) -> int:
 
 
 def new_ceiling(last: int, unit: str) -> int:
-    """Return how far to reserve: 2 s beyond the clock, or 1 ms of nonces beyond ``last``, whichever is higher.
+    """Return how far to reserve: 2 s beyond the clock, or 1 ms of nonces beyond ``last``, whichever is
+    higher.
 
-    A reservation of fixed size drifts: a process that crashes in a loop leaves the clock by a whole one each time.
-    This one stays within 2 s of the clock whatever the number of crashes, as long as they are 1 ms apart, and nonces
-    that already run ahead of the clock (it was set back) lose 1 ms of them per crash.
+    A reservation of fixed size drifts: a process that crashes in a loop leaves the clock by a whole one
+    each time. This one stays within 2 s of the clock whatever the number of crashes, as long as they are 1
+    ms apart, and nonces that already run ahead of the clock (it was set back) lose 1 ms of them per crash.
     """
     tick = UNITS[unit]
     return min(
@@ -55,15 +62,20 @@ def new_ceiling(last: int, unit: str) -> int:
 
 
 def low_ceiling(last: int, now: int, tick: int) -> int:
-    """Return the ceiling below which it is time for the next one: half of :func:`new_ceiling`'s lead is used up.
+    """Return the ceiling below which it is time for the next one: half of :func:`new_ceiling`'s lead is
+    used up.
 
-    Both halves are looked at, so that nonces which ran ahead and are caught up by the clock do not have to wait.
+    Both halves are looked at, so that nonces which ran ahead and are caught up by the clock do not have to
+    wait.
     """
     return max(now + WINDOW_NS // 2 // tick, last + max(AHEAD_NS // tick, AHEAD_TICKS) // 2)
 
 
 def raised(last: int, ticks: int, unit: str) -> int:
-    """Return the clock or ``last``, whichever is higher, plus ``ticks``. ValueError when that makes no nonce."""
+    """Return the clock or ``last``, whichever is higher, plus ``ticks``.
+
+    ValueError when that makes no nonce.
+    """
     target = max(last, clock_ticks(unit)) + ticks
     if ticks < 0 or target > MAX_NONCE:
         raise ValueError(f"a nonce can be raised by 0 to {MAX_NONCE - target + ticks} {unit}, not by {ticks}")
@@ -72,7 +84,10 @@ def raised(last: int, ticks: int, unit: str) -> int:
 
 @dataclass(slots=True)
 class Shared:
-    """One key's shared state. Times are seconds of this boot's monotonic clock (``loop.time()`` on every loop)."""
+    """One key's shared state.
+
+    Times are seconds of this boot's monotonic clock (``loop.time()`` on every loop).
+    """
 
     last: int = 0  # the highest nonce handed out
     # Kraken's call counter; None: nothing is known (no state at all)
@@ -115,7 +130,10 @@ class Shared:
         return {name: getattr(self, name) for name in SELDOM}
 
     def read_seldom(self, data: dict[str, Any]) -> None:
-        """Take over :meth:`seldom` data; fields a newer release added are ignored, missing ones keep their default."""
+        """Take over :meth:`seldom` data.
+
+        Fields a newer release added are ignored, missing ones keep their default.
+        """
         fresh = Shared()
         for name in SELDOM:
             setattr(self, name, data.get(name, getattr(fresh, name)))
@@ -157,11 +175,17 @@ class KeyState(abc.ABC):
 
     @abc.abstractmethod
     async def close(self) -> None:
-        """Give back the reservation if nobody else uses the key, and let go of every lock and handle. Idempotent."""
+        """Give back the reservation if nobody else uses the key, and let go of every lock and handle.
+
+        Idempotent.
+        """
 
     @abc.abstractmethod
     async def acquire_turn(self) -> None:
-        """Wait for the exclusive right to send. Does not suspend when it is free. Cancelled: the turn is not held."""
+        """Wait for the exclusive right to send.
+
+        Does not suspend when it is free. Cancelled: the turn is not held.
+        """
 
     @abc.abstractmethod
     async def release_turn(self) -> None:
@@ -171,25 +195,35 @@ class KeyState(abc.ABC):
     async def step(
         self, choose: Callable[[Shared], T | None], *, overtake: bool = False
     ) -> tuple[T | None, int]:
-        """Under the nonce lock: show ``choose`` the shared state; if it returns something, hand out a nonce with it.
+        """Under the nonce lock: show ``choose`` the shared state; if it returns something, hand out a nonce
+        with it.
 
-        ``choose`` may charge counters in the state it is shown. It is synchronous, without other effects, and may be
-        called again when the attempt has to be repeated. ``overtake``: asked for without holding the turn, by a
-        cancel: must not wait for anything that can take longer than a moment.
-        Returns ``(None, 0)`` when nothing was chosen. Raises NonceStoreError.
+        ``choose`` may charge counters in the state it is shown. It is synchronous, without other effects,
+        and may be called again when the attempt has to be repeated. ``overtake``: asked for without holding
+        the turn, by a cancel: must not wait for anything that can take longer than a moment. Returns
+        ``(None, 0)`` when nothing was chosen. Raises NonceStoreError.
         """
 
     @abc.abstractmethod
     async def update(self, change: Callable[[Shared], T]) -> T:
-        """Change the shared state under the nonce lock, without taking a nonce. ``change`` as ``choose`` above."""
+        """Change the shared state under the nonce lock, without taking a nonce.
+
+        ``change`` as ``choose`` above.
+        """
 
     @abc.abstractmethod
     async def jump(self, ticks: int) -> int:
-        """Raise the nonce by ``ticks`` from the clock or the last nonce, whichever is higher; return the new last."""
+        """Raise the nonce by ``ticks`` from the clock or the last nonce, whichever is higher.
+
+        Return the new last.
+        """
 
     @abc.abstractmethod
     async def flush(self) -> None:
-        """Make a new ceiling durable ahead of need. Never raises: a failing disk is logged once, counted, retried."""
+        """Make a new ceiling durable ahead of need.
+
+        Never raises: a failing disk is logged once, counted, retried.
+        """
 
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong with the place or the disk, in plain sentences."""
@@ -205,7 +239,8 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def key(self, name: str, unit: str) -> KeyState:
-        """Return a session's hold on the key called ``name`` (a hash of the API key, never the key itself)."""
+        """Return a session's hold on the key called ``name`` (a hash of the API key, never the key itself).
+        """
 
     @abc.abstractmethod
     def reserve(self, name: str, unit: str) -> Reservation:
@@ -217,7 +252,9 @@ class Reservation(abc.ABC):
 
     @abc.abstractmethod
     def block(self, above: int, size: int) -> tuple[int, int]:
-        """Make ``[start, stop)`` durable and return it: start is above ``above`` and every earlier nonce, and not below the clock."""
+        """Make ``[start, stop)`` durable and return it: start is above ``above`` and every earlier nonce,
+        and not below the clock.
+        """
 
     @abc.abstractmethod
     def close(self, last: int) -> None:

@@ -1,7 +1,8 @@
 """MemoryStore: the same promises within one process, and nothing after it.
 
-For tests, and for keys that a single short-lived process uses. Sessions on any number of threads and event loops that
-are given the same MemoryStore object share their keys; a session with another MemoryStore knows nothing of them.
+For tests, and for keys that a single short-lived process uses. Sessions on any number of threads and event
+loops that are given the same MemoryStore object share their keys; a session with another MemoryStore knows
+nothing of them.
 """
 
 from __future__ import annotations
@@ -110,11 +111,17 @@ class MemoryStore(Store):
         return f"<MemoryStore {len(self._keys)} keys>"
 
     def key(self, name: str, unit: str) -> MemoryKey:
-        """Return a session's hold on ``name``. Raises NonceStoreError when its unit is coarser than that in use."""
+        """Return a session's hold on ``name``.
+
+        Raises NonceStoreError when its unit is coarser than that in use.
+        """
         return MemoryKey(self, name, unit)
 
     def reserve(self, name: str, unit: str) -> MemoryReservation:
-        """Return the exclusive use of ``name``. Raises NonceStoreError when sessions or another source have it."""
+        """Return the exclusive use of ``name``.
+
+        Raises NonceStoreError when sessions or another source have it.
+        """
         return MemoryReservation(self, name, unit)
 
     def _enter(self, name: str, unit: str, *, source: bool) -> _Key:
@@ -175,7 +182,10 @@ class MemoryKey(KeyState):
             self.seen = key.shared
 
     async def close(self) -> None:
-        """Leave; a turn held is given on, and whoever still waits for one gets NonceStoreError. Idempotent."""
+        """Leave.
+
+        A turn held is given on, and whoever still waits for one gets NonceStoreError. Idempotent.
+        """
         key, self._key = self._key, None
         if key is None:
             return

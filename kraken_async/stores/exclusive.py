@@ -1,0 +1,84 @@
+"""A state file for one NonceSource alone: blocks of nonces, each durable before it is used."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from kraken_async.errors import NonceStoreError
+from kraken_async.stores.base import MAX_NONCE, Reservation, new_ceiling, next_nonce
+from kraken_async.stores.locks import FORKED, unwatch_forks, watch_forks
+
+if TYPE_CHECKING:
+    from kraken_async.stores.statefile import StateFile
+
+log = logging.getLogger("kraken_async.store")
+
+
+class FileReservation(Reservation):
+    """Exclusive use of one key's state file, held from creation to :meth:`close`, or the death of the
+    process.
+    """
+
+    def __init__(self, file: StateFile, *, strict: bool) -> None:
+        self._file = file
+        self._strict = strict
+        self.durable = True
+        self._forked = False
+        file.enter()
+        found = file.settle(file.read(), time.monotonic)
+        for sentence in found.said:
+            log.warning("%s", sentence)
+        self._floor = found.shared.last
+        watch_forks(self)
+
+    def __repr__(self) -> str:
+        return f"<FileReservation {self._file.path}>"
+
+    def left_behind(self) -> None:
+        """Runs in a forked child."""
+        self._forked = True
+        self._file.left_behind()
+
+    def block(self, above: int, size: int) -> tuple[int, int]:
+        """Make ``[start, stop)`` durable and return it; ``stop`` leaves ``size`` nonces or 2 s, whichever
+        is more.
+
+        Waits for the disk. When that fails, says so once and goes on without durability, or raises
+        NonceStoreError if the store has ``strict_durability``.
+        """
+        if self._file.fd < 0:
+            why = FORKED if self._forked else "it is closed"
+            raise NonceStoreError(f"this reservation of {self._file.path} cannot be used: {why}")
+        start = next_nonce(max(above, self._floor), self._file.unit)
+        if start > MAX_NONCE:
+            raise NonceStoreError(
+                f"{self._file.path}: the last nonce is the highest there is. Use a new API key"
+            )
+        ceiling = min(MAX_NONCE, max(new_ceiling(start, self._file.unit), start + size - 1))
+        try:
+            self._file.reserve(ceiling)
+        except OSError as error:
+            self._disk_failed(error)
+        else:
+            if not self.durable:
+                log.warning("nonce state %s: the disk works again", self._file.path)
+            self.durable = True
+        return start, ceiling + 1
+
+    def _disk_failed(self, error: OSError) -> None:
+        text = f"nonce state {self._file.path} cannot be written ({error.strerror or error}); free or repair the disk"
+        if self._strict:
+            raise NonceStoreError(f"{text} (strict_durability)") from error
+        if self.durable:
+            self.durable = False
+            log.error("%s; nonces go on without a durable ceiling", text)
+
+    def close(self, last: int) -> None:
+        """Give back what was reserved above ``last``, and let go of the lock. Idempotent."""
+        unwatch_forks(self)
+        try:
+            self._file.finish(max(last, self._floor))
+        except OSError as error:
+            log.warning("nonce state %s: the reservation could not be given back: %s", self._file.path, error)

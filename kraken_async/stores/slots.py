@@ -1,0 +1,259 @@
+"""The bytes of a state file, and the few system calls that touch them.
+
+A state file has four parts:
+
+====== ============ =========================================================================================
+offset what         how it is written
+====== ============ =========================================================================================
+0      slot A       the ceiling, one line of JSON with a checksum; written and *synced* before a nonce above
+                    the old ceiling is used
+4096   slot B       the same once more, written only after A is on the disk: a torn write hits one of them
+8192   header       the last nonce and the call counter, binary; one small ``pwrite`` per nonce, never synced.
+                    The page cache outlives a killed process; what a power cut takes, the ceiling covers
+12288  the rest     what seldom changes, as JSON, twice in turn; the header says which of the two counts
+====== ============ =========================================================================================
+
+Slots are readable by the release before and by people (``head -1``); they say which reader they need at
+least.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import sys
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from kraken_async.stores.base import MAX_NONCE, UNITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAGIC: Final = "kraken_async nonce state"
+VERSION: Final = 1
+MIN_READER: Final = 1  # the oldest release format that reads what we write
+
+SLOT_SIZE: Final = 512  # one sector of any disk: the smallest thing that can be torn
+SLOT_AT: Final = {"A": 0, "B": 4096}  # a page each, so that no write touches both
+HEADER_AT: Final = 8192
+REST_AT: Final = 12288
+
+#: Set by crash tests: called with the name of each step of a durable change when that step is done.
+fault: Callable[[str], None] | None = None
+
+
+def step_done(name: str) -> None:
+    """Mark a point at which a crash must do no harm. Costs one comparison when nobody listens."""
+    if fault is not None:
+        fault(name)
+
+
+class Disk:
+    """The system calls on state files, in one place so that tests can lose what was not synced.
+
+    ``pread`` and ``pwrite`` are the plain functions of ``os`` where it has them: they are on the path of
+    each call.
+    """
+
+    def open(self, path: Path, flags: int) -> int:
+        """Open with mode 0600, not inherited by programs started from here."""
+        return os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o600)
+
+    if sys.platform == "win32":  # pragma: no cover
+
+        @staticmethod
+        def pread(fd: int, size: int, offset: int) -> bytes:
+            """Read at ``offset``. Moves the file position, which nothing here relies on."""
+            os.lseek(fd, offset, os.SEEK_SET)
+            return os.read(fd, size)
+
+        @staticmethod
+        def pwrite(fd: int, data: bytes, offset: int) -> int:
+            """Write at ``offset``; return how much was written."""
+            os.lseek(fd, offset, os.SEEK_SET)
+            return os.write(fd, data)
+
+    else:
+        pread = staticmethod(os.pread)
+        pwrite = staticmethod(os.pwrite)
+
+    def sync(self, fd: int) -> None:
+        """Return when the file's contents would survive a power cut; OSError if that cannot be said."""
+        if sys.platform == "darwin":  # pragma: no cover
+            import fcntl
+
+            # fsync on macOS hands the data to the drive and does not wait for it (its own manual page says
+            # so).
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        else:
+            getattr(os, "fdatasync", os.fsync)(fd)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Put ``source`` in ``target``'s place in one step."""
+        source.replace(target)
+
+    def sync_directory(self, directory: Path) -> None:
+        """Return when the names in ``directory`` would survive a power cut."""
+        if sys.platform == "win32":  # pragma: no cover - directories cannot be opened there
+            return
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+# ---------------------------------------------------------------------------------------------------- slots
+
+
+class Slot(NamedTuple):
+    """A valid slot."""
+
+    unit: str
+    ceiling: int
+    seq: int
+
+
+class TooNew(NamedTuple):
+    """A slot of a release whose files we must not touch."""
+
+    version: int
+    min_reader: int
+
+
+class Damaged(NamedTuple):
+    """A slot that cannot be used, and why."""
+
+    why: str
+
+
+def pack_slot(slot: Slot) -> bytes:
+    """Return the slot as one padded line."""
+    body = {
+        "magic": MAGIC,
+        "version": VERSION,
+        "min_reader": MIN_READER,
+        "unit": slot.unit,
+        "ceiling": slot.ceiling,
+        "seq": slot.seq,
+    }
+    line = json.dumps({**body, "crc": _checksum(body)}).encode()
+    return line.ljust(SLOT_SIZE - 1) + b"\n"
+
+
+def unpack_slot(raw: bytes) -> Slot | TooNew | Damaged:
+    """Read what :func:`pack_slot` wrote, by this release or another; never raises."""
+    if not raw.strip(b"\0"):
+        return Damaged("empty" if not raw else "all zeros")
+    try:
+        found = json.loads(raw.split(b"\n", 1)[0])
+    except ValueError:
+        return Damaged("no line of JSON")
+    if not isinstance(found, dict) or found.get("magic") != MAGIC:
+        return Damaged("not written by kraken_async")
+    if found.pop("crc", None) != _checksum(found):
+        return Damaged("checksum does not match")
+    version, min_reader = found.get("version"), found.get("min_reader")
+    if not isinstance(version, int) or not isinstance(min_reader, int):
+        return Damaged("no version")
+    if min_reader > VERSION:
+        return TooNew(version, min_reader)
+    unit, ceiling, seq = found.get("unit"), found.get("ceiling"), found.get("seq")
+    if unit not in UNITS or not isinstance(seq, int):
+        return Damaged("no unit or sequence number")
+    if not isinstance(ceiling, int) or not 0 <= ceiling <= MAX_NONCE:
+        return Damaged("no ceiling")
+    return Slot(unit, ceiling, seq)
+
+
+def _checksum(body: dict[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(body, sort_keys=True).encode()):08x}"
+
+
+# --------------------------------------------------------------------------------------------------- header
+
+
+class Header(NamedTuple):
+    """The part that changes with each nonce.
+
+    ``mono`` and ``wall`` are when it was written, by either clock.
+    """
+
+    generation: int
+    last: int
+    ceiling: int  # what the slots held, synced, when it was published
+    level: float  # NaN: not known
+    level_at: float
+    mono: float
+    wall: float
+    boot: bytes  # of the boot whose monotonic clock the times are of
+    rest_at: int
+    rest_size: int
+    rest_crc: int
+
+
+_HEADER: Final = struct.Struct("<8sQQQdddd8sQII")
+_CRC: Final = struct.Struct("<I")
+HEADER_MAGIC: Final = b"kraken1\n"
+HEADER_SIZE: Final = _HEADER.size + _CRC.size
+
+pack_fields: Final = _HEADER.pack
+pack_crc: Final = _CRC.pack
+crc32: Final = zlib.crc32
+
+
+def pack_header(header: Header) -> bytes:
+    """Return the header with its checksum. (A step packs the same by hand, to save the object.)"""
+    packed = pack_fields(HEADER_MAGIC, *header)
+    return packed + pack_crc(crc32(packed))
+
+
+def unpack_header(raw: bytes) -> Header | None:
+    """Read a header; None when it is torn, missing or another's."""
+    if len(raw) != HEADER_SIZE or _CRC.unpack_from(raw, _HEADER.size)[0] != crc32(raw[: _HEADER.size]):
+        return None
+    magic, *fields = _HEADER.unpack_from(raw)
+    return Header._make(fields) if magic == HEADER_MAGIC else None
+
+
+# ----------------------------------------------------------------------------------------------------- rest
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Where the seldom-changing part lies and how to know it again."""
+
+    at: int = REST_AT
+    size: int = 0
+    crc: int = 0
+
+    def place(self, data: bytes) -> Rest:
+        """Return where ``data`` goes next: never over the part that counts now, so that a crash keeps that
+        one.
+        """
+        at = REST_AT
+        if at + len(data) > self.at and self.size:
+            at = -(-(self.at + self.size) // 512) * 512
+        return Rest(at, len(data), crc32(data))
+
+
+def pack_rest(data: dict[str, Any]) -> bytes:
+    """Return the seldom-changing part as JSON bytes."""
+    return json.dumps(data, separators=(",", ":")).encode()
+
+
+def unpack_rest(raw: bytes, rest: Rest) -> dict[str, Any] | None:
+    """Return the seldom-changing part, ``{}`` when there is none yet, None when it is damaged."""
+    if not rest.size:
+        return {}
+    if len(raw) != rest.size or crc32(raw) != rest.crc:
+        return None
+    try:
+        data = json.loads(raw)
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) else None
