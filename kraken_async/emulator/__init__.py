@@ -1,4 +1,4 @@
-"""A local Kraken to test against: signatures, nonces, counters, orders and faults, on virtual time or on a socket.
+"""A local Kraken to test against, with signatures, nonces, counters, orders and faults.
 
 >>> emulator = Emulator(seed=1)
 >>> emulator.handle("GET", "/0/public/SystemStatus", {}, b"").status
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .engine import Emulator
+from .emulator import Emulator
 from .faults import CATALOGUE, Fault, Faults
 from .values import Arrival, ConnectionDropped, KeyPair, Reply
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from .counters import Counter
 from .ids import Ids
@@ -27,8 +27,17 @@ _MAKER = Decimal("0.0025")
 NEVER = float("inf")
 
 
+class Change(NamedTuple):
+    """What an amend makes of an order."""
+
+    volume: Decimal
+    price: Decimal
+    price2: Decimal
+    display: Decimal
+
+
 class Account:
-    """What Kraken keeps for one account, whichever key asks. ``forget_after`` bounds what is kept of the past."""
+    """What Kraken keeps for one account, whichever key asks; of the past about ``forget_after`` rows each."""
 
     def __init__(self, name: str, ids: Ids, forget_after: int | None = None) -> None:
         self.name = name
@@ -48,7 +57,7 @@ class Account:
         self._ids = ids
         self._forget_after = forget_after
 
-    # -- money ---------------------------------------------------------------------------------------------------
+    # -- money -------------------------------------------------------------------------------------
 
     def held(self, asset: str) -> Decimal:
         """Return what open orders hold of ``asset``."""
@@ -90,7 +99,7 @@ class Account:
         }
         self._trim(self.ledgers)
 
-    # -- the book ------------------------------------------------------------------------------------------------
+    # -- the book ----------------------------------------------------------------------------------
 
     def engine(self, pair: Pair, tier: Tier) -> Counter:
         """Return the matching engine's counter for ``pair``."""
@@ -195,10 +204,11 @@ class Account:
             oldest = next(iter(self.closed))
             del self.closed[oldest], self.orders[oldest]
 
-    def amend(self, order: Order, t: float, *, volume: Decimal, price: Decimal, display: Decimal) -> str:
-        """Change an open order in place and return the amend's id; filled beyond ``volume`` it is cancelled."""
+    def amend(self, order: Order, t: float, change: Change) -> str:
+        """Change an open order and return the amend's id; one filled beyond its new volume is cancelled."""
         self._hold(order, -1)
-        order.volume, order.price, order.display = max(volume, order.executed), price, display
+        order.volume = max(change.volume, order.executed)
+        order.price, order.price2, order.display = change.price, change.price2, change.display
         order.touched = t
         self._hold(order, 1)
         row = self.amend_row(order, "user", t)
@@ -227,7 +237,7 @@ class Account:
             self.finish(order, "canceled", t, reason)
         return gone
 
-    # -- time ----------------------------------------------------------------------------------------------------
+    # -- time --------------------------------------------------------------------------------------
 
     def arm(self, at: float) -> None:
         """Set the dead man's switch to ``at`` unix seconds, or off with NEVER."""

@@ -1,4 +1,7 @@
-"""The emulator behind a socket: aiohttp's low-level server, without router and middlewares, as it serves benchmarks."""
+"""The emulator behind a socket.
+
+aiohttp's low-level server, without router and middlewares: benchmarks of the client run against it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from typing import Any, Self
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from .engine import Emulator
+from .emulator import Emulator
 from .flight import Flight
 from .values import ConnectionDropped, Reply
 
@@ -41,9 +44,9 @@ class _Server(web.Server):
 class EmulatorServer:
     """Serves an emulator on ``url`` while its ``async with`` block runs (or from `start` to `stop`).
 
-    ``jitter`` is the path's delay in seconds, drawn for each request before its nonce is checked; None leaves it to
-    ``emulator.jitter``. ``keepalive`` is how long an idle connection is kept, in seconds. Listens on loopback only, unless
-    ``allow_remote`` says that others may reach it.
+    ``jitter`` is the path's delay in seconds, drawn for each request before its nonce is checked; None leaves
+    it to ``emulator.jitter``. ``keepalive`` is how long an idle connection is kept, in seconds. Listens on
+    loopback only, unless ``allow_remote`` says that others may reach it.
     """
 
     def __init__(
@@ -57,7 +60,9 @@ class EmulatorServer:
         allow_remote: bool = False,
     ) -> None:
         if not (allow_remote or _is_loopback(host)):
-            raise ValueError(f"{host} is not a loopback address; allow_remote=True lets others reach the emulator")
+            raise ValueError(
+                f"{host} is not a loopback address; allow_remote=True lets others reach the emulator"
+            )
         self.emulator = emulator
         self.host = host
         self.port = port
@@ -159,7 +164,8 @@ async def _dribble(request: web.BaseRequest, reply: Reply) -> web.StreamResponse
 
 @contextlib.contextmanager
 def serve_in_thread(emulator: Emulator, **options: Any) -> Iterator[EmulatorServer]:
-    """Serve an emulator from a thread with a loop of its own, for synchronous clients, threads and child processes.
+    """Serve an emulator from a thread with a loop of its own, for synchronous clients, threads and child
+    processes.
 
     ``options`` are those of `EmulatorServer`. An error while starting is raised here.
     """

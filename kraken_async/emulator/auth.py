@@ -82,8 +82,8 @@ class NonceRule:
 class Lockout:
     """Counts bad nonces and signatures; too many of them in ``span`` seconds shut the key out.
 
-    Every further attempt renews the lockout. Kraken publishes neither the number nor the span; "a few minutes" in its
-    guide and about 15 minutes in its support pages is what it says of the length.
+    Every further attempt renews the lockout. Kraken publishes neither the number nor the span; "a few
+    minutes" in its guide and about 15 minutes in its support pages is what it says of the length.
     """
 
     __slots__ = ("_bad", "length", "span", "threshold", "until")

@@ -1,4 +1,4 @@
-"""Cancelling orders, by name, by the batch, all of them, or by the dead man's switch. Cancels are never held back."""
+"""Cancelling orders: by name, in a batch, all, or by the dead man's switch. Never held back."""
 
 from __future__ import annotations
 

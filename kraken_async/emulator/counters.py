@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-# Two floats that should be equal may differ in the last place after decay; Kraken's own resolution is far coarser.
+# Two floats that should be equal may differ in the last place after decay; Kraken's own resolution is far
+# coarser.
 _ROUNDING = 1e-9
 
 
 class Counter:
     """One counter: ``decay`` a second, never below zero.
 
-    ``exclusive`` refuses a call that would bring the level exactly to the limit; by default only one that would exceed it
-    is refused (Kraken documents neither). A refused call counts too, up to the limit; with ``prolonged`` beyond it.
+    ``exclusive`` refuses a call that would bring the level exactly to the limit; by default only one that
+    would exceed it is refused (Kraken documents neither). A refused call counts too, up to the limit; with
+    ``prolonged`` beyond it.
     """
 
     __slots__ = ("_at", "_level", "decay", "limit")

@@ -1,4 +1,4 @@
-"""One exchange with everything that can go wrong on its way: used by the socket server and by in-memory transports."""
+"""One exchange and all that can go wrong on its way, for the socket server and for in-memory transports."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from .faults import Fault
 from .flight import Flight
-from .values import ConnectionDropped, Reply
+from .values import JSON_TYPE, ConnectionDropped, Reply, header
 from .wire import dumps
 
 if TYPE_CHECKING:
-    from .engine import Emulator
+    from .emulator import Emulator
 
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -22,6 +22,46 @@ _PAGE: Final = (
 )
 #: These keep a request from ever reaching the rules when they come before.
 _LOSING: Final = frozenset({"reset", "disconnect", "status", "html", "garbage", "hang"})
+
+
+class Courier:
+    """Keeps deliveries going when their callers have left."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._tasks: set[asyncio.Task[Reply]] = set()
+
+    async def deliver(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        sleep: Sleep,
+        jitter: tuple[float, float] | None,
+    ) -> Reply:
+        """See `Emulator.deliver`."""
+        flight = self._emulator.begin(header(headers, "API-Key"))
+        task = asyncio.ensure_future(
+            exchange(self._emulator, method, path, headers, body, sleep=sleep, jitter=jitter, flight=flight)
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            flight.end()
+
+    def _done(self, task: asyncio.Task[Reply]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # a caller who has left will not ask for it, and asyncio would complain
+
+    async def landed(self) -> None:
+        """See `Emulator.landed`."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks))
 
 
 async def exchange(
@@ -36,7 +76,7 @@ async def exchange(
     flight: Flight | None = None,
 ) -> Reply:
     """Carry one request to the rules and its answer back; see `Emulator.exchange`."""
-    flight = flight or emulator.begin(headers.get("API-Key") or "")
+    flight = flight or emulator.begin(header(headers, "API-Key"))
     try:
         fault = emulator.faults.draw(path.partition("?")[0].partition("/0/")[2].partition("/")[2])
         pause = _pause(emulator, jitter, fault)
@@ -74,11 +114,20 @@ async def _distort(fault: Fault, reply: Reply | None, sleep: Sleep, flight: Flig
         await flight.ended()
         raise ConnectionDropped(executed=executed)
     if what in ("status", "html"):
-        return Reply(fault.status, {"Content-Type": "text/html; charset=UTF-8"}, _PAGE.format(status=fault.status).encode())
+        return _page(fault)
     if what == "garbage":
         return Reply(200, {"Content-Type": "application/octet-stream"}, bytes(range(256)))
     assert reply is not None
     return await _spoil(fault, reply, sleep)
+
+
+def _page(fault: Fault) -> Reply:
+    """Return an HTML page, or Kraken's envelope under another status when the fault names an error."""
+    again = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+    if fault.error:
+        return Reply(fault.status, {"Content-Type": JSON_TYPE, **again}, dumps({"error": [fault.error]}))
+    page = _PAGE.format(status=fault.status)
+    return Reply(fault.status, {"Content-Type": "text/html; charset=UTF-8", **again}, page.encode())
 
 
 async def _spoil(fault: Fault, reply: Reply, sleep: Sleep) -> Reply:

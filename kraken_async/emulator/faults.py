@@ -14,10 +14,10 @@ When = Literal["before", "after"]
 class Fault:
     """What goes wrong with one call, made by one of the class methods below.
 
-    ``when`` says whether the request has reached the rules (and been carried out, unless they refuse it) when it happens.
-    The last four fields can be added to any fault, by `with_`: seconds on the path ``jitter`` before the nonce check,
-    seconds before queries show an order (``visibility``), and what becomes of an order at once (``ending``: "closed" is
-    filled, "canceled", "expired").
+    ``when`` says whether the request has reached the rules (and been carried out, unless they refuse it) when
+    it happens. The last three fields can be added to any fault, by `with_`: seconds on the path ``jitter``
+    before the nonce check, seconds before queries show an order (``visibility``), and what becomes of an
+    order at once (``ending``: "closed" is filled, "canceled", "expired").
     """
 
     what: str = "none"
@@ -25,13 +25,16 @@ class Fault:
     status: int = 200
     seconds: float = 0.0
     error: str = ""
+    retry_after: int | None = None
     jitter: float | None = None
     visibility: float | None = None
     ending: str = ""
 
     def __str__(self) -> str:
-        detail = self.error or (str(self.status) if self.what == "status" else "")
-        return " ".join(filter(None, (self.what, detail, self.when if self.what != "none" else "", self.ending)))
+        detail = f"{self.status} {self.error}".rstrip() if self.what == "status" else self.error
+        return " ".join(
+            filter(None, (self.what, detail, self.when if self.what != "none" else "", self.ending))
+        )
 
     def with_(self, **changes: Any) -> Fault:
         """Return this fault with some fields changed."""
@@ -68,13 +71,19 @@ class Fault:
         return cls("html", when)
 
     @classmethod
-    def http(cls, status: int, when: When = "before") -> Fault:
-        """An HTML page with a status of the edge or the gateway."""
-        return cls("status", when, status=status)
+    def http(
+        cls, status: int, when: When = "before", *, error: str = "", retry_after: int | None = None
+    ) -> Fault:
+        """An HTML page with a status of the edge or the gateway; with ``error`` Kraken's envelope instead of
+        the page.
+
+        ``retry_after`` seconds go into the header of that name.
+        """
+        return cls("status", when, status=status, error=error, retry_after=retry_after)
 
     @classmethod
     def late(cls, seconds: float, when: When = "after") -> Fault:
-        """The answer comes ``seconds`` late; "before": the request itself is stuck so long, and checked only then."""
+        """The answer comes ``seconds`` late; "before": the request is, and is checked only then."""
         return cls("late", when, seconds=seconds)
 
     @classmethod
@@ -120,7 +129,14 @@ class Fault:
 
 def _catalogue() -> dict[str, Fault]:
     whens: tuple[When, When] = ("before", "after")
-    faults = [Fault.truncated(), Fault.broken_json(), Fault.slow(2.0), Fault.invisible(3.0), Fault.filled(), Fault.closed()]
+    faults = [
+        Fault.truncated(),
+        Fault.broken_json(),
+        Fault.slow(2.0),
+        Fault.invisible(3.0),
+        Fault.filled(),
+        Fault.closed(),
+    ]
     for when in whens:
         faults += [Fault.reset(when), Fault.disconnect(when), Fault.hang(when), Fault.late(20.0, when)]
         faults += [Fault.garbage(when), Fault.html(when)]
@@ -151,7 +167,8 @@ Plan = Callable[[int, str], "Fault | None"]
 
 
 class Faults:
-    """Which fault the next call meets: those queued for its endpoint (or for "*") first, then what ``plan`` says.
+    """Which fault the next call meets: those queued for its endpoint (or for "*") first, then what ``plan``
+    says.
 
     ``plan`` gets the number of the exchange (0, 1, ...) and the endpoint.
     """

@@ -1,4 +1,4 @@
-"""How many calls of a key are in flight at once: from a request's arrival until its answer leaves or the client has gone."""
+"""How many calls of a key are in flight: from arrival until the answer leaves or the client has gone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class InFlight:
 
 
 class Flight:
-    """One call in flight. `end` may be called twice: by the exchange, and by the server when the client hangs up."""
+    """One call in flight, ended by the exchange, or before by the server when the client hangs up."""
 
     __slots__ = ("_api_key", "_ended", "_gone", "_of")
 

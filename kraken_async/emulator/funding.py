@@ -90,13 +90,20 @@ def withdraw_info(call: Call) -> Any:
     asset = _asset(call)
     text(call.params, "key")
     amount, limit = decimal(call.params, "amount"), call.account.balances.get(asset, Decimal(0))
-    return {"method": "Emulated", "limit": f"{limit:.8f}", "amount": f"{amount - _FEE:.8f}", "fee": f"{_FEE:.8f}"}
+    return {
+        "method": "Emulated",
+        "limit": f"{limit:.8f}",
+        "amount": f"{amount - _FEE:.8f}",
+        "fee": f"{_FEE:.8f}",
+    }
 
 
 def withdraw_methods(call: Call) -> Any:
     """WithdrawMethods: one for every asset."""
     assets = [_asset(call)] if call.params.get("asset") is not None else list(call.venue.markets.assets)
-    return [{"asset": asset, "method": "Emulated", "network": "Emulated", "minimum": "0.001"} for asset in assets]
+    return [
+        {"asset": asset, "method": "Emulated", "network": "Emulated", "minimum": "0.001"} for asset in assets
+    ]
 
 
 def wallet_transfer(call: Call) -> Any:
@@ -109,7 +116,15 @@ def wallet_transfer(call: Call) -> Any:
 def deposit_methods(call: Call) -> Any:
     """DepositMethods: one for every asset."""
     _asset(call)
-    return [{"method": "Emulated", "limit": False, "fee": "0.0000000000", "gen-address": True, "minimum": "0.0001"}]
+    return [
+        {
+            "method": "Emulated",
+            "limit": False,
+            "fee": "0.0000000000",
+            "gen-address": True,
+            "minimum": "0.0001",
+        }
+    ]
 
 
 def deposit_addresses(call: Call) -> Any:

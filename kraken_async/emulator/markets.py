@@ -146,7 +146,7 @@ class Markets:
                 key, alt, ws, base, quote, prices, costs, Decimal(ordermin), Decimal(costmin), Decimal(last)
             )
             self.pairs[key] = pair
-            self._pair_names.update({name: pair for name in (key, alt, ws, _same_name(ws))})
+            self._pair_names.update(dict.fromkeys((key, alt, ws, _same_name(ws)), pair))
 
     def pair(self, name: str) -> Pair:
         """Return the pair called ``name`` (key, altname or with a slash); refuse an unknown one."""

@@ -23,7 +23,7 @@ _AT_LIMIT = frozenset({"limit", "iceberg"})
 _FLAGS = frozenset({"post", "fcib", "fciq", "viqc", "nompp"})
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
 _FREE_TEXT = re.compile(r"[!-~]{1,18}")
-_RELATIVE = re.compile(r"([+\-#])(\d+(?:\.\d+)?)(%?)")
+_RELATIVE = re.compile(r"([+\-#])(\d{1,12}(?:\.\d{1,10})?)(%?)")
 _MONTH = 31 * 86_400
 ZERO = Decimal(0)
 
@@ -32,8 +32,8 @@ ZERO = Decimal(0)
 class Order:
     """One order in an account's book.
 
-    ``opened``, ``touched`` (created or last amended), ``closed`` and ``visible`` (when queries begin to show it) are unix
-    seconds. ``nonce`` is that of the call which placed it.
+    ``opened``, ``touched`` (created or last amended), ``closed`` and ``visible`` (when queries begin to show
+    it) are unix seconds. ``nonce`` is that of the call which placed it.
     """
 
     txid: str
@@ -185,7 +185,8 @@ def read_order(params: Mapping[str, Any], pair: Pair, t: float) -> Order:
 
 def _check_combination(order: Order, params: Mapping[str, Any], t: float) -> None:
     if order.cl_ord_id is not None and (params.get("userref") is not None or order.close):
-        # Kraken's SDK refuses a client id beside a conditional close; the documentation excludes userref only.
+        # Kraken's SDK refuses a client id beside a conditional close; the documentation excludes userref
+        # only.
         raise bad("cl_ord_id")
     if "post" in order.oflags and order.ordertype not in _AT_LIMIT:
         raise bad("oflags")

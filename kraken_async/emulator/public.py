@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import format_datetime
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 
 from .markets import Pair
@@ -31,7 +31,7 @@ class PublicCall:
 
 
 def _time(call: PublicCall) -> Any:
-    moment = datetime.fromtimestamp(int(call.t), timezone.utc)
+    moment = datetime.fromtimestamp(int(call.t), UTC)
     rfc1123 = format_datetime(moment).replace(f" {moment.year} ", f" {moment.year % 100:02d} ")
     return {"unixtime": int(call.t), "rfc1123": rfc1123}
 

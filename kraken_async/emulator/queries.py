@@ -87,7 +87,9 @@ def closed_orders(call: Call) -> Any:
         raise bad("closetime")
     times = [order.opened if by == "open" else order.closed for order in found]
     orders = call.account.orders
-    known = {name: orders[name].closed for name in (_bound(call, "start"), _bound(call, "end")) if name in orders}
+    known = {
+        name: orders[name].closed for name in (_bound(call, "start"), _bound(call, "end")) if name in orders
+    }
     page, count = _page(call, list(zip(times, found, strict=True)), known)
     return {"closed": _shown(call, page), **count}
 
@@ -119,7 +121,7 @@ def _bound(call: Call, name: str) -> str:
 def _page(
     call: Call, rows: list[tuple[float, Any]], known: Mapping[str, float], size: int = _PAGE
 ) -> tuple[list[Any], dict[str, int]]:
-    """Return one page of ``rows`` (time, row), newest first: ``start`` exclusive, ``end`` inclusive, times or ids."""
+    """Return one page of ``rows`` (time, row), newest first; ``start`` exclusive, ``end`` inclusive."""
     start, end = (_moment(call, name, known) for name in ("start", "end"))
     kept = [row for t, row in rows if (start is None or t > start) and (end is None or t <= end)]
     offset = integer(call.params, "ofs", 0)
@@ -141,8 +143,12 @@ def _moment(call: Call, name: str, known: Mapping[str, float]) -> float | None:
         raise bad(name) from None
 
 
-def _history(call: Call, rows: dict[str, dict[str, Any]], size: int = _PAGE) -> tuple[dict[str, Any], dict[str, int]]:
-    known = {name: row["time"] for name in (_bound(call, "start"), _bound(call, "end")) if (row := rows.get(name))}
+def _history(
+    call: Call, rows: dict[str, dict[str, Any]], size: int = _PAGE
+) -> tuple[dict[str, Any], dict[str, int]]:
+    known = {
+        name: row["time"] for name in (_bound(call, "start"), _bound(call, "end")) if (row := rows.get(name))
+    }
     newest_first = [(row["time"], (name, row)) for name, row in reversed(rows.items())]
     page, count = _page(call, newest_first, known, size)
     return dict(page), count
@@ -167,7 +173,9 @@ def ledgers(call: Call) -> Any:
     """Ledgers: 50 a page."""
     rows = call.account.ledgers
     kind = text(call.params, "type", "all")
-    assets = {call.venue.markets.asset(name).key for name in listed(call.params, "asset", most=50) if name != "all"}
+    assets = {
+        call.venue.markets.asset(name).key for name in listed(call.params, "asset", most=50) if name != "all"
+    }
     if kind != "all" or assets:
         rows = {
             name: row
@@ -203,7 +211,11 @@ def open_positions(call: Call) -> Any:
 def trade_volume(call: Call) -> Any:
     """TradeVolume: the fee tier for each pair asked for."""
     given = call.params.get("pair") or ""
-    names = [row["asset"] if isinstance(row, Mapping) else row for row in given] if isinstance(given, list) else None
+    names = (
+        [row["asset"] if isinstance(row, Mapping) else row for row in given]
+        if isinstance(given, list)
+        else None
+    )
     keys = [call.venue.markets.pair(str(name)).key for name in names or listed(call.params, "pair", most=100)]
     fee = {"minfee": "0.1000", "maxfee": "0.4000", "nextfee": "0.3500", "nextvolume": "10000.0000",
            "tiervolume": "0.0000"}  # fmt: skip
@@ -221,7 +233,7 @@ def get_web_sockets_token(call: Call) -> Any:
 
 
 def get_api_key_info(call: Call) -> Any:
-    """GetApiKeyInfo: among other things the highest nonce accepted, which is this very call's or a higher one."""
+    """GetApiKeyInfo: among other things the highest nonce accepted, this call's own included."""
     key = call.key
     codes = sorted(key.permissions)
     created = str(int(key.created))

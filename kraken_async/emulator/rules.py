@@ -1,8 +1,8 @@
 """Kraken's rules as data: tiers, costs, permissions.
 
-Written down here a second time on purpose: the emulator shares nothing with the client, so that the two cannot be wrong
-together. Source: Kraken's guides on rate limits and API keys. Where the documentation leaves a cost open the dearer
-reading is charged, ``documented=True`` gives the other.
+Written down here a second time on purpose: the emulator shares nothing with the client, so that the two
+cannot be wrong together. Source: Kraken's guides on rate limits and API keys. Where the documentation leaves
+a cost open the dearer reading is charged, ``documented=True`` gives the other.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 
 class Tier(NamedTuple):
-    """Limits of one verification tier: the call counter, the engine counter of a pair, open orders per pair."""
+    """One verification tier: call counter, engine counter of a pair, open orders per pair."""
 
     name: str
     maximum: float
@@ -82,9 +82,11 @@ PERMISSIONS: Final = (
 _OPEN = "query-open-trades"
 _CLOSED = "query-closed-trades"
 
-#: What a key must be allowed to do: any one of the alternatives ("|"), each of which may name several codes ("&").
+#: What a key must be allowed to do: any one of the alternatives ("|"), each of which may name several codes
+#: ("&").
 _NEEDS: Final = {
-    "query-funds": "Balance BalanceEx CreditLines TradeVolume WalletTransfer DepositAddresses DepositStatus Earn/Allocations",
+    "query-funds": "Balance BalanceEx CreditLines TradeVolume WalletTransfer "
+    "DepositAddresses DepositStatus Earn/Allocations",
     "query-funds & add-funds": "DepositMethods",
     "query-funds & withdraw-funds": "WithdrawMethods WithdrawAddresses WithdrawInfo",
     "withdraw-funds": "Withdraw WithdrawCancel CreateSubaccount AccountTransfer",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from .account import Change
 from .markets import Pair
 from .orders import Order, check_deadline, read_order, read_price
 from .rules import age_cost
@@ -28,7 +29,7 @@ def require_market(call: Call, pair: Pair, *, cancel: bool = False, post: bool =
 
 
 def charge_engine(call: Call, pair: Pair, cost: float, *, held: bool = True) -> None:
-    """Charge the pair's engine counter; refuse over the threshold unless the transaction is never ``held``."""
+    """Charge the pair's engine counter; over the threshold refuse what may be ``held``."""
     if not call.venue.limits:
         return
     counter = call.account.engine(pair, call.key.tier)
@@ -93,7 +94,11 @@ def add_order(call: Call) -> Any:
 def add_order_batch(call: Call) -> Any:
     """AddOrderBatch: rows answer in place; bad arguments in one row refuse all of them."""
     rows = call.params.get("orders")
-    if not isinstance(rows, list) or not 2 <= len(rows) <= 15 or not all(isinstance(r, Mapping) for r in rows):
+    if (
+        not isinstance(rows, list)
+        or not 2 <= len(rows) <= 15
+        or not all(isinstance(r, Mapping) for r in rows)
+    ):
         raise bad("orders")
     pair = call.venue.markets.pair(text(call.params, "pair"))
     fixed = len(rows) / 2
@@ -134,35 +139,44 @@ def amend_order(call: Call) -> Any:
     order = find_order(call)
     try:
         check_deadline(call.params, call.t)
-        volume, price, display = _amended(call, order)
+        change = _amended(call, order)
     except Refusal:
         charge_engine(call, order.pair, 1, held=False)
         raise
     require_market(call, order.pair)
     age = call.t - order.touched
-    if volume <= order.executed:
-        charge_engine(call, order.pair, 1 + age_cost("cancel", age))
+    if change.volume <= order.executed:
+        # Nothing is left to trade: Kraken charges such an amend as the cancel that it is.
+        charge_engine(call, order.pair, age_cost("cancel", age), held=False)
     else:
         charge_engine(call, order.pair, 1 + age_cost("amend", age))
-    _require_more(call, order, volume, price)
+    _require_more(call, order, change.volume, change.price2 or change.price)
     call.txids.append(order.txid)
-    return {"amend_id": call.account.amend(order, call.t, volume=volume, price=price, display=display)}
+    return {"amend_id": call.account.amend(order, call.t, change)}
 
 
-def _amended(call: Call, order: Order) -> tuple[Decimal, Decimal, Decimal]:
+def _amended(call: Call, order: Order) -> Change:
     params, pair = call.params, order.pair
     if order.close:
         raise Refusal("EOrder:Invalid order")
     if not any(params.get(name) for name in ("order_qty", "display_qty", "limit_price", "trigger_price")):
         raise Refusal("EOrder:No amendable parameters")
     volume = pair.rounded_volume(decimal(params, "order_qty", str(order.volume)))
-    price = order.price
-    for name in ("trigger_price", "limit_price"):
-        if params.get(name):
-            price = read_price(text(params, name), pair, order.side, name)
-    if flag(params, "post_only") and (price >= pair.ask if order.side == "buy" else price <= pair.bid):
-        raise Refusal("EOrder:Post only order")
-    return volume, price, decimal(params, "display_qty", str(order.display))
+    price, limit = order.price, order.price2 or order.price
+    if params.get("trigger_price"):
+        if not order.triggered_type:
+            raise bad("trigger_price")
+        price = read_price(text(params, "trigger_price"), pair, order.side, "trigger_price")
+    if params.get("limit_price"):
+        if order.triggered_type and not order.price2:
+            raise bad("limit_price")
+        limit = read_price(text(params, "limit_price"), pair, order.side, "limit_price")
+        if flag(params, "post_only") and (limit >= pair.ask if order.side == "buy" else limit <= pair.bid):
+            raise Refusal("EOrder:Post only order")
+    display = decimal(params, "display_qty", str(order.display))
+    if order.triggered_type:
+        return Change(volume, price, limit if order.price2 else order.price2, display)
+    return Change(volume, limit, order.price2, display)
 
 
 def _require_more(call: Call, order: Order, volume: Decimal, price: Decimal) -> None:
@@ -201,7 +215,9 @@ def edit_order(call: Call) -> Any:
 
 def _edit_target(call: Call, pair: Pair) -> Order:
     name = text(call.params, "txid")
-    found = [o for o in call.account.open.values() if o.txid == name or (o.userref and str(o.userref) == name)]
+    found = [
+        o for o in call.account.open.values() if o.txid == name or (o.userref and str(o.userref) == name)
+    ]
     if len(found) != 1 or found[0].pair is not pair:
         raise Refusal("EOrder:Unknown order" if call.venue.ids.issued(name) else "EOrder:Invalid order")
     return found[0]
@@ -223,7 +239,6 @@ def _edited(call: Call, old: Order) -> dict[str, Any]:
         if call.params.get(name) is not None:
             fields[name] = call.params[name]
     return fields
-
 
 
 ENDPOINTS: dict[str, Callable[[Call], Any]] = {

@@ -40,9 +40,10 @@ class Refusal(Exception):
 class ConnectionDropped(Exception):
     """The exchange ended without a complete answer.
 
-    ``executed`` tells what the client cannot know: whether the request reached the rules (it may still have been refused
-    there). ``reply`` is the part of an answer that left before the cut, with a full-length ``Content-Length`` header;
-    None when not one byte left. ``abrupt`` is a reset, as opposed to an orderly end of file.
+    ``executed`` tells what the client cannot know: whether the request reached the rules (it may still have
+    been refused there). ``reply`` is the part of an answer that left before the cut, with a full-length
+    ``Content-Length`` header; None when not one byte left. ``abrupt`` is a reset, as opposed to an orderly
+    end of file.
     """
 
     def __init__(self, *, executed: bool, reply: Reply | None = None, abrupt: bool = True) -> None:
@@ -61,9 +62,9 @@ class ConnectionDropped(Exception):
 class Arrival:
     """One request as the emulator saw it, for checkers.
 
-    ``t`` is the emulator's clock in unix seconds, ``nonce`` None when there was none that could be read. ``executed`` says
-    that the call was carried out, whatever the client was told: ``fault`` names what was done to it on the way.
-    ``txids`` are the orders it placed, amended or cancelled.
+    ``t`` is the emulator's clock in unix seconds, ``nonce`` None when there was none that could be read.
+    ``executed`` says that the call was carried out, whatever the client was told: ``fault`` names what was
+    done to it on the way. ``txids`` are the orders it placed, amended or cancelled.
     """
 
     t: float
@@ -75,3 +76,12 @@ class Arrival:
     executed: bool = False
     txids: tuple[str, ...] = ()
     fault: str = ""
+
+
+def header(headers: Mapping[str, str], name: str) -> str:
+    """Return a header whatever its case, or an empty text."""
+    found = headers.get(name)
+    if found is not None:
+        return found
+    lowered = name.lower()
+    return next((value for key, value in headers.items() if key.lower() == lowered), "")

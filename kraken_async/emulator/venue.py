@@ -16,7 +16,7 @@ from .orders import Order
 
 
 class Venue:
-    """Everything that the endpoints act on. ``status`` is that of SystemStatus, ``limits`` turns the counters on."""
+    """What the endpoints act on. ``status`` is that of SystemStatus, ``limits`` turns the counters on."""
 
     def __init__(
         self, rng: random.Random, *, limits: bool, exclusive: bool, delay: float, forget_after: int | None
@@ -69,7 +69,7 @@ def _trigger(order: Order) -> None:
 
 @dataclass(slots=True)
 class Call:
-    """One accepted private call on its way through an endpoint. Endpoints add the orders they touch to ``txids``."""
+    """One accepted private call in its endpoint, which adds the orders it touches to ``txids``."""
 
     venue: Venue
     account: Account

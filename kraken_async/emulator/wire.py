@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
@@ -25,22 +25,21 @@ def dumps(value: Any) -> bytes:
 def parse_body(content_type: str, body: bytes) -> dict[str, Any]:
     """Return the fields of a form or a JSON object; numbers stay as the text that was sent.
 
-    A body that cannot be read gives no fields: such a request fails at its signature or its nonce, as it does at Kraken.
+    A body that cannot be read gives no fields: such a request fails at its signature or its nonce, as it does
+    at Kraken.
     """
     try:
         if "json" in content_type or body[:1] == b"{":
             fields = json.loads(body, parse_float=str, parse_int=str, parse_constant=str)
             return fields if isinstance(fields, dict) else {}
         pairs = parse_qsl(body.decode(), keep_blank_values=True)
+        return _nested(pairs) if b"[" in body or b"%5B" in body or b"%5b" in body else dict(pairs)
     except ValueError:
         return {}
-    if b"[" in body or b"%5B" in body or b"%5b" in body:
-        return _nested(pairs)
-    return dict(pairs)
 
 
 def _nested(pairs: list[tuple[str, str]]) -> dict[str, Any]:
-    """Turn ``close[ordertype]`` and ``orders[0][type]`` into nested mappings, and numbered ones into lists."""
+    """Turn ``close[ordertype]`` into a nested mapping, and ``orders[0][type]`` into a list of them."""
     root: dict[str, Any] = {}
     for name, value in pairs:
         head, _, _ = name.partition("[")
@@ -102,8 +101,8 @@ def integer(params: Mapping[str, Any], field: str, default: int | None = None) -
 
 
 def plain(value: str, field: str) -> Decimal:
-    """Return an unsigned decimal number in plain digits: no sign, no exponent."""
-    if not _NUMBER.fullmatch(value):
+    """Return an unsigned decimal number in at most 24 plain digits: no sign, no exponent."""
+    if len(value) > 24 or not _NUMBER.fullmatch(value):
         raise bad(field)
     return Decimal(value)
 
@@ -138,4 +137,4 @@ def rfc3339(value: str, field: str) -> float:
 
 def to_rfc3339(t: float) -> str:
     """Return whole seconds in UTC, as CancelAllOrdersAfter and SystemStatus write them."""
-    return datetime.fromtimestamp(t, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

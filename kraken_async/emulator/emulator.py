@@ -1,0 +1,242 @@
+"""The emulator as its users see it: set up, driven over a path that may fail, and looked into."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Literal
+
+from .account import Account
+from .auth import Key, Lockout
+from .engine import Engine
+from .exchange import Courier, Sleep, exchange
+from .faults import Faults
+from .flight import Flight, InFlight
+from .gate import Gate
+from .orders import Order
+from .record import Record
+from .rules import PERMISSIONS, TIERS
+from .values import Arrival, KeyPair, Reply
+from .venue import Venue
+
+
+class Emulator(Engine):
+    """A local Kraken.
+
+    ``keys``             (api_key, api_secret) pairs; without any, one is made. `key` is the first.
+    ``clock``            unix seconds; a function that a test moves runs the emulator on virtual time
+    ``limits``           both counters and the cap on open orders, at ``tier``: starter, intermediate or pro
+    ``edge``             "inclusive": a call may bring a counter exactly to its limit; "exclusive": it may not
+    ``prolonged``        refused calls raise the call counter beyond its limit too, instead of up to it
+    ``documented_costs`` charge the documented reading of calls whose cost is open, instead of the dearer one
+    ``enforce_lockout``  ``lockout_threshold`` bad nonces or signatures in ``lockout_span`` seconds shut
+                         a key out for ``lockout_seconds``
+    ``nonce_window``     for keys that set no other, in units of the nonce
+    ``public_limit``     (burst, calls per second) for public calls, OHLC and Trades per pair; None: none
+    ``visibility_delay`` seconds before queries show a new order
+    ``jitter``           least and most seconds that a request spends on the path (`exchange` only)
+    ``seed``             makes every random choice repeatable, made-up keys included
+    ``history_limit``    about how many arrivals, closed orders, trades and ledger lines are kept; None: all
+
+    `history`, `orders` and `accounts` may be read from another thread while calls go on.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: Iterable[tuple[str, str]] | None = None,
+        clock: Callable[[], float] = time.time,
+        limits: bool = False,
+        tier: str = "starter",
+        edge: Literal["inclusive", "exclusive"] = "inclusive",
+        prolonged: bool = False,
+        documented_costs: bool = False,
+        enforce_lockout: bool = False,
+        lockout_threshold: int = 20,
+        lockout_span: float = 60.0,
+        lockout_seconds: float = 900.0,
+        nonce_window: int = 0,
+        public_limit: tuple[float, float] | None = None,
+        visibility_delay: float = 0.0,
+        jitter: tuple[float, float] = (0.0, 0.0),
+        seed: int | None = None,
+        history_limit: int | None = None,
+    ) -> None:
+        if tier not in TIERS:
+            raise ValueError(f"tier must be one of {', '.join(TIERS)}, not {tier!r}")
+        if edge not in ("inclusive", "exclusive"):
+            raise ValueError(f"edge must be 'inclusive' or 'exclusive', not {edge!r}")
+        self.tier = TIERS[tier]
+        self.nonce_window = nonce_window
+        self.jitter = jitter
+        self.random = random.Random(seed)
+        self.faults = Faults()
+        exclusive = edge == "exclusive"
+        gate = Gate(
+            limits=limits,
+            exclusive=exclusive,
+            prolonged=prolonged,
+            documented_costs=documented_costs,
+            enforce_lockout=enforce_lockout,
+        )
+        venue = Venue(
+            self.random,
+            limits=limits,
+            exclusive=exclusive,
+            delay=visibility_delay,
+            forget_after=history_limit,
+        )
+        super().__init__(clock, gate, venue, Record(history_limit), public_limit)
+        self._lockout = (lockout_threshold, lockout_span, lockout_seconds)
+        self._flights = InFlight()
+        self._courier = Courier(self)
+        for api_key, api_secret in keys or ():
+            self.add_key(api_key, api_secret)
+        self.key: KeyPair = next(iter(gate.keys.values())).pair if gate.keys else self.add_key()
+
+    # -- what a test sets up -----------------------------------------------------------------------
+
+    def add_key(
+        self,
+        api_key: str | None = None,
+        api_secret: str | None = None,
+        *,
+        account: str = "main",
+        permissions: Iterable[str] = PERMISSIONS,
+        tier: str | None = None,
+        nonce_window: int | None = None,
+        otp: str | Callable[[], str] | None = None,
+    ) -> KeyPair:
+        """Create an API key on ``account`` and return it; what is not given is drawn at random."""
+        unknown = set(permissions) - set(PERMISSIONS)
+        if unknown:
+            raise ValueError(f"no such permission: {', '.join(sorted(unknown))}")
+        pair = KeyPair(
+            api_key or base64.b64encode(self.random.randbytes(42)).decode(),
+            api_secret or base64.b64encode(self.random.randbytes(64)).decode(),
+        )
+        window = self.nonce_window if nonce_window is None else nonce_window
+        with self._lock:
+            self.venue.account(account)
+            self._gate.keys[pair.api_key] = Key(
+                pair,
+                account,
+                frozenset(permissions),
+                TIERS[tier] if tier else self.tier,
+                window=window,
+                otp=otp,
+                lockout=Lockout(*self._lockout),
+                created=self.now(),
+            )
+        return pair
+
+    def lock_out(self, api_key: str, seconds: float = 900.0) -> None:
+        """Answer ``EGeneral:Temporary lockout`` for ``seconds``; every further attempt renews it."""
+        self._gate.keys[api_key].lockout.lock(self.clock(), seconds)
+
+    def throttle(self, api_key: str, seconds: float) -> None:
+        """Answer ``EService:Throttled`` with its time for ``seconds``."""
+        self._gate.keys[api_key].throttled_until = self.clock() + seconds
+
+    def move(self, pair: str, price: str | Decimal) -> None:
+        """Move the last price of ``pair``: orders that cross it now trade, triggers fire."""
+        with self._lock:
+            self.venue.move(self.venue.markets.pair(pair), Decimal(price), self.now())
+
+    def fill(self, txid: str, volume: str | Decimal | None = None) -> None:
+        """Fill an open order, wholly or by ``volume``; KeyError when it is not open."""
+        with self._lock:
+            order = next(a.open[txid] for a in self.accounts.values() if txid in a.open)
+            amount = order.remaining if volume is None else Decimal(volume)
+            self.accounts[order.account].fill(order, amount, self.now())
+
+    # -- what a test looks at ----------------------------------------------------------------------
+
+    @property
+    def history(self) -> list[Arrival]:
+        """Every request in order of arrival, those that faults kept from the rules among them."""
+        return self._record.arrivals
+
+    @property
+    def accounts(self) -> dict[str, Account]:
+        """The accounts by name, with time's effects up to now."""
+        with self._lock:
+            for account in self.venue.accounts.values():
+                account.tick(self.now())
+            return self.venue.accounts
+
+    @property
+    def orders(self) -> dict[str, Order]:
+        """Every order of every account by txid, oldest first."""
+        return {
+            txid: order for account in self.accounts.values() for txid, order in account.orders.copy().items()
+        }
+
+    @property
+    def max_in_flight(self) -> Counter[str]:
+        """The most calls in flight at once, by API key."""
+        return self._flights.most
+
+    def refused(self, prefix: str = "EAPI:Invalid nonce") -> int:
+        """Return how many calls the rules refused with an error that begins so, injected errors apart."""
+        return self._record.refused(prefix)
+
+    def counter_level(self, api_key: str) -> float:
+        """Return the call counter of a key."""
+        return self._gate.keys[api_key].counter.level(self.clock())
+
+    def engine_level(self, pair: str, account: str = "main") -> float:
+        """Return the matching engine's counter of ``pair``."""
+        return self.venue.account(account).engine(self.venue.markets.pair(pair), self.tier).level(self.now())
+
+    # -- the path ----------------------------------------------------------------------------------
+
+    def begin(self, api_key: str) -> Flight:
+        """Count one more call in flight on ``api_key``, until the flight is ended."""
+        return self._flights.begin(api_key)
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        sleep: Sleep = asyncio.sleep,
+        jitter: tuple[float, float] | None = None,
+        flight: Flight | None = None,
+    ) -> Reply:
+        """Carry one request over the path, jitter and faults included, and return the answer.
+
+        Raises `ConnectionDropped` when no complete answer comes; a call that hangs does so when ``flight`` is
+        ended by another. The flight is ended in any case; without one the exchange counts as in flight by
+        itself. Cancelled before the rules saw the request, it never was; see `deliver` for a path that a
+        client cannot take bytes back from.
+        """
+        return await exchange(self, method, path, headers, body, sleep=sleep, jitter=jitter, flight=flight)
+
+    async def deliver(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        sleep: Sleep = asyncio.sleep,
+        jitter: tuple[float, float] | None = None,
+    ) -> Reply:
+        """Do as `exchange`, in a task of its own: what an in-memory transport needs.
+
+        When the caller is cancelled, by a timeout or otherwise, the call is in flight no longer, but its
+        bytes are on their way and will arrive, as on a socket.
+        """
+        return await self._courier.deliver(method, path, headers, body, sleep=sleep, jitter=jitter)
+
+    async def landed(self) -> None:
+        """Wait until every delivery that its caller gave up has arrived."""
+        await self._courier.landed()
