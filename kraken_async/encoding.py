@@ -31,7 +31,7 @@ _DIGITS: Final = 400
 
 
 def form(params: Mapping[str, Any], *, reserved: bool = True) -> bytes:
-    """The fields as a form body: `txid=A,B` of a list, `close[price]` of a mapping, `orders[0][price]` of both.
+    """The fields as a form body: lists as `txid=A,B`, mappings as `close[price]`, both as `orders[0][price]`.
 
     Raises ValueError for what cannot be encoded; with `reserved`, also for "nonce" and "otp".
     """

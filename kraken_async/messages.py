@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Request:
-    """What a guard sees of a private call before it is queued, and may return changed (`dataclasses.replace`).
+    """What a guard sees of a private call before it is queued; it may return another (`dataclasses.replace`).
 
     `endpoint` is Kraken's name, `params` the call's fields, `changes` whether it is more than a pure read.
     """
