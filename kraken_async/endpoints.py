@@ -7,11 +7,12 @@ Costs are the careful reading where Kraken's texts disagree (Kraken's own SDK ch
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum, IntEnum
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 Body = Literal["form", "json", "query"]
 Engine = Literal["", "add", "add_batch", "amend", "edit", "cancel", "cancel_batch", "cancel_all"]
@@ -135,7 +136,7 @@ _READS: dict[str, tuple[int, Priority, str | None]] = {
     "RetrieveExport": (1, Priority.HISTORY, _EXPORT),
     "GetWebSocketsToken": (1, Priority.READ, "WebSocket interface - On"),
     "DepositMethods": (1, Priority.READ, _DEPOSIT),
-    "DepositAddresses": (1, Priority.READ, _FUNDS),  # with `new=true` it creates one, see `guards`, `retry`
+    "DepositAddresses": (1, Priority.READ, _FUNDS),  # with `new=true` it creates one, see `has_effect`
     "DepositStatus": (1, Priority.READ, _FUNDS),
     "WithdrawMethods": (1, Priority.READ, _WITHDRAW_QUERY),
     "WithdrawAddresses": (1, Priority.READ, _WITHDRAW_QUERY),
@@ -173,6 +174,7 @@ _JSON = frozenset({"AddOrderBatch", "CancelOrderBatch", "Level3"})
 _FUNDING = frozenset({"Withdraw", "WalletTransfer", "AccountTransfer"})
 _BINARY = frozenset({"RetrieveExport"})
 
+_INTEGER = re.compile(r"\s*[-+]?[0-9]{1,10}\s*")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
 # An endpoint we have never heard of is taken to move money when its name sounds so.
 _SOUNDS_LIKE_FUNDING = re.compile(r"withdraw|transfer|payout|^pay|^send|^funding", re.IGNORECASE)
@@ -248,6 +250,38 @@ def find(name: str, *, private: bool) -> Endpoint:
         msg = f"{name!r} is not an endpoint name: use Kraken's own, such as 'Balance' or 'Earn/Allocate'"
         raise ValueError(msg)
     return _unknown(name) if private else _public(name, known=False)
+
+
+def has_effect(endpoint: Endpoint, params: Mapping[str, Any]) -> bool:
+    """Whether this call is more than a read: DepositAddresses creates an address if it is told to."""
+    return endpoint.changes or (endpoint.name == "DepositAddresses" and _is_true(params.get("new")))
+
+
+def may_repeat(endpoint: Endpoint, params: Mapping[str, Any]) -> bool:
+    """Whether sending this call twice does no more than sending it once.
+
+    A cancel that names its order by `userref` may not be repeated: it would also cancel orders placed since.
+    """
+    if endpoint.engine in ("cancel", "cancel_batch"):
+        named = [params.get("txid"), *_each(params.get("orders"))]
+        return not any(_is_userref(name) for name in named)
+    return endpoint.repeatable and (endpoint.changes or not has_effect(endpoint, params))
+
+
+def _each(orders: object) -> list[object]:
+    """The ids in a CancelOrderBatch, bare or each in a mapping."""
+    given = orders if isinstance(orders, (list, tuple)) else []
+    return [name for order in given for name in (order.values() if isinstance(order, Mapping) else (order,))]
+
+
+def _is_userref(name: object) -> bool:
+    if isinstance(name, str):
+        return any(_is_userref(int(part)) for part in name.split(",") if _INTEGER.fullmatch(part))
+    return isinstance(name, int)
+
+
+def _is_true(value: object) -> bool:
+    return value is not None and str(value).lower() not in ("false", "0", "")
 
 
 def nearest(name: str, *, private: bool) -> str | None:

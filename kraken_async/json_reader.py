@@ -29,7 +29,7 @@ _ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 def strict(body: bytes) -> Any:
     """The value of a JSON text, by the standard library. Raises ValueError."""
     try:
-        return json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite)
+        return _DECODER.decode(body.decode())
     except RecursionError:
         msg = "JSON nested too deeply"
         raise ValueError(msg) from None
@@ -72,7 +72,7 @@ def _guarded(fast: Reader, doubtful: Callable[[bytes], object] | None = None) ->
 
 
 def _may_exceed_64_bits(body: bytes) -> bool:
-    # A search for runs of digits; twenty times faster so than by a regular expression.
+    # A search for runs of digits; several times faster so than by a regular expression.
     zeros = body.translate(_ZEROS)
     return b"0" * 20 in zeros or b"-" + b"0" * 19 in zeros
 
@@ -87,3 +87,7 @@ def _finite(text: str) -> float:
 def _refuse(text: str) -> NoReturn:
     msg = f"{text[:20]} is not a number that JSON can hold"
     raise ValueError(msg)
+
+
+# json.loads would build one for each call.
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
