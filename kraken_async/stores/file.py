@@ -197,7 +197,7 @@ class FileKey(KeyState):
         file = self._file
         try:
             self._lock = FileLock(file.lock_path("nonce"))
-            self._turn = Turn(file.lock_path("next"), file.lock_path("turn"))
+            self._turn = Turn(file.lock_path)
         except OSError as error:
             file.close()
             if self._lock is not None:

@@ -1,13 +1,14 @@
 """The turn: the exclusive right to send on one key, over every task, thread, loop and process of this host.
 
-Two lock files make it fair. Whoever wants the turn takes ``next``, then waits for ``turn``, then lets
-``next`` go:
+Whoever does not find it free stands in line (tickets.py); at the head of the line it takes ``next``, waits for
+``turn``, and lets ``next`` and the head of the line go:
 
-    next:  one waiter, at the head of the line; the kernel queues the others behind it in order of asking
+    line:  order of asking among those who wait
+    next:  says that somebody waits; held by the head of the line
     turn:  held from before the nonce until the answer is in
 
-Without ``next``, who has just released ``turn`` would take it again before a waiter has woken up. With it,
-a newcomer that does not want to wait fails on ``next`` as long as somebody stands at the head of the line.
+Without ``next``, who has just released ``turn`` would take it again before a waiter has woken up. With it, a
+newcomer that finds ``turn`` free fails on ``next`` as long as somebody waits, and goes to the end of the line.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from kraken_async.errors import NonceStoreError
-from kraken_async.stores.locks import LOCK_EX, TRY, UNLOCK, FileLock, flock
+from kraken_async.stores import tickets
+from kraken_async.stores.locks import TRY, UNLOCK, FileLock, flock
+from kraken_async.stores.tickets import Line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 log = logging.getLogger("kraken_async.store")
@@ -38,19 +42,33 @@ class Turn:
 
     Free, the turn is taken by four system calls without suspending. Else a helper thread (one per session,
     started when first needed) stands in line. Closing while it stands there cannot recall it: it gives the
-    turn back when it gets it and closes its two descriptors then; until that moment the thread and the
+    turn back when it gets it and closes its descriptors then; until that moment the thread and the
     descriptors stay.
     """
 
-    __slots__ = ("_closed", "_jobs", "_next", "_state", "_thread", "_turn", "_waiters", "waits")
+    __slots__ = (
+        "_closed",
+        "_jobs",
+        "_line",
+        "_next",
+        "_path",
+        "_state",
+        "_thread",
+        "_turn",
+        "_waiters",
+        "waits",
+    )
 
-    def __init__(self, next_path: Path, turn_path: Path) -> None:
-        self._next = FileLock(next_path)
+    def __init__(self, path: Callable[[str], Path]) -> None:
+        """``path``: the path of a lock file by its kind."""
+        self._path = path
+        self._next = FileLock(path("next"))
         try:
-            self._turn = FileLock(turn_path)
+            self._turn = FileLock(path("turn"))
         except BaseException:
             self._next.abandon()
             raise
+        self._line: Line | None = None  # opened with the helper thread
         self._state = _FREE
         self._closed = False
         self._waiters: deque[asyncio.Future[None]] = deque()
@@ -131,11 +149,7 @@ class Turn:
         while (loop := self._jobs.get()) is not None:
             error = None
             try:
-                flock(self._next.fd, LOCK_EX)
-                try:
-                    flock(self._turn.fd, LOCK_EX)
-                finally:
-                    flock(self._next.fd, UNLOCK)
+                self._wait_in_line()
             except OSError as failure:
                 error = failure
             if self._closed:
@@ -146,6 +160,26 @@ class Turn:
                 self._closed = True
                 break
         self._shut()
+
+    def _wait_in_line(self) -> None:
+        if not tickets.available:  # pragma: no cover - macOS
+            self._wait_at_the_head()
+            return
+        if self._line is None:
+            self._line = Line(self._path("line"))
+        number = self._line.draw()
+        try:
+            self._line.wait(number)
+            self._wait_at_the_head()
+        finally:
+            self._line.leave(number)
+
+    def _wait_at_the_head(self) -> None:
+        self._next.acquire()
+        try:
+            self._turn.acquire()
+        finally:
+            self._next.release()
 
     def _arrived(self, error: OSError | None) -> None:
         if self._closed:
@@ -185,12 +219,16 @@ class Turn:
     def _shut(self) -> None:
         self._turn.close()
         self._next.close()
+        if self._line is not None:
+            self._line.close()
 
     def left_behind(self) -> None:
         """Runs in a forked child."""
         self._closed = True
         self._turn.abandon()
         self._next.abandon()
+        if self._line is not None:
+            self._line.close()
 
 
 def _closed() -> NonceStoreError:
