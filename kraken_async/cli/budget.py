@@ -1,0 +1,55 @@
+"""``kraken-async budget``: how much of Kraken's counters is left."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from kraken_async import KrakenSession
+from kraken_async.cli.common import Json, dump, out, run, session
+from kraken_async.cli.states import StateDir
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("budget")(budget)
+
+
+def budget(
+    endpoint: Annotated[str, typer.Argument(help="When may more calls of this endpoint go?")] = "Balance",
+    calls: Annotated[int, typer.Option(min=1, help="How many calls.")] = 1,
+    pair: Annotated[str | None, typer.Option(help="For orders: their pair.")] = None,
+    state_dir: StateDir = None,
+    as_json: Json = False,
+) -> None:
+    """Show Kraken's counters for KRAKEN_API_KEY as its sessions have filled them. Nothing is sent.
+
+    Example: kraken-async budget Ledgers --calls 5
+    """
+    found = run(_budget(session(state_dir=state_dir), endpoint, calls, pair))
+    if as_json:
+        dump(found)
+        return
+    rows = Table(show_edge=False, pad_edge=False)
+    for title in ("counter", "level", "maximum", "decay per s"):
+        rows.add_column(title)
+    rows.add_row(
+        f"calls ({found['tier']})", f"{found['level']:.2f}", f"{found['maximum']:g}", f"{found['decay']:g}"
+    )
+    for name, level in found["pairs"].items():
+        rows.add_row(
+            f"orders {name}", f"{level:.2f}", f"{found['pair_threshold']:g}", f"{found['pair_decay']:g}"
+        )
+    out.print(rows)
+    wait = found["seconds"]
+    when = "at once" if not wait else f"in {wait:.1f} s"
+    out.print(f"{calls} × {endpoint} may go {when}")
+
+
+async def _budget(client: KrakenSession, endpoint: str, calls: int, pair: str | None) -> dict[str, Any]:
+    async with client:
+        found = client.budget()
+        seconds = found.seconds(endpoint, calls, pair=pair)
+        return {**found.as_dict(), "endpoint": endpoint, "calls": calls, "seconds": seconds}

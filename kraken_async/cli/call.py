@@ -1,0 +1,143 @@
+"""``kraken-async call``: one call, its result as JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from kraken_async import KrakenSession, guards
+from kraken_async.cli.common import EXIT_CODES, Yes, confirm, dump, run, session, usage
+from kraken_async.emulator import Emulator, serve_in_thread
+from kraken_async.endpoints import PUBLIC, find
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NESTED: Final = re.compile(r"([^\[\]]+)\[([^\[\]]+)\]")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("call", epilog=EXIT_CODES)(call)
+
+
+def call(
+    name: Annotated[str, typer.Argument(help="Kraken's name of the endpoint: Balance, AddOrder, Time.")],
+    fields: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Values stay text; JSON or @FILE.json for lists."),
+    ] = None,
+    base_url: Annotated[str | None, typer.Option("--base-url", help="Another address than Kraken's.")] = None,
+    emulator: Annotated[
+        bool, typer.Option("--emulator", help="Against an emulator that lives for this call.")
+    ] = False,
+    private: Annotated[
+        bool | None, typer.Option("--private/--public", help="For an endpoint that is not in the table yet.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds for the exchange.")] = None,
+    allow_funding: Annotated[
+        bool, typer.Option("--allow-funding", help="Let withdrawals and transfers through.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Make one call and print Kraken's result as JSON.
+
+    The key comes from KRAKEN_API_KEY and KRAKEN_API_SECRET. What changes something is asked about first, and
+    so is the first private call on a key: from then on it is closed to clients with smaller nonces.
+
+    Examples: kraken-async call Balance
+
+    kraken-async call AddOrder pair=XBTUSD type=buy ordertype=limit price=37500 volume=1.25 validate=true
+
+    kraken-async call AddOrderBatch pair=XBTUSD orders=@orders.json
+    """
+    params = parse_fields(fields or [])
+    is_private = name not in PUBLIC if private is None else private
+    try:
+        endpoint = find(name, private=is_private)
+    except ValueError as error:
+        usage(str(error))
+    if endpoint.changes and not emulator and str(params.get("validate", "")).lower() not in ("true", "1"):
+        confirm(f"{name} changes something at Kraken.", yes=yes)
+    options: dict[str, Any] = {"guard": guards.allow_all} if allow_funding else {}
+    with _emulated(options) if emulator else contextlib.nullcontext():
+        client = session(private=is_private, base_url=base_url, **options)
+        result = run(_ask(client, name, params, private=is_private, timeout=timeout, yes=yes or emulator))
+    if isinstance(result, bytes):
+        typer.get_binary_stream("stdout").write(result)
+    else:
+        dump(result)
+
+
+async def _ask(
+    client: KrakenSession,
+    name: str,
+    params: dict[str, Any],
+    *,
+    private: bool,
+    timeout: float | None,
+    yes: bool,
+) -> Any:
+    async with client:
+        view = client.with_options(timeout=timeout)
+        if not private:
+            return await view.public(name, params)
+        if not client.stats().last_nonce:
+            confirm(
+                """Put an emulator and a state that live for this call into a session's options."""
+                "that count in milliseconds (ccxt, krakenex).",
+                yes=yes,
+            )
+        return await view.private(name, params)
+
+
+@contextlib.contextmanager
+def _emulated(options: dict[str, Any]) -> Iterator[None]:
+    """Put an emulator's address and key, and a state for this call alone, into a session's options."""
+    logging.getLogger("kraken_async").setLevel(logging.ERROR)
+    emulator = Emulator()
+    with serve_in_thread(emulator) as server, tempfile.TemporaryDirectory() as state:
+        api_key, api_secret = emulator.key
+        options.update(base_url=server.url, api_key=api_key, api_secret=api_secret, state_dir=state)
+        yield
+
+
+def parse_fields(words: list[str]) -> dict[str, Any]:
+    """Return ``key=value`` words as a call's fields: ``close[ordertype]=limit`` nests, JSON and ``@file``
+    make lists.
+
+    Ends the command with a sentence for a word that is none of these.
+    """
+    fields: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            usage(f"{word!r} is not a field", "key=value, such as pair=XBTUSD")
+        nested = _NESTED.fullmatch(name)
+        if nested:
+            fields.setdefault(nested[1], {})[nested[2]] = text
+        else:
+            fields[name] = _value(name, text)
+    return fields
+
+
+def _value(name: str, text: str) -> Any:
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            usage(f"{name}: {text[1:]} cannot be read ({error.__class__.__name__})")
+    elif not text.startswith(("[", "{")):
+        return text
+    try:
+        # Numbers stay as they are written: 0.10 is not 0.1.
+        return json.loads(text, parse_float=str, parse_int=str)
+    except ValueError as error:
+        usage(f"{name} is not JSON: {error}", 'for example orders=\'[{"type": "buy", ...}, ...]\'')

@@ -1,0 +1,140 @@
+"""What the commands share: exit codes, errors with their cure, JSON, questions, a session."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+
+from kraken_async import (
+    AuthenticationError,
+    GuardRefused,
+    InsufficientFunds,
+    InvalidNonce,
+    KrakenError,
+    KrakenSession,
+    Outcome,
+    OutcomeUnknown,
+    PermissionDenied,
+    RateLimitExceeded,
+    RequestTimeout,
+    ServiceUnavailable,
+    TemporaryLockout,
+    TransportError,
+)
+from kraken_async.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+T = TypeVar("T")
+
+OK: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+UNKNOWN: Final = 3
+NOT_SENT: Final = 4
+INTERRUPTED: Final = 130
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 done; 1 refused or failed; 2 wrong use; 3 outcome unknown: it may have been done; "
+    "4 not sent: no effect; 130 interrupted."
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+#: What helps, by the class of the failure; the first that fits counts.
+_CURES: Final[tuple[tuple[type[KrakenError], str], ...]] = (
+    (InvalidNonce, "see `kraken-async doctor`; another program may use this API key"),
+    (TemporaryLockout, "wait; every attempt prolongs it"),
+    (RateLimitExceeded, "wait, or set KRAKEN_API_TIER to your tier; see `kraken-async budget`"),
+    (
+        AuthenticationError,
+        "check KRAKEN_API_KEY and KRAKEN_API_SECRET: one pair, from Kraken's Settings > API",
+    ),
+    (PermissionDenied, "add the permission to the key in Kraken's Settings > API"),
+    (InsufficientFunds, "see `kraken-async call BalanceEx`"),
+    (GuardRefused, "--allow-funding lets withdrawals and transfers through"),
+    (ServiceUnavailable, "see `kraken-async call SystemStatus`"),
+    (OutcomeUnknown, "do not repeat it; see `kraken-async orders unresolved`"),
+    (RequestTimeout, "check the network, and KRAKEN_API_URL if it is set"),
+    (TransportError, "check the network, and KRAKEN_API_URL if it is set"),
+)
+
+
+def fail(message: str, cure: str = "", code: int = FAILED) -> NoReturn:
+    """Print an error and its cure on stderr and end the command with ``code``."""
+    err.print(f"[bold red]error:[/] {_plain(message)}")
+    if cure:
+        err.print(f"[bold]try:[/] {_plain(cure)}")
+    raise typer.Exit(code)
+
+
+def usage(message: str, cure: str = "") -> NoReturn:
+    """End the command: it was used wrongly."""
+    fail(message, cure, USAGE)
+
+
+def fail_with(error: KrakenError) -> NoReturn:
+    """End the command with a client's error: what it says, its cure, and the exit code of its outcome."""
+    cure = next((cure for kind, cure in _CURES if isinstance(error, kind)), "")
+    code = {Outcome.UNKNOWN: UNKNOWN, Outcome.NOT_SENT: NOT_SENT}.get(error.outcome, FAILED)
+    name = type(error).__name__
+    fail(f"{error} ({name}: {error.outcome})", cure, code)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; its failures become messages and exit codes."""
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING, stream=sys.stderr)
+    try:
+        return asyncio.run(work)
+    except KrakenError as error:
+        fail_with(error)
+    except ValueError as error:  # misuse, in the words of the part that noticed it
+        usage(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def dump(value: Any) -> None:
+    """Print JSON on stdout, and nothing else: no colours, no wrapping."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask, unless ``yes``. Where nobody can answer, end the command and name the option."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        usage(f"{question} needs an answer, and nobody is there to give one", "--yes, if you mean it")
+    if not typer.confirm(f"{question} Go on?", err=True):
+        err.print("not sent")
+        raise typer.Exit(NOT_SENT)
+
+
+def session(*, private: bool = True, base_url: str | None = None, **options: Any) -> KrakenSession:
+    """Return a session as the environment and the command's options say; a missing key ends the command."""
+    given = {"base_url": base_url, **options} if base_url else options
+    try:
+        if private and "api_key" not in given and not Settings.from_env().api_key:
+            usage(
+                "no API key",
+                "set KRAKEN_API_KEY and KRAKEN_API_SECRET (or ..._FILE, naming a file that holds it)",
+            )
+        return KrakenSession.from_env(**given)
+    except ValueError as error:
+        usage(str(error))

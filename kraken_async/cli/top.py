@@ -1,0 +1,151 @@
+"""``kraken-async top``: the running sessions, from what they write beside their state."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from kraken_async.cli.common import INTERRUPTED, Json, dump, out
+from kraken_async.cli.states import StateDir, directory, key_id
+from kraken_async.status_file import ALIVE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+#: A session that has not written for so long is gone, or its loop is blocked.
+SILENT: Final = 3 * ALIVE
+CALLS_SHOWN: Final = 5
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("top")(top)
+
+
+def top(
+    once: Annotated[bool, typer.Option("--once", help="Print once and end.")] = False,
+    every: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks.")] = 1.0,
+    state_dir: StateDir = None,
+    as_json: Json = False,
+) -> None:
+    """Show the running sessions of KRAKEN_API_KEY, or of every key in the state directory when it is not set.
+
+    Queue by priority, what is in flight, the counters and when they are empty, how far nonces are ahead of
+    the clock, lockouts, problems and the last calls. Nothing is sent and nothing is locked: it reads what
+    sessions write once a second. --json prints once. Works over ssh; Ctrl-C ends it.
+
+    Example: kraken-async top --once
+    """
+    folder = directory(state_dir)
+    if as_json:
+        dump(sessions(folder))
+        return
+    if once:
+        out.print(picture(sessions(folder), folder))
+        return
+    try:
+        with Live(console=out, screen=True, auto_refresh=False) as live:
+            while True:
+                live.update(picture(sessions(folder), folder), refresh=True)
+                time.sleep(every)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def sessions(folder: Path) -> list[dict[str, Any]]:
+    """Return what the sessions wrote last, each with ``silent`` seconds since."""
+    found = []
+    for path in sorted(folder.glob(f"{key_id() or '*'}.status.*.json")):
+        try:
+            status = json.loads(path.read_text(encoding="utf-8"))
+            silent = time.time() - status["written_at"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # removed meanwhile, or not ours
+        found.append({**status, "silent": round(max(0.0, silent), 1)})
+    return found
+
+
+def picture(found: list[dict[str, Any]], folder: Path) -> RenderableType:
+    """Return one panel per session."""
+    if not found:
+        return Text(f"no running session writes to {folder}")
+    return Group(*(_panel(status) for status in found))
+
+
+def _panel(status: dict[str, Any]) -> Panel:
+    stats = status["stats"]
+    gone = status["silent"] > SILENT
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="bold")
+    rows.add_column(overflow="fold")
+    for name, value in _rows(stats):
+        rows.add_row(name, Text(value))
+    parts: list[RenderableType] = [rows]
+    parts += [Text(f"! {problem}", style="yellow") for problem in stats["problems"]]
+    if gone:
+        parts.append(
+            Text(f"! silent for {status['silent']:.0f} s: it was killed, or its loop is blocked", style="red")
+        )
+    if status["last_calls"]:
+        parts.append(_last_calls(status["last_calls"][-CALLS_SHOWN:]))
+    colour = "red" if gone else "yellow" if stats["problems"] else "green"
+    return Panel(Group(*parts), title=f"key {status['key']}  pid {status['pid']}", border_style=colour)
+
+
+def _rows(stats: dict[str, Any]) -> list[tuple[str, str]]:
+    waiting = {name: count for name, count in stats["queue_depth"].items() if count}
+    queue = ", ".join(f"{name} {count}" for name, count in waiting.items()) or "empty"
+    age = stats["in_flight_age"]
+    flight = "nothing" if age is None else f"{stats['in_flight']}, for {age:.1f} s"
+    level, decay = stats["counter_level"], stats["counter_decay"]
+    free = f", empty in {level / decay:.0f} s" if level and decay else ""
+    rows = [
+        ("queue", queue),
+        ("in flight", flight),
+        ("calls", _counts(stats)),
+        ("counter", f"{level:.1f} of {stats['counter_maximum']:g}{free}"),
+    ]
+    rows += [
+        (f"  {pair}", f"{n:.1f} of {stats['pair_threshold']:g}") for pair, n in stats["pair_levels"].items()
+    ]
+    lead = f"{stats['nonce_lead']:+.1f} s to the clock" if stats["last_nonce"] else "none used yet"
+    return [
+        *rows,
+        ("nonce", f"{lead}, {'durable' if stats['durable'] else 'not durable'}"),
+        (
+            "round trip",
+            f"median {stats['round_trip']['p50'] * 1000:.0f} ms, 99 % {stats['round_trip']['p99'] * 1000:.0f} ms",
+        ),
+        ("breaker", stats["breaker"] + (", trading halted" if stats["halted"] else "")),
+    ]
+
+
+def _counts(stats: dict[str, Any]) -> str:
+    counts = {name: stats[name] for name in ("answered", "refused", "unknown", "not_sent", "retries")}
+    shown = (f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+    return ", ".join(shown) or "none yet"
+
+
+def _last_calls(calls: list[dict[str, Any]]) -> Table:
+    rows = Table(show_edge=False, pad_edge=False, box=None, header_style="dim")
+    for title in ("at", "call", "outcome", "waited", "took"):
+        rows.add_column(title)
+    for call in calls:
+        rows.add_row(
+            time.strftime("%H:%M:%S", time.localtime(call["at"])),
+            call["endpoint"],
+            Text(call["error"] or call["outcome"]),
+            f"{call['wait']:.2f} s",
+            f"{call['round_trip'] * 1000:.0f} ms",
+        )
+    return rows
