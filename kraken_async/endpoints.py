@@ -263,15 +263,17 @@ def may_repeat(endpoint: Endpoint, params: Mapping[str, Any]) -> bool:
     A cancel that names its order by `userref` may not be repeated: it would also cancel orders placed since.
     """
     if endpoint.engine in ("cancel", "cancel_batch"):
-        named = [params.get("txid"), *_each(params.get("orders"))]
+        named = [params.get("txid"), params.get("userref"), *_each(params.get("orders"))]
         return not any(_is_userref(name) for name in named)
     return endpoint.repeatable and (endpoint.changes or not has_effect(endpoint, params))
 
 
 def _each(orders: object) -> list[object]:
-    """The ids in a CancelOrderBatch, bare or each in a mapping."""
+    """The txids or userrefs in a CancelOrderBatch, bare or each in a mapping."""
     given = orders if isinstance(orders, (list, tuple)) else []
-    return [name for order in given for name in (order.values() if isinstance(order, Mapping) else (order,))]
+    return [
+        order.get("txid", order.get("userref")) if isinstance(order, Mapping) else order for order in given
+    ]
 
 
 def _is_userref(name: object) -> bool:

@@ -8,7 +8,8 @@
     Busy, Unavailable   repeated           repeated                   never: it may have been done
     lockout, arguments  never              never                      never
 
-A refused nonce is not decided here: its own ladder does it. Nothing is repeated beyond `attempts` or `budget`.
+A refused nonce is not decided here: its own ladder does it. Nothing is repeated beyond `attempts`, nor beyond
+`budget`, but for a cancel whose answer was lost: however long that took, it is repeated once.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def classify(endpoint: Endpoint, error: KrakenError, params: Mapping[str, Any] |
 class RetryPolicy:
     """How often, and for how long, what may be repeated is repeated. Times in seconds.
 
-    `attempts`: sendings of one call at most, the first included; 1 repeats nothing. `budget`: no repeat starts
-    later than this after the first sending. The pause before the n-th repeat is random, between 0 and
+    `attempts`: sendings of one call at most, the first included; 1 repeats nothing. `budget`: no repeat
+    starts later than this after the first sending. The pause before the n-th repeat is random, between 0 and
     `base` doubled n-1 times, at most `cap` ("full jitter"), plus what Kraken asks for. `jitter` gives the
     random numbers, from 0 to 1.
 
@@ -90,12 +91,10 @@ class RetryPolicy:
         least = _least(error, endpoint, params or {}, now)
         if least is None:
             return None
-        at_once = attempt == 1 and least == 0 and endpoint.priority == Priority.CANCEL
-        pause = 0.0 if at_once and isinstance(error, TransportError) else self._pause(attempt)
-        return least + pause if elapsed + least + pause <= self.budget else None
-
-    def _pause(self, attempt: int) -> float:
-        return self.jitter() * min(self.cap, self.base * 2.0 ** min(attempt - 1, 60))
+        if attempt == 1 and least == 0 and endpoint.priority == Priority.CANCEL and _lost(error):
+            return 0.0
+        delay = least + self.jitter() * min(self.cap, self.base * 2.0 ** min(attempt - 1, 60))
+        return delay if elapsed + delay <= self.budget else None
 
 
 def _least(
@@ -113,6 +112,10 @@ def _least(
         if error.until is not None:
             least = max(least, error.until - (time.time() if now is None else now))
     return least
+
+
+def _lost(error: KrakenError) -> bool:
+    return isinstance(error, TransportError) and error.outcome is not Outcome.REFUSED
 
 
 def _answered_so(error: KrakenAPIError, endpoint: Endpoint, params: Mapping[str, Any]) -> bool:
