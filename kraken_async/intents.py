@@ -1,0 +1,56 @@
+"""Intent: an order that is about to be sent, or was; what it takes to find out later whether it was placed."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: What never goes into a journal, an error or a log, whatever it is nested in.
+SECRET: Final = frozenset({"otp", "nonce", "token", "api_key", "api_secret", "password", "key", "sign"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One order (or batch, amend, edit) whose outcome may have to be looked up.
+
+    Times are unix seconds in Kraken's time, as far as it was known. ``sent_at`` is that of the writing until
+    ``sent``. ``due``: Kraken takes no order of this sending after it; None: no bound is known. ``deadline``:
+    the seconds that were given to it from signing. ``generated``: its id was made here, so that nothing else
+    can carry it. ``clocked``: Kraken's clock was known when it was sent. ``session``: whose it is. ``params``
+    hold no secrets.
+    """
+
+    id: str
+    endpoint: str
+    params: dict[str, Any] = field(repr=False)
+    sent_at: float
+    cl_ord_id: str | None = None
+    userref: int | None = None
+    deadline: float | None = None
+    due: float | None = None
+    sent: bool = False
+    clocked: bool = False
+    generated: bool = False
+    session: str = ""
+
+
+def new_cl_ord_id() -> str:
+    """Return a new client order id: a UUID with dashes, which Kraken takes and nobody else has."""
+    return str(uuid.uuid4())
+
+
+def redacted(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of ``params`` without anything secret, at any depth."""
+    return {str(name): _clean(value) for name, value in params.items() if str(name).lower() not in SECRET}
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, dict):
+        return redacted(value)
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value

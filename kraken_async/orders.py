@@ -1,0 +1,458 @@
+"""Orders are placed at most once, and what became of each is known: ids and deadlines, the journal, settling.
+
+Rules kept here:
+
+1. An order leaves with an id and a deadline, so that it can be looked up, and cannot be accepted for ever.
+2. It is on record before its turn is asked for, and marked as sent before its bytes leave.
+3. An answer that leaves the outcome open is never guessed at: the order is looked up. What cannot be told in
+   the caller's time is ``OutcomeUnknown``, and is looked for further in the background.
+4. "Absent" is said only when both look-ups, begun after Kraken's clock had passed the deadline and the time
+   that an order may take to show, were answered and empty.
+5. Nothing is sent again, unless the policy says so and the order is absent.
+
+An amend is settled by OrderAmends, which names it, so the caller gets ``{"amend_id": ...}`` as from Kraken.
+An edit is settled by the order that took the old one's place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from kraken_async.calls import Orphan
+from kraken_async.errors import KrakenError, NonceStoreError, Outcome, OutcomeUnknown, SessionClosed
+from kraken_async.intents import Intent, new_cl_ord_id, redacted
+from kraken_async.lookup import Finder, Look, Ticket
+from kraken_async.order_policy import ORDERS, OrderPolicy, complete, own_deadline, validates
+from kraken_async.settling import batch_result, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from kraken_async.calls import Call
+    from kraken_async.endpoints import Endpoint
+    from kraken_async.errors import Finding
+    from kraken_async.journal import Journal
+    from kraken_async.server_time import ServerTime
+
+__all__ = ["OrderDesk", "OrderPolicy", "new_cl_ord_id"]
+
+log = logging.getLogger("kraken_async.orders")
+
+#: Seconds between two looks: the first pause, its growth, its cap while the caller waits, and afterwards.
+FIRST_PAUSE: Final = 0.25
+GROWTH: Final = 1.6
+PAUSE: Final = 2.0
+BACKGROUND_PAUSE: Final = 10.0
+#: What is not known of Kraken's clock, in seconds.
+CLOCK_ERROR: Final = 1.0
+#: How long it is looked for in the background beyond deadline + visibility, or altogether when there is no
+#: deadline.
+BEYOND: Final = 60.0
+WITHOUT_DEADLINE: Final = 300.0
+#: How many ids of other calls' orders are remembered.
+REMEMBERED: Final = 4096
+
+
+class OrderDesk:
+    """What a session does so that an order is placed at most once. Belongs to the session's loop.
+
+    ``ask`` makes a read just below cancels; ``finish`` ends a call; ``report`` tells ``on_orphan``.
+    ``resend`` is set by the session: puts a call back into the queue, to be signed and sent anew.
+    """
+
+    def __init__(
+        self,
+        policy: OrderPolicy,
+        *,
+        ask: Callable[..., Awaitable[Any]],
+        finish: Callable[..., None],
+        report: Callable[[Any], None],
+        server_time: ServerTime,
+        clock: Callable[[], float],
+        journal: Journal | None,
+    ) -> None:
+        self.policy = policy
+        self.resend: Callable[[Call], None] | None = None
+        self._ask = ask
+        self._finder = Finder(self._look_at)
+        self._finder.rivals = self._rivals
+        self._finish = finish
+        self._report = report
+        self._server_time = server_time
+        self._clock = clock
+        self._journal = journal
+        self._made: frozenset[str] = frozenset()
+        self._live: set[Ticket] = set()  # from the queue to the end of the call
+        self._given_up: dict[str, Ticket] = {}  # told "unknown", and not settled since
+        self._tasks: dict[Ticket, asyncio.Task[None]] = {}
+        self._closed = False
+        policy.warn()
+
+    def __repr__(self) -> str:
+        return f"<OrderDesk {len(self._tasks)} being settled, {len(self._given_up)} unknown>"
+
+    async def _look_at(self, name: str, params: dict[str, Any]) -> Any:
+        if self._closed:
+            raise SessionClosed("the session is closed", endpoint=name)
+        return await self._ask(name, params)
+
+    # -- on the way out ------------------------------------------------------------------------------------
+
+    def complete(self, endpoint: Endpoint, params: dict[str, Any]) -> tuple[dict[str, Any], float | None]:
+        """Return the fields with ids added, and the seconds for a ``deadline`` to be stamped at signing (or None)."""
+        if endpoint.engine not in ORDERS:
+            return params, None
+        params, seconds, self._made = complete(self.policy, endpoint, params)
+        return params, seconds
+
+    async def open(self, call: Call) -> None:
+        """Put an order on record before it is queued. Returns at once for everything else.
+
+        Raises NonceStoreError, naming the file and the cure, when that fails. Cancelled: nothing is left on
+        record.
+        """
+        if call.endpoint.engine not in ORDERS or validates(call.params):
+            return
+        intent = self._intent(call)
+        ticket = Ticket(
+            intent, rows=rows_of(intent) if call.endpoint.engine.startswith("add") else (), call=call
+        )
+        call.intent = ticket
+        if self._journal is not None:
+            try:
+                await self._journal.record(intent)
+            except BaseException as error:
+                self._journal.done(intent.id)
+                call.intent = None
+                if isinstance(error, NonceStoreError):
+                    error.endpoint = call.endpoint.name
+                raise
+        self._live.add(ticket)
+
+    def _intent(self, call: Call) -> Intent:
+        params = redacted(call.params)
+        rows = params.get("orders") if call.endpoint.engine == "add_batch" else None
+        ids = [str(row.get("cl_ord_id", row.get("userref", ""))) for row in (rows or [params])]
+        userref = params.get("userref")
+        return Intent(
+            id=new_cl_ord_id(),
+            endpoint=call.endpoint.name,
+            params=params,
+            sent_at=self._server_time.now(),
+            cl_ord_id=params.get("cl_ord_id"),
+            userref=None if userref is None else int(userref),
+            deadline=call.deadline,
+            due=own_deadline(params),
+            generated=self._made.issuperset(ids),
+            session="" if self._journal is None else self._journal.session,
+        )
+
+    def sent(self, call: Call) -> None:
+        """Mark an order as sent, with its deadline. Called before its bytes leave, at each sending.
+
+        Raises NonceStoreError: then it must not be sent.
+        """
+        call.sent_unix = time.time()
+        ticket: Ticket | None = call.intent
+        if ticket is None:
+            return
+        now = self._server_time.now()
+        due = ticket.intent.due if call.deadline is None else now + call.deadline
+        intent = replace(ticket.intent, sent=True, sent_at=now, due=due, clocked=self._server_time.known)
+        if self._journal is not None:
+            self._journal.sent(intent)
+        ticket.intent, ticket.nonce, ticket.sent_clock = intent, call.nonce, self._clock()
+
+    # -- the end of a call ---------------------------------------------------------------------------------
+
+    def ended(self, call: Call, result: Any, error: KrakenError | None) -> None:
+        """Every call's end passes here: what is certain is struck off the record."""
+        ticket: Ticket | None = call.intent
+        if ticket is None:
+            return
+        self._live.discard(ticket)
+        if isinstance(error, OutcomeUnknown) and error.finding != "absent":
+            error._resolver = partial(self._resolve, ticket)
+            self._given_up[ticket.intent.id] = ticket
+            return
+        if isinstance(error, OutcomeUnknown):
+            error._resolver = partial(self._resolve, ticket)
+        self._settled(ticket, result)
+
+    def _settled(self, ticket: Ticket, result: Any) -> None:
+        known = self._finder.known
+        for name in _names_in(result):
+            known[name] = None
+        while len(known) > REMEMBERED:
+            del known[next(iter(known))]
+        self._given_up.pop(ticket.intent.id, None)
+        if self._journal is not None:
+            self._journal.settle(ticket.intent)
+
+    # -- settling ------------------------------------------------------------------------------------------
+
+    def lost(self, call: Call, error: KrakenError) -> bool:
+        """Take over an order whose answer leaves it open, and end it later. False: not one, or nothing to look for."""
+        ticket: Ticket | None = call.intent
+        if ticket is None:
+            if error.outcome is Outcome.UNKNOWN and call.endpoint.engine in ORDERS:
+                self._finish(call, error=error)  # only validated: whatever happened, it had no effect
+                return True
+            return False
+        if self._closed or not _leaves_open(call, ticket, error):
+            return False
+        ticket.reason = error
+        if ticket.limit_at is None:
+            ticket.limit_at = self._clock() + self.policy.settle_timeout
+        # A settling task that resends ends by itself; the next one belongs to the next answer.
+        self._tasks[ticket] = task = asyncio.get_running_loop().create_task(self._settle(call, ticket))
+        task.add_done_callback(partial(self._forget, ticket))
+        return True
+
+    def _forget(self, ticket: Ticket, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(ticket) is task:
+            del self._tasks[ticket]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("settling an order failed by a fault of its own", exc_info=error)
+            call = ticket.call
+            if call is not None and not ticket.told:
+                self._tell_unknown(call, ticket)
+
+    async def _settle(self, call: Call, ticket: Ticket) -> None:
+        limit = ticket.limit_at or 0.0
+        timer = asyncio.get_running_loop().call_later(limit - self._clock(), self._tell_unknown, call, ticket)
+        try:
+            look, finding = await self._pursue(ticket, None)
+        finally:
+            timer.cancel()
+        if ticket.told:
+            self._report_late(ticket, look, finding)
+        elif look.result is not None:
+            self._finish(call, result=look.result)
+        elif finding == "absent" and self._may_resend(call, ticket):
+            ticket.resent = True
+            log.warning("%s is absent and is sent again", call.endpoint.name, extra=_ids(ticket))
+            assert self.resend is not None
+            self.resend(call)
+        else:
+            self._finish(call, error=self._unknown(ticket, finding))
+
+    def _may_resend(self, call: Call, ticket: Ticket) -> bool:
+        return (
+            self.policy.resend
+            and self.resend is not None
+            and not ticket.resent
+            and call.endpoint.engine == "add"
+            and call.deadline is not None
+            and call.params.get("cl_ord_id") is not None
+            and not call.future.done()
+        )
+
+    def _tell_unknown(self, call: Call, ticket: Ticket) -> None:
+        """The caller has waited long enough; the search goes on without it."""
+        if not ticket.told:
+            ticket.told = True
+            self._finish(call, error=self._unknown(ticket, "not seen" if ticket.looked else "unreachable"))
+
+    def _report_late(self, ticket: Ticket, look: Look, finding: Finding | None) -> None:
+        error = None if look.result is not None else self._unknown(ticket, finding)
+        if look.result is not None or finding == "absent":
+            self._settled(ticket, look.result)
+        log.warning(
+            "%s, whose caller was told that its outcome is unknown: %s",
+            ticket.intent.endpoint,
+            "it was done" if error is None else error,
+            extra=_ids(ticket),
+        )
+        if not self._closed:
+            self._report(self._orphan(ticket, look.result, error))
+
+    def _orphan(self, ticket: Ticket, result: Any, error: KrakenError | None) -> Orphan:
+        intent = ticket.intent
+        return Orphan(
+            endpoint=intent.endpoint,
+            cl_ord_id=intent.cl_ord_id,
+            nonce=ticket.nonce,
+            sent_at=intent.sent_at,
+            result=result,
+            error=error,
+            params=dict(intent.params),
+        )
+
+    async def _pursue(self, ticket: Ticket, limit: float | None) -> tuple[Look, Finding | None]:
+        """Look again and again: until found, absent, forbidden, closed, or past ``limit`` (None: past the bound)."""
+        pause, first = FIRST_PAUSE, True
+        started = self._clock()
+        while True:
+            # Before the look: only one begun after the moment can prove absence. Until an answer has told
+            # Kraken's time, the moment itself is not known.
+            past = self._over_for(ticket) >= 0 and (self._server_time.known or not first)
+            first = False
+            look = await self._finder.look(ticket, self._sent_at(ticket), ticket.intent.due)
+            if look.result is not None:
+                return look, None
+            if look.complete and past:
+                if ticket.found:  # a batch is taken as a whole: what is missing of it was refused
+                    look.result = batch_result(ticket.found, len(ticket.rows))
+                return look, "absent"
+            if look.barred or look.closed or self._enough(ticket, started, limit):
+                return look, "not seen" if ticket.looked and not look.barred else "unreachable"
+            await asyncio.sleep(self._pause(ticket, pause, limit))
+            pause = min(pause * GROWTH, BACKGROUND_PAUSE if ticket.told else PAUSE)
+
+    def _pause(self, ticket: Ticket, pause: float, limit: float | None) -> float:
+        """Return the pause before the next look, which falls on the moment from which absence can be told, if near."""
+        left = [-self._over_for(ticket) + 0.01, *([] if limit is None else [limit - self._clock()])]
+        return min([pause, *(seconds for seconds in left if seconds > 0)])
+
+    def _enough(self, ticket: Ticket, started: float, limit: float | None) -> bool:
+        now = self._clock()
+        if limit is not None:
+            return now >= limit
+        if ticket.intent.due is None:
+            return now - started > WITHOUT_DEADLINE
+        return self._over_for(ticket) > BEYOND
+
+    def _over_for(self, ticket: Ticket) -> float:
+        """Return the seconds by which Kraken's clock has passed the moment from which absence can be told."""
+        due = ticket.intent.due
+        if due is None:
+            return float("-inf")
+        return self._server_time.now() - (due + self.policy.visibility + CLOCK_ERROR)
+
+    def _sent_at(self, ticket: Ticket) -> float:
+        # Kept by the loop's clock, so that what is learnt of Kraken's clock later makes it better.
+        if ticket.sent_clock is None:
+            return ticket.intent.sent_at
+        return self._server_time.now() - (self._clock() - ticket.sent_clock)
+
+    def _rivals(self, ticket: Ticket) -> bool:
+        """Return whether another order on its way, or lost, carries the same userref: then it proves nothing."""
+        refs = {row.userref for row in ticket.rows if row.userref is not None}
+        if len(refs) < sum(1 for row in ticket.rows if row.userref is not None):
+            return True
+        others = (other for other in {*self._live, *self._given_up.values()} if other is not ticket)
+        return any(row.userref in refs for other in others for row in other.rows if row.userref is not None)
+
+    # -- later ---------------------------------------------------------------------------------------------
+
+    def unresolved(self) -> list[Intent]:
+        """Return what is not known: of sessions that died, and of this one what callers were told is unknown."""
+        mine = [ticket.intent for ticket in self._given_up.values()]
+        return mine if self._journal is None else self._journal.left(self._server_time.now()) + mine
+
+    async def resolve(self, what: Intent | OutcomeUnknown) -> Any:
+        """Settle one: return its result as Kraken would have given it.
+
+        Looks for up to ``settle_timeout``. Raises OutcomeUnknown with its ``finding``; "absent" closes it, as
+        no more can be learnt. A dead session's order that never left raises SessionClosed. Cancelled: nothing
+        changes.
+        """
+        if isinstance(what, OutcomeUnknown):
+            if what._resolver is not None:
+                return await what.resolve()
+            what = _intent_of(what, self.policy)
+        ticket = self._given_up.get(what.id)
+        if ticket is None:
+            ticket = Ticket(what, rows=rows_of(what) if what.endpoint.startswith("Add") else ())
+        return await self._resolve(ticket)
+
+    async def _resolve(self, ticket: Ticket) -> Any:
+        if ticket.intent.endpoint not in ORDERS.values():
+            raise self._unknown(ticket, None)
+        look, finding = await self._pursue(ticket, self._clock() + self.policy.settle_timeout)
+        if look.closed:
+            msg = "the session is closed: open one and give this to its resolve()"
+            raise SessionClosed(msg, endpoint=ticket.intent.endpoint)
+        if look.result is not None or finding == "absent":
+            task = self._tasks.pop(ticket, None)
+            if task is not None and ticket.told:
+                task.cancel()  # its search is over too
+            self._settled(ticket, look.result)
+        if look.result is not None:
+            return look.result
+        raise self._unknown(ticket, finding)
+
+    def _unknown(self, ticket: Ticket, finding: Finding | None) -> OutcomeUnknown:
+        intent, reason = ticket.intent, ticket.reason
+        words = [str(reason)] if reason is not None else []
+        words += [f"{name}: not allowed to look ({why})" for name, why in ticket.denied.items()]
+        words += [f"row {place} is placed, {txid}" for place, (txid, _) in sorted(ticket.found.items())]
+        if not intent.clocked and ticket.rows and not all(row.named for row in ticket.rows):
+            words.append("a userref alone proves no identity")
+        error = OutcomeUnknown(
+            "; ".join(words),
+            endpoint=intent.endpoint,
+            nonce=ticket.nonce or None,
+            cl_ord_id=intent.cl_ord_id,
+            userref=intent.userref,
+            txid=ticket.txid or intent.params.get("txid"),
+            sent=intent.params,
+            sent_at=intent.sent_at,
+            finding=finding,
+            errors=() if reason is None else reason.errors,
+        )
+        error.__cause__ = reason
+        error._resolver = partial(self._resolve, ticket)
+        return error
+
+    async def close(self) -> None:
+        """Stop searching: callers still waiting are told, what is open stays on record. Idempotent."""
+        self._closed = True
+        tasks = dict(self._tasks)
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        for ticket in tasks:
+            if ticket.call is not None:
+                self._tell_unknown(ticket.call, ticket)
+        if self._journal is not None:
+            self._journal.close()
+
+
+def _leaves_open(call: Call, ticket: Ticket, error: KrakenError) -> bool:
+    if error.outcome is Outcome.UNKNOWN:
+        return True
+    # "cl_ord_id not unique": an earlier sending of this very order lives, if there was one or nobody else has
+    # the id.
+    earlier = getattr(error, "effect", "none") == "earlier"
+    return earlier and (ticket.intent.generated or call.unknown_before)
+
+
+def _names_in(result: Any) -> list[str]:
+    """Return the ids of orders and amends in a result."""
+    if not isinstance(result, dict):
+        return []
+    names = result.get("txid") or []
+    names = [names] if isinstance(names, str) else list(names)
+    names += [row["txid"] for row in result.get("orders") or () if isinstance(row, dict) and row.get("txid")]
+    return names + ([result["amend_id"]] if result.get("amend_id") else [])
+
+
+def _intent_of(error: OutcomeUnknown, policy: OrderPolicy) -> Intent:
+    """Return what an error from another process knows of its order."""
+    sent_at = error.sent_at or 0.0
+    due = own_deadline(error.sent)
+    if due is None and policy.deadline is not None:
+        due = sent_at + policy.deadline
+    return Intent(
+        id="",
+        endpoint=error.endpoint or "",
+        params=dict(error.sent),
+        sent_at=sent_at,
+        cl_ord_id=error.cl_ord_id,
+        userref=None if error.userref is None else int(error.userref),
+        due=due,
+        sent=True,
+        clocked=True,
+    )
+
+
+def _ids(ticket: Ticket) -> Mapping[str, Any]:
+    intent = ticket.intent
+    return {"endpoint": intent.endpoint, "cl_ord_id": intent.cl_ord_id, "nonce": ticket.nonce}
