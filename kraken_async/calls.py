@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
 
     from kraken_async.endpoints import Endpoint, Priority
+    from kraken_async.errors import KrakenError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +100,16 @@ class Call:
 
     def __repr__(self) -> str:
         return f"<Call {self.endpoint.name} {self.state} seq={self.seq} attempt={self.attempt}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A write that ended after its caller had left: what it was, and what came of it."""
+
+    endpoint: str
+    cl_ord_id: str | None
+    nonce: int
+    sent_at: float  # unix seconds; 0 if never sent
+    result: Any = None
+    error: KrakenError | None = None
+    params: dict[str, Any] = field(default_factory=dict)

@@ -95,7 +95,7 @@ class Intake:
 
     def _submit(self, call: Call) -> None:
         """Queue a call. Raises what makes it pointless to wait: an open breaker, a halt, a full queue, the end."""
-        if self._outcomes.closing:
+        if self._outcomes.closing and not call.internal:  # what settles an order shares the grace
             raise notices.closed(call.endpoint.name)
         now = asyncio.get_running_loop().time()
         seen = self.key.seen

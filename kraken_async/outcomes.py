@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kraken_async import breaker, healing
+from kraken_async.calls import Orphan
 from kraken_async.errors import (
     InvalidNonce,
     KrakenError,
@@ -32,19 +32,6 @@ if TYPE_CHECKING:
     from kraken_async.stores.base import KeyState, Shared
 
 log = logging.getLogger("kraken_async.calls")
-
-
-@dataclass(frozen=True, slots=True)
-class Orphan:
-    """A write that ended after its caller had left: what it was, and what came of it."""
-
-    endpoint: str
-    cl_ord_id: str | None
-    nonce: int
-    sent_at: float  # unix seconds; 0 if never sent
-    result: Any = None
-    error: KrakenError | None = None
-    params: dict[str, Any] = field(default_factory=dict)
 
 
 class Outcomes:
@@ -158,6 +145,10 @@ class Outcomes:
             await self.key.update(lambda shared: breaker.learn(shared, error, now))
         self.queue.wake()
 
+    def repeat(self, call: Call) -> None:
+        """Send a call again that is certain to have had no effect."""
+        self._repeat(call, 0.0)
+
     def _repeat(self, call: Call, delay: float) -> None:
         self.metrics.retries += 1
         self.sent.discard(call)
@@ -174,12 +165,13 @@ class Outcomes:
             self.queue.put_back(call)
 
     def _end(self, call: Call, error: KrakenError) -> None:
-        if error.outcome is Outcome.UNKNOWN and call.endpoint.changes and not call.internal:
+        if call.endpoint.changes and not call.internal:
             if self.lost(call, error):
                 return
-            unknown = OutcomeUnknown.of(call, error)
-            unknown.__cause__ = error
-            error = unknown
+            if error.outcome is Outcome.UNKNOWN:
+                unknown = OutcomeUnknown.of(call, error)
+                unknown.__cause__ = error
+                error = unknown
         self.finish(call, error=error)
 
     # -- the end of a call ----------------------------------------------------------------------------------------

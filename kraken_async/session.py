@@ -44,12 +44,12 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from kraken_async.calls import Orphan
     from kraken_async.governor import Admission
     from kraken_async.guards import Guard
     from kraken_async.journal import Intent
     from kraken_async.messages import Response, SignedRequest
     from kraken_async.metrics import Observer, Statistics
-    from kraken_async.outcomes import Orphan
     from kraken_async.stores.base import KeyState, Shared, Store
 
 log = logging.getLogger("kraken_async")
@@ -288,6 +288,8 @@ class KrakenSession(Caller):
     def _sign(self, call: Call, nonce: int) -> SignedRequest:
         signer = self._signer
         assert signer is not None  # noqa: S101  # private calls are not taken in without one
+        if call.intent is not None:
+            self._desk.sent(call)  # on record before its bytes leave
         if call.deadline is None:
             return signer.sign(call.endpoint, call.fields, nonce)
         return signer.sign(call.endpoint, call.fields, nonce, deadline=self._server_time.stamp(call.deadline))
@@ -406,6 +408,7 @@ class KrakenSession(Caller):
             )
             self._intake.key, self._intake.desk, self._intake.admission = key, self._desk, self._admission
             self._outcomes.bind(key, self._admission, loop.time)
+            self._desk.resend = self._outcomes.repeat
             self._outcomes.lost, self._outcomes.ended = self._desk.lost, self._desk.ended
             self._outcomes.server_now = self._server_time.now
             self._outcomes.inspect = lambda: self._background.spawn(self._ask_about_key())
@@ -471,7 +474,7 @@ class KrakenSession(Caller):
         self._outcomes.closing = True
         try:
             for call in self._outcomes.waiting():
-                if call.priority != Priority.CANCEL:
+                if call.priority != Priority.CANCEL and not call.internal:
                     self._outcomes.withdraw(call, notices.closed(call.endpoint.name))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace):
