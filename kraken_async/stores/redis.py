@@ -32,7 +32,7 @@ import math
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import Reservation, Store
 from kraken_async.stores.redis_key import RedisKey
-from kraken_async.stores.redis_link import Address
+from kraken_async.stores.redis_link import address_of
 
 __all__ = ["RedisKey", "RedisStore"]
 
@@ -55,20 +55,23 @@ class RedisStore(Store):
     over a restart, as far as it lets us see.
     """
 
+    place: str = ""
+
     def __init__(
         self, url: str, *, prefix: str = "kraken_async", lease: float = 5.0, timeout: float = 2.0
     ) -> None:
         try:
-            self._address = Address(url)
+            self._address = address_of(url)
         finally:
-            del url  # for the same reason as in Address
+            del url  # for the same reason as there
+        self.place = self._address.place
         for name, value in (("lease", lease), ("timeout", timeout)):
             if not (math.isfinite(value) and value >= 0.05):
                 raise ValueError(f"{name} must be at least 0.05 s, not {value!r}")
         self._prefix, self._lease, self._timeout = prefix, lease, timeout
 
     def __repr__(self) -> str:
-        return f"RedisStore({self._address.place!r}, prefix={self._prefix!r})"
+        return f"RedisStore({self.place!r})"
 
     def key(self, name: str, unit: str) -> RedisKey:
         """Return a session's hold on the key called ``name``. Connects in ``open()``, not here."""
@@ -76,8 +79,8 @@ class RedisStore(Store):
         return RedisKey(self._address, full, unit, lease=self._lease, timeout=self._timeout)
 
     def reserve(self, name: str, unit: str) -> Reservation:
-        """Raise NonceStoreError: a NonceSource is synchronous, and hosts' blocks would overtake each other."""
+        """Raise NonceStoreError: a NonceSource is synchronous, its blocks would overtake each other."""
         raise NonceStoreError(
-            f"{self._address.place}: a NonceSource cannot draw from Redis: give it a FileStore (one host), "
+            f"{self.place}: a NonceSource cannot draw from Redis: give it a FileStore (one host), "
             "or use KrakenSession(store=RedisStore(...))"
         )

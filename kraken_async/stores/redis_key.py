@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -41,7 +42,7 @@ class RedisKey(KeyState):
         self._link: Link | None = None
         self._turn: Turn | None = None
         self._view: View | None = None  # the last state known to be on the server
-        self._gen = 0  # the newest generation ever seen
+        self._gen, self._era = 0, ""  # the newest generation seen
         self._seen_at = 0.0
         self._unsaved = False  # `seen` holds what the server has not been told
         self._floor = redis_state.Floor(unit)
@@ -56,14 +57,14 @@ class RedisKey(KeyState):
     # -- opening and closing ---------------------------------------------------------------------------------
 
     async def open(self, clock: Callable[[], float]) -> None:
-        """Connect and read the state. Raises NonceStoreError: no package, no answer, refused, unit, damaged."""
+        """Connect and read the state. Raises NonceStoreError: no package, no answer, unit, damaged."""
         if self._link is not None:
             return
         self._clock = clock
         base = "{" + self._name + "}:"  # the braces keep the keys in one slot
         keys = [base + part for part in ("state", "turn", "line", "seen", "go:")]
         self._link = Link(client_of(self._address, self._timeout), self.place, keys, self._timeout)
-        self._turn = Turn(self._link, keys[-1], self._lease, lambda: self._gen, self._adopt)
+        self._turn = Turn(self._link, keys[-1], self._lease, self._known, self._adopt)
         try:
             view = await self._load()
             self.is_new = view.gen == 0
@@ -95,8 +96,7 @@ class RedisKey(KeyState):
     # -- the turn --------------------------------------------------------------------------------------------
 
     async def acquire_turn(self) -> None:
-        """Stand in line for the turn: one round trip when it is free. Waits as long as others hold it in
-        good health.
+        """Stand in line for the turn: one round trip when it is free. Others may hold it for long.
 
         Raises NonceStoreError when the server does not answer; then, as when cancelled, the turn is not held.
         """
@@ -117,11 +117,12 @@ class RedisKey(KeyState):
         """See :class:`KeyState`. One round trip, if nobody has written since this session last looked."""
         if not overtake:
             return await self._write("take", choose)
+        self._connected().check()  # a forked child has no local floor of its own
         try:
             async with asyncio.timeout(MOMENT):
                 return await self._write("take", choose, limit=MOMENT)
         except (NonceStoreError, TimeoutError) as error:
-            if isinstance(error, _UnitError) or self._link is None:
+            if isinstance(error, _UnitError):
                 raise
             return self._local(choose, str(error) or f"{self.place}: no answer within {MOMENT} s")
 
@@ -143,20 +144,19 @@ class RedisKey(KeyState):
     async def flush(self) -> None:
         """Nothing to do: each nonce is in the server before it is used."""
 
-    async def _load(self) -> View:
-        known = self._gen
-        reply = await self._connected().run("load")
+    async def _load(self, limit: float | None = None) -> View:
+        known = self._known()
+        reply = await self._connected().run("load", limit=limit, again=limit is None)
         return self._adopt(reply, known)
 
     async def _write(
         self, op: str, work: Callable[[Shared], Any], *, limit: float | None = None
     ) -> tuple[Any, int]:
-        # A guess, for the sake of a round trip: if anything has changed since, the script refuses it and
-        # tells.
+        # A guess, which saves a round trip: if anything has changed since, the script refuses it and tells.
         view, fresh = self._view, False
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             if view is None:
-                view, fresh = await self._load(), True
+                view, fresh = await self._load(limit), True
             shared = redis_state.copy(view.shared)
             shared.changed = view.merged
             result = work(shared)
@@ -165,7 +165,11 @@ class RedisKey(KeyState):
                     return None, 0
                 view = None  # "nothing" was decided on a guess
                 continue
-            known = self._gen
+            if op == "take" and limit is None and self._turn is not None and self._turn.lapsed:
+                await self._turn.regain()
+                view, fresh = self._view, False
+                continue
+            known = self._known()
             reply = await self._send(op, view, shared, limit=limit)
             code = self._check(reply)
             if code == b"OK":
@@ -173,9 +177,14 @@ class RedisKey(KeyState):
             if code == b"TURN":
                 assert self._turn is not None
                 await self._turn.regain()
-                view = self._view
+                view, fresh = self._view, False
                 continue
             self._counts["conflicts"] += 1
+            if attempt > 2:
+                # Callers in step with each other would let the same one lose again and again.
+                await asyncio.sleep(random.uniform(0.0, min(0.0005 * 2**attempt, 0.02)))
+                view = None
+                continue
             view, fresh = self._adopt(reply[1:], known), True
         raise NonceStoreError(
             f"{self.place}: overtaken by other callers {ATTEMPTS} times in a row: too many of them"
@@ -211,7 +220,8 @@ class RedisKey(KeyState):
             amount,
             level,
             level_at,
-            seldom if shared.changed else "",
+            seldom,
+            view.era if view is not None else "",
             limit=limit,
             again=again and limit is None,
         )
@@ -234,34 +244,33 @@ class RedisKey(KeyState):
 
     # -- what is known ---------------------------------------------------------------------------------------
 
-    def _adopt(self, snapshot: list[Any], known: int) -> View:
+    def _known(self) -> tuple[int, str]:
+        return self._gen, self._era
+
+    def _adopt(self, snapshot: list[Any], known: tuple[int, str]) -> View:
         """Take over a state from the server. ``known``: the newest generation when it was asked for."""
         now = self._clock()
         view = redis_state.parse(snapshot, self._offset, now, self.place, self._name)
-        if view.gen < known:  # the server has lost what this caller has seen
+        if view.lacks(*known):
             self._counts["restored"] += 1
-            log.warning(
-                "%s lost %d changes of the shared state; what is known here goes back",
-                self.place,
-                known - view.gen,
-            )
+            log.warning("%s has lost changes of the shared state; what is known here goes back", self.place)
             view = redis_state.merge(view, self.seen, now, fresh=now - self._seen_at <= MARGIN, lost=True)
         elif self._unsaved:
             view = redis_state.merge(view, self.seen, now, fresh=True, lost=False)
         self._floor.learn(view.shared.last)
         if view.gen >= self._gen or view.merged:
-            self._view, self._gen = view, max(view.gen, self._gen)
+            self._view, self._gen, self._era = view, max(view.gen, self._gen), view.era
             self.seen, self._seen_at = view.shared, now
         return view
 
     def _written(self, reply: list[Any], view: View, shared: Shared) -> int:
-        nonce, gen = int(reply[1]), int(reply[2])
-        self._offset.learn(self._clock(), reply[3], reply[4])
+        nonce, gen, era = int(reply[1]), int(reply[2]), reply[3].decode()
+        self._offset.learn(self._clock(), reply[4], reply[5])
         self._floor.learn(nonce)
         shared.last, shared.changed = nonce, False
         if gen > self._gen:
-            self._gen, self._seen_at, self.seen = gen, self._clock(), shared
-            self._view = redis_state.View(gen, shared, self.unit)
+            self._gen, self._era, self._seen_at, self.seen = gen, era, self._clock(), shared
+            self._view = redis_state.View(gen, era, shared, self.unit)
         self._unsaved = self._unsaved and not view.merged
         if not self.durable and redis_state.persists(self._server) is not False:
             self.durable = True

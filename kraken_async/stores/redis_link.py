@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,24 +24,24 @@ SHA: Final = hashlib.sha1(LUA.encode(), usedforsecurity=False).hexdigest()  # ho
 PAUSES: Final = (0.01, 0.2)
 
 
+@dataclass(frozen=True, slots=True)
 class Address:
     """Where the server is. Keeps the URL, with its password, out of reprs and of printed locals."""
 
-    __slots__ = ("place", "url")
+    place: str
+    url: str = field(repr=False)
 
-    def __init__(self, url: str) -> None:
-        """Raise ValueError, which quotes nothing of a URL that cannot be read."""
-        place = _place(url)
-        if place is None:
-            del url  # a traceback that prints locals must not print the password
-            raise ValueError(
-                "not a Redis URL: redis://host:6379/0, rediss://... for TLS, or unix:///path; "
-                "percent-encode special characters in the password"
-            )
-        self.place, self.url = place, url
 
-    def __repr__(self) -> str:
-        return f"<Address {self.place}>"
+def address_of(url: str) -> Address:
+    """Read a URL. Raises ValueError, which quotes nothing of one that cannot be read."""
+    place = _place(url)
+    if place is None:
+        del url  # a traceback that prints locals must not print the password
+        raise ValueError(
+            "not a Redis URL: redis://host:6379/0, rediss://... for TLS, or unix:///path; "
+            "percent-encode special characters in the password"
+        )
+    return Address(place, url)
 
 
 def _place(url: str) -> str | None:
@@ -64,33 +65,34 @@ def client_of(address: Address, timeout: float) -> Any:
     Raises NonceStoreError: no redis package, or an option in the URL that it does not take.
     """
     try:
-        import redis.asyncio as library
-        from redis.asyncio.connection import ConnectionPool, parse_url
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
+        return _client(address, timeout)
     except ImportError:
-        raise NonceStoreError(
-            "RedisStore needs the redis package: pip install 'kraken-async[redis]'"
-        ) from None
-    try:
-        options: dict[str, Any] = dict(parse_url(address.url))
-        # Ours come last: an option in the URL must not undo the bounds, nor turn answers into text. RESP2: no
-        # push messages, and no HELLO that old servers refuse.
-        options.update(
-            protocol=2,
-            decode_responses=False,
-            socket_timeout=None,
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),
-        )
-        pool = ConnectionPool(**options)
-        pool.make_connection()  # connects to nothing; finds a wrong option
+        trouble = "RedisStore needs the redis package: pip install 'kraken-async[redis]'"
     except (TypeError, ValueError) as error:
-        what = str(error)
-    else:
-        return library.Redis.from_pool(pool)
-    del options
-    raise NonceStoreError(f"{address.place}: the URL has an option that redis-py does not take ({what})")
+        trouble = f"{address.place}: the URL has an option that redis-py does not take ({error})"
+    # Raised outside of `except`: the frames that a traceback would drag along hold the password.
+    raise NonceStoreError(trouble)
+
+
+def _client(address: Address, timeout: float) -> Any:
+    from redis.asyncio import Redis
+    from redis.asyncio.connection import ConnectionPool, parse_url
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    options: dict[str, Any] = dict(parse_url(address.url))
+    # Ours come last: an option in the URL must not undo the bounds, nor turn answers into text. RESP2: no
+    # push messages, and no HELLO that old servers refuse.
+    options.update(
+        protocol=2,
+        decode_responses=False,
+        socket_timeout=None,
+        socket_connect_timeout=timeout,
+        retry=Retry(NoBackoff(), 0),
+    )
+    pool = ConnectionPool(**options)
+    pool.make_connection()  # connects to nothing, but finds a wrong option
+    return Redis.from_pool(pool)
 
 
 class Link:
@@ -116,13 +118,13 @@ class Link:
         """
         from redis.exceptions import RedisError
 
-        self._check()
+        self.check()
         loop = asyncio.get_running_loop()
         limit = self.timeout if limit is None else limit
         end, pause = loop.time() + limit, PAUSES[0]
         while True:
             try:
-                async with asyncio.timeout_at(end):
+                async with asyncio.timeout_at(min(end, loop.time() + self.timeout)):
                     return await self._evaluate(op, args)
             except (RedisError, OSError) as error:
                 trouble, final = self._read(error, limit)
@@ -157,7 +159,7 @@ class Link:
         """Wait for an element on the list ``key``. None: time is up, or the connection broke."""
         from redis.exceptions import RedisError
 
-        self._check()
+        self.check()
         self.counts["round_trips"] += 1
         try:
             async with asyncio.timeout(seconds + self.timeout):
@@ -187,7 +189,8 @@ class Link:
             async with asyncio.timeout(self.timeout):
                 await self._client.aclose()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise NonceStoreError after close() and in a forked child."""
         if self._closed:
             raise NonceStoreError(f"{self.place}: closed")
         if self._pid != os.getpid():
@@ -206,7 +209,9 @@ class Link:
                 False,
             )
         text = self._scrub(str(error))
-        if isinstance(error, library.AuthenticationError | library.NoPermissionError):
+        # redis-py 8 turns an AuthenticationError of the connection's first words into a plain ConnectionError.
+        denied = isinstance(error, library.AuthenticationError | library.NoPermissionError)
+        if denied or "password" in text or "Authentication" in text:
             return f"access refused ({text}): check user and password in the URL, and the user's ACL", True
         if isinstance(error, library.ReadOnlyError):
             return "a read-only replica answered: point the URL at the primary", False

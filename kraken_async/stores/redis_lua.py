@@ -5,7 +5,9 @@ digit, and are raised by HINCRBY. ``tonumber`` is only used on times in millisec
 
 Keys, all with one hash tag:
 
-``state``  hash: v, unit, last, gen, run, level, level_at, seldom. Times are the server's unix seconds.
+``state``  hash: v, unit, last, gen, level, level_at, seldom; run, era, era_gen. Times are the server's unix
+           seconds. ``gen`` counts the writes. An era begins, at ``era_gen``, when state may have been lost: two
+           versions are the same only if era and gen agree.
 ``turn``   string with a time to live: the ticket that may send.
 ``line``   list of waiting tickets, first come first served.
 ``seen``   hash, ticket -> until when (ms) it counts as waiting; a waiter that died is passed over after that.
@@ -24,9 +26,11 @@ local sec, usec = time[1], string.rep('0', 6 - #time[2]) .. time[2]
 local now = tonumber(sec) * 1000 + math.floor(tonumber(usec) / 1000)
 
 local function snapshot()
-  local s = redis.call('HMGET', STATE, 'v', 'unit', 'last', 'gen', 'level', 'level_at', 'seldom')
-  for i = 1, 7 do s[i] = s[i] or '' end
-  s[8], s[9] = sec, usec
+  local s = redis.call(
+    'HMGET', STATE, 'v', 'unit', 'last', 'gen', 'era', 'era_gen', 'level', 'level_at', 'seldom'
+  )
+  for i = 1, 9 do s[i] = s[i] or '' end
+  s[10], s[11] = sec, usec
   return s
 end
 
@@ -93,9 +97,8 @@ end
 
 if op == 'renew' then
   local ticket, lease = ARGV[2], ARGV[3]
-  local holder = redis.call('GET', TURN)
-  if holder and holder ~= ticket then return '0' end
-  redis.call('SET', TURN, ticket, 'PX', lease)
+  if redis.call('GET', TURN) ~= ticket then return '0' end
+  redis.call('PEXPIRE', TURN, lease)
   return '1'
 end
 
@@ -131,24 +134,24 @@ end
 local expected, gen, unit, own = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local clock, late_clock, lost = ARGV[6], ARGV[7], ARGV[8]
 local ticket, lease, amount = ARGV[9], ARGV[10], ARGV[11]
-local level, level_at, seldom = ARGV[12], ARGV[13], ARGV[14]
+local level, level_at, seldom, expected_era = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
 
 local s = snapshot()
-local stored_unit, last, stored_gen = s[2], s[3], s[4]
+local stored_unit, last, stored_gen, era = s[2], s[3], s[4] == '' and '0' or s[4], s[5]
 if (last ~= '' and not string.match(last, '^%d+$')) or (s[1] ~= '' and s[1] ~= '1') then
   return {'DAMAGED', s[1], last}
 end
 local FINER = {ns = 3, us = 2, ms = 1}
 if (FINER[stored_unit] or 0) > FINER[unit] then return {'UNIT', stored_unit} end
-if op ~= 'jump' and (stored_gen == '' and '0' or stored_gen) ~= expected then
+if op ~= 'jump' and (stored_gen ~= expected or era ~= expected_era) then
   table.insert(s, 1, 'STATE')
   return s
 end
 
 if ticket ~= '' then
-  local holder = redis.call('GET', TURN)
-  if holder and holder ~= ticket then return {'TURN'} end
-  redis.call('SET', TURN, ticket, 'PX', lease)
+  -- Not taken anew when it has run out: this may be the late word of a holder that has left.
+  if redis.call('GET', TURN) ~= ticket then return {'TURN'} end
+  redis.call('PEXPIRE', TURN, lease)
 end
 
 -- Has this server process, this run, seen the key before? Restarted from disk, or an older replica that was
@@ -164,7 +167,8 @@ if fresh then
     redis.call('HSET', STATE, 'v', '1')
     last = '0'
   end
-  redis.call('HSET', STATE, 'run', run)
+  era = sec .. usec .. string.sub(run, 1, 8)
+  redis.call('HSET', STATE, 'run', run, 'era', era, 'era_gen', stored_gen)
 end
 
 local function raise_to(floor)
@@ -191,11 +195,11 @@ if op ~= 'write' then
   end
 end
 if op == 'jump' then
-  gen = string.format('%d', math.max(tonumber(stored_gen == '' and '0' or stored_gen) + 1, tonumber(gen)))
+  gen = string.format('%d', math.max(tonumber(stored_gen) + 1, tonumber(gen)))
   redis.call('HSET', STATE, 'gen', gen, 'unit', unit)
 else
   redis.call('HSET', STATE, 'gen', gen, 'unit', unit, 'level', level, 'level_at', level_at)
   if seldom ~= '' then redis.call('HSET', STATE, 'seldom', seldom) end
 end
-return {'OK', last_nonce() or '0', gen, sec, usec, fresh and '1' or '0'}
+return {'OK', last_nonce() or '0', gen, era, sec, usec}
 """

@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The state of generation ``gen``; nobody changes ``shared`` in place."""
+    """The state of generation ``gen`` in its era; nobody changes ``shared`` in place."""
 
     gen: int
+    era: str
     shared: Shared
     unit: str
+    era_gen: int = 0  # the generation with which the era began
     merged: bool = False  # `shared` holds more than the server does
+
+    def lacks(self, gen: int, era: str) -> bool:
+        """Return whether the server has lost generation ``gen`` of ``era``, or something before it."""
+        return gen > (self.gen if era == self.era else self.era_gen)
 
 
 class Offset:
@@ -86,16 +92,18 @@ class Floor:
 def parse(snapshot: list[Any], offset: Offset, now: float, place: str, name: str) -> View:
     """Read the script's snapshot (bytes, or strings when it came through JSON). Raises NonceStoreError."""
     fields = [item if isinstance(item, bytes) else str(item).encode() for item in snapshot]
-    version, unit, last, gen, level, level_at, seldom, sec, usec = fields
+    version, unit, last, gen, era, era_gen, level, level_at, seldom, sec, usec = fields
     shift = offset.learn(now, sec, usec)
     try:
         if version not in (b"", b"1") or unit not in (b"", b"ns", b"us", b"ms"):
             raise ValueError(f"version {version!r}, unit {unit!r}")
+        if last and not last.isdigit():
+            raise ValueError(f"last nonce {last!r}")
         shared = Shared(int(last or 0), float(level) if level else None, float(level_at or 0))
         if seldom:
             shared.read_seldom(json.loads(seldom))
         shared.shift(shift)
-        return View(int(gen or 0), shared, unit.decode())
+        return View(int(gen or 0), era.decode(), shared, unit.decode(), int(era_gen or 0))
     except (ValueError, TypeError, AttributeError) as error:
         raise damaged(place, name, str(error)[:200]) from None
 
@@ -104,8 +112,9 @@ def damaged(place: str, name: str, what: str) -> NonceStoreError:
     """Return the error for a state that this release cannot read."""
     key = "{" + name + "}:state"
     return NonceStoreError(
-        f"{place}: the state in {key} is damaged or of a later release ({what}). Update kraken-async; "
-        f"or stop every session of the key and `redis-cli DEL '{key}'`: nonces then start from the clock plus 5 s"
+        f"{place}: the state in {key} is damaged or of a later release ({what}). "
+        f"Update kraken-async, or stop every session of the key and `redis-cli DEL '{key}'`: "
+        "nonces then start from the clock plus 5 s"
     )
 
 

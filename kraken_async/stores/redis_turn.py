@@ -26,11 +26,13 @@ class Turn:
         link: Link,
         go: str,
         lease: float,
-        generation: Callable[[], int],
-        handed: Callable[[list[Any], int], object],
+        known: Callable[[], tuple[int, str]],
+        handed: Callable[[list[Any], tuple[int, str]], object],
     ) -> None:
         #: The ticket that holds the turn, as far as is known here; "" without it.
         self.ticket = ""
+        #: The session believes that it holds the turn, but the lease has run out.
+        self.lapsed = False
         self.counts = {"turns": 0, "turns_waited_for": 0, "leases_lost": 0}
         self._link = link
         self._go = go
@@ -39,7 +41,7 @@ class Turn:
         self._short_ms = max(1, self._lease_ms // 5)
         # A waiter counts as alive this long after it should have been heard of again.
         self._patience_ms = round(2000 * link.timeout) + 1000
-        self._generation = generation
+        self._known = known
         self._handed = handed
         self._session = secrets.token_hex(8)
         self._drawn = 0
@@ -60,21 +62,21 @@ class Turn:
         except BaseException:
             # Also when the server did not answer: it may have carried out what was asked.
             if not self._closed:
-                _ = self._start(self._leave(ticket))
+                _ = self._start(self._leave(ticket, patient=True))
             raise
         finally:
             self._waiting.discard(ticket)
 
     async def regain(self) -> None:
-        """The script says that another one holds the turn: wait for it anew."""
-        self._drop()
-        self._lost("before its nonce was taken")
+        """The lease ran out before the holder took its nonce: stand in line again. Raises as acquire()."""
+        if not self.lapsed:
+            self._lost("before a nonce was taken")
         await self.acquire()
 
     async def _stand_in_line(self, ticket: str) -> None:
         waited = False
         while True:
-            known = self._generation()
+            known = self._known()
             reply = await self._link.run("acquire", ticket, self._lease_ms, self._short_ms, self._patience_ms)
             if reply[0] == b"1":
                 self._take(ticket, reply[1:], known, self._lease_ms)
@@ -88,9 +90,9 @@ class Turn:
                 self._take(ticket, json.loads(handed), known, self._short_ms)
                 return
 
-    def _take(self, ticket: str, snapshot: list[Any], known: int, lease_ms: int) -> None:
+    def _take(self, ticket: str, snapshot: list[Any], known: tuple[int, str], lease_ms: int) -> None:
         self._handed(snapshot, known)
-        self.ticket = ticket
+        self.ticket, self.lapsed = ticket, False
         self.counts["turns"] += 1
         self._renew_in(lease_ms / 3000)
 
@@ -111,14 +113,18 @@ class Turn:
         if self.ticket != ticket:
             return
         if answer == b"0":
-            self._drop()
-            self._lost("while a call was in flight")
+            self._lost("unrenewed")
         else:
             self._renew_in(self._lease_ms / 3000)
 
     def _lost(self, when: str) -> None:
+        self._drop()
+        self.lapsed = True
+        self._note_loss(when)
+
+    def _note_loss(self, when: str) -> None:
         self.counts["leases_lost"] += 1
-        log.warning("%s: the turn's lease ran out %s and another caller has it now", self._link.place, when)
+        log.warning("%s: the lease of the turn ran out %s", self._link.place, when)
 
     def _drop(self) -> str:
         ticket, self.ticket = self.ticket, ""
@@ -132,18 +138,23 @@ class Turn:
     async def release(self) -> None:
         """Give the turn to the next in line. Cancelled: it is given back nevertheless."""
         ticket = self._drop()
+        self.lapsed = False
         if ticket:
-            task = self._start(self._leave(ticket, held=True))
-            await asyncio.shield(task)
+            await asyncio.shield(self._start(self._leave(ticket, held=True)))
 
-    async def _leave(self, ticket: str, *, held: bool = False) -> None:
+    async def _leave(self, ticket: str, *, held: bool = False, patient: bool = False) -> None:
+        """Give the ticket up. ``patient``: in the background, tried until its lease has run out anyway."""
+        limit = self._lease_ms / 1000 if patient else None
         try:
-            answer = await self._link.run("leave", ticket, self._short_ms, again=False)
+            answer = await self._link.run("leave", ticket, self._short_ms, limit=limit, again=patient)
         except NonceStoreError as error:
-            log.debug("the turn could not be given back, its lease will run out: %s", error)
+            if patient or self._closed:
+                log.debug("the turn could not be given back, its lease will run out: %s", error)
+            else:
+                _ = self._start(self._leave(ticket, patient=True))
             return
         if held and answer == b"0":
-            self._lost("while a call was in flight")
+            self._note_loss("while a call was in flight")
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -158,8 +169,10 @@ class Turn:
         for ticket in {held, *self._waiting} - {""}:
             _ = self._start(self._leave(ticket))
         try:
-            while self._tasks:
-                await asyncio.wait(set(self._tasks))
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=self._link.timeout)
         finally:
-            for task in self._tasks:
+            left = list(self._tasks)
+            for task in left:
                 task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
