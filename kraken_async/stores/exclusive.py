@@ -31,6 +31,7 @@ class FileReservation(Reservation):
         for sentence in found.said:
             log.warning("%s", sentence)
         self._floor = found.shared.last
+        self._ceiling = found.ceiling
         watch_forks(self)
 
     def __repr__(self) -> str:
@@ -56,7 +57,9 @@ class FileReservation(Reservation):
             raise NonceStoreError(
                 f"{self._file.path}: the last nonce is the highest there is. Use a new API key"
             )
-        ceiling = min(MAX_NONCE, max(new_ceiling(start, self._file.unit), start + size - 1))
+        # Never lower than before, also when the clock has been set back: all below it may be in use by now.
+        wanted = max(self._ceiling, new_ceiling(start, self._file.unit), start + size - 1)
+        ceiling = self._ceiling = min(MAX_NONCE, wanted)
         try:
             self._file.reserve(ceiling)
         except OSError as error:

@@ -1,14 +1,16 @@
 """A line in order of asking, between processes, that a killed process cannot hold up.
 
-``flock`` alone is not a line: a waiter that has been woken competes with whoever asks at that moment, and goes to
-the end when it loses (eight processes measured: up to 53 turns waited where 7 are due; 32 sessions: 225).
+``flock`` alone is not a line: a waiter that has been woken competes with whoever asks at that moment, and
+goes to the end when it loses (eight processes measured: up to 53 turns waited where 7 are due; 32 sessions:
+225).
 
 Each waiter draws the next number from a counter in the file and locks the byte of that number for itself. Its
 predecessor's byte is what it waits for, so that one release wakes one waiter. A byte also comes free when its
 process dies in the line, hence the second look: at the head of the line is who finds *all* lower bytes free.
 
-The locks are those of open file descriptions (Linux): released with the descriptor, apart from ``flock`` and from
-the locks that any ``close()`` in the process would drop. Where they are missing (macOS) the kernel's order has to do.
+The locks are those of open file descriptions (Linux): released with the descriptor, apart from ``flock``
+and from the locks that any ``close()`` in the process would drop. Where they are missing (macOS) the
+kernel's order has to do.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """The turn: the exclusive right to send on one key, over every task, thread, loop and process of this host.
 
-Whoever does not find it free stands in line (tickets.py); at the head of the line it takes ``next``, waits for
-``turn``, and lets ``next`` and the head of the line go:
+Whoever does not find it free stands in line (tickets.py); at the head of the line it takes ``next``, waits
+for ``turn``, and lets ``next`` and the head of the line go:
 
     line:  order of asking among those who wait
     next:  says that somebody waits; held by the head of the line
     turn:  held from before the nonce until the answer is in
 
 Without ``next``, who has just released ``turn`` would take it again before a waiter has woken up. With it, a
-newcomer that finds ``turn`` free fails on ``next`` as long as somebody waits, and goes to the end of the line.
+newcomer that finds ``turn`` free fails on ``next`` as long as somebody waits, and goes to the end of the
+line.
 """
 
 from __future__ import annotations
