@@ -13,7 +13,7 @@ from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 
-from . import cancelling, exports, funding, public, queries, trading
+from . import cancelling, earn, exports, funding, public, queries, trading
 from .auth import read_nonce
 from .counters import Counter
 from .faults import Fault
@@ -29,6 +29,7 @@ PRIVATE: dict[str, Callable[[Call], Any]] = {
     **cancelling.ENDPOINTS,
     **funding.ENDPOINTS,
     **exports.ENDPOINTS,
+    **earn.ENDPOINTS,
 }
 _PRIVATE_PATH = "/0/private/"
 _PUBLIC_PATH = "/0/public/"
