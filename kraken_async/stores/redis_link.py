@@ -204,12 +204,9 @@ class Link:
         from redis import exceptions as library
 
         if isinstance(error, TimeoutError | library.TimeoutError):
-            return (
-                f"no answer within {limit:.1f} s: check server and network, or raise `timeout`",
-                False,
-            )
+            return f"no answer in {limit:.1f} s: check server and network, or raise `timeout`", False
         text = self._scrub(str(error))
-        # redis-py 8 turns an AuthenticationError of the connection's first words into a plain ConnectionError.
+        # redis-py 8 turns an AuthenticationError while connecting into a plain ConnectionError.
         denied = isinstance(error, library.AuthenticationError | library.NoPermissionError)
         if denied or "password" in text or "Authentication" in text:
             return f"access refused ({text}): check user and password in the URL, and the user's ACL", True

@@ -5,9 +5,9 @@ digit, and are raised by HINCRBY. ``tonumber`` is only used on times in millisec
 
 Keys, all with one hash tag:
 
-``state``  hash: v, unit, last, gen, level, level_at, seldom; run, era, era_gen. Times are the server's unix
-           seconds. ``gen`` counts the writes. An era begins, at ``era_gen``, when state may have been lost: two
-           versions are the same only if era and gen agree.
+``state``  hash: v, unit, last, gen, level, level_at, seldom; run, era, era_gen. Times are the server's
+           unix seconds. ``gen`` counts the writes. An era begins, at ``era_gen``, when state may have been
+           lost: two versions are the same only if era and gen agree.
 ``turn``   string with a time to live: the ticket that may send.
 ``line``   list of waiting tickets, first come first served.
 ``seen``   hash, ticket -> until when (ms) it counts as waiting; a waiter that died is passed over after that.

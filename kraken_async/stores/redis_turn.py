@@ -109,13 +109,13 @@ class Turn:
             answer = await self._link.run("renew", ticket, self._lease_ms, limit=self._lease_ms / 3000)
         except NonceStoreError as error:
             log.debug("the turn could not be renewed: %s", error)
-            answer = b"?"
+            answer = b""
         if self.ticket != ticket:
             return
         if answer == b"0":
             self._lost("unrenewed")
         else:
-            self._renew_in(self._lease_ms / 3000)
+            self._renew_in(self._lease_ms / (3000 if answer else 30_000))
 
     def _lost(self, when: str) -> None:
         self._drop()
