@@ -38,7 +38,13 @@ def form(params: Mapping[str, Any], *, reserved: bool = True) -> bytes:
     pairs: list[str] = []
     nested: set[str] | None = None
     for name, value in params.items():
-        if type(value) is str and type(name) is str and _PLAIN(value) and _PLAIN(name) and name not in _OURS:
+        if (
+            type(value) is str
+            and type(name) is str
+            and _PLAIN(f"{name}{value}")
+            and name
+            and name not in _OURS
+        ):
             pairs.append(f"{name}={value}")  # most fields are short and plain
             continue
         _check_name(name, reserved=reserved)

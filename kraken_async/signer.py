@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from binascii import Error, a2b_base64, b2a_base64
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from kraken_async.encoding import form, json_members, json_string, query, quote
 from kraken_async.errors import AuthenticationError, Outcome
@@ -66,7 +66,11 @@ class Signer:
         self._outer = hashlib.sha512(bytes(byte ^ 0x5C for byte in padded))
 
     def __repr__(self) -> str:
-        return f"<Signer {self.key_id}>"
+        return f"<Signer {getattr(self, 'key_id', 'without a key')}>"
+
+    def __reduce__(self) -> NoReturn:
+        msg = "a Signer holds a secret: make another from the key instead of copying or pickling it"
+        raise TypeError(msg)
 
     def encode(self, endpoint: Endpoint, params: Mapping[str, Any]) -> bytes:
         """The fields as `sign` takes them, so that a call signed anew is not encoded anew.
@@ -139,5 +143,5 @@ def _decode(secret: str) -> bytes:
     """The bytes of a base64 secret, whatever white space it was pasted with; none if it is not one."""
     try:
         return a2b_base64("".join(secret.split()), strict_mode=True)
-    except (AttributeError, Error, ValueError):
+    except (AttributeError, TypeError, Error, ValueError):
         return b""
