@@ -1,4 +1,4 @@
-"""Driving the emulator without the client: a clock that a test moves, and a signer written from the documentation."""
+"""Driving the emulator without the client: a clock that a test moves, and a signer of its own."""
 
 from __future__ import annotations
 
@@ -47,7 +47,11 @@ def signed(
         body, kind = json.dumps({"nonce": nonce, **fields}).encode(), "application/json"
     else:
         body, kind = urlencode({"nonce": nonce, **fields}).encode(), FORM
-    headers = {"API-Key": key.api_key, "API-Sign": sign(key.api_secret, path, str(nonce), body), "Content-Type": kind}
+    headers = {
+        "API-Key": key.api_key,
+        "API-Sign": sign(key.api_secret, path, str(nonce), body),
+        "Content-Type": kind,
+    }
     return path, headers, body
 
 

@@ -37,7 +37,9 @@ VECTORS = [
 
 
 @pytest.mark.parametrize(("path", "nonce", "body", "sign"), VECTORS)
-def test_signature_matches_the_vector_and_nothing_next_to_it(path, nonce, body, sign):
+def test_signature_matches_the_vector_and_nothing_next_to_it(
+    path: str, nonce: str, body: bytes, sign: str
+) -> None:
     signature = Signature(SECRET)
     assert signature.matches(sign, path, nonce, body)
     assert not signature.matches(sign, path + "x", nonce, body)
@@ -49,7 +51,7 @@ def test_signature_matches_the_vector_and_nothing_next_to_it(path, nonce, body, 
 
 @pytest.mark.parametrize(("path", "nonce", "body", "sign"), VECTORS[:2])
 @pytest.mark.parametrize("name", ["API-Key", "api-key"])
-def test_published_request_places_its_order(path, nonce, body, sign, name):
+def test_published_request_places_its_order(path: str, nonce: str, body: bytes, sign: str, name: str) -> None:
     emulator = Emulator(keys=[("key", SECRET)])
     kind = "application/json" if body.startswith(b"{") else "application/x-www-form-urlencoded"
     reply = emulator.handle("POST", path, {name: "key", "API-Sign": sign, "Content-Type": kind}, body)
@@ -57,7 +59,7 @@ def test_published_request_places_its_order(path, nonce, body, sign, name):
     assert emulator.history[0].nonce == int(nonce)
 
 
-def test_signature_covers_the_bytes_as_sent_whatever_their_encoding():
+def test_signature_covers_the_bytes_as_sent_whatever_their_encoding() -> None:
     desk = Desk()
     for fields in (
         {**LIMIT, "close[ordertype]": "limit", "close[price]": "38000"},
@@ -76,7 +78,7 @@ def test_signature_covers_the_bytes_as_sent_whatever_their_encoding():
 # ------------------------------------------------------------------ nonces
 
 
-def test_nonce_must_exceed_the_highest_seen():
+def test_nonce_must_exceed_the_highest_seen() -> None:
     desk = Desk()
     desk.call("Balance", nonce=100)
     assert desk.refusal("Balance", nonce=100) == "EAPI:Invalid nonce"
@@ -85,7 +87,7 @@ def test_nonce_must_exceed_the_highest_seen():
     assert desk.emulator.refused() == 2
 
 
-def test_nonce_is_an_unsigned_64_bit_number():
+def test_nonce_is_an_unsigned_64_bit_number() -> None:
     desk = Desk()
     for nonce in ("", "0", "-1", "1.5", "1e9", "abc", "٣", str(2**64), "9" * 30):
         assert desk.refusal("Balance", nonce=nonce) == "EAPI:Invalid nonce", nonce
@@ -93,21 +95,21 @@ def test_nonce_is_an_unsigned_64_bit_number():
     assert desk.refusal("Balance", nonce=2**64 - 1) == "EAPI:Invalid nonce"
 
 
-def test_nonce_may_be_a_json_string_or_integer():
+def test_nonce_may_be_a_json_string_or_integer() -> None:
     desk = Desk()
     desk.call("Balance", nonce="5", as_json=True)
     desk.call("Balance", nonce=6, as_json=True)
     assert desk.refusal("Balance", nonce=6, as_json=True) == "EAPI:Invalid nonce"
 
 
-def test_each_key_has_its_own_nonce():
+def test_each_key_has_its_own_nonce() -> None:
     desk = Desk()
     other = desk.emulator.add_key()
     desk.call("Balance", nonce=1000)
     desk.call("Balance", nonce=1, key=other)
 
 
-def test_refusal_at_the_nonce_or_earlier_spends_no_nonce_and_a_later_one_does():
+def test_refusal_at_the_nonce_or_earlier_spends_no_nonce_and_a_later_one_does() -> None:
     desk = Desk()
     path, headers, body = desk.request("Balance", nonce=10)
     headers["API-Sign"] = "AAAA"
@@ -117,7 +119,7 @@ def test_refusal_at_the_nonce_or_earlier_spends_no_nonce_and_a_later_one_does():
     assert desk.refusal("Balance", nonce=11) == "EAPI:Invalid nonce"
 
 
-def test_nonce_window_tolerates_a_lower_nonce_once():
+def test_nonce_window_tolerates_a_lower_nonce_once() -> None:
     desk = Desk(nonce_window=5)
     desk.call("Balance", nonce=100)
     desk.call("Balance", nonce=96)
@@ -130,17 +132,18 @@ def test_nonce_window_tolerates_a_lower_nonce_once():
 
 
 @given(st.lists(st.integers(-2, 60), max_size=60), st.integers(0, 20))
-def test_nonce_rule_agrees_with_a_plain_reading_of_it(nonces, window):
-    rule, accepted = NonceRule(window), []
+def test_nonce_rule_agrees_with_a_plain_reading_of_it(nonces: list[int], window: int) -> None:
+    rule = NonceRule(window)
+    accepted: list[int] = []
     for nonce in nonces:
         highest = max(accepted, default=0)
-        allowed = nonce > highest or (0 < nonce and nonce > highest - window and nonce not in accepted)
+        allowed = nonce > highest or (nonce > 0 and nonce > highest - window and nonce not in accepted)
         assert rule.accept(read_nonce(str(nonce))) is allowed
         if allowed:
             accepted.append(nonce)
 
 
-def test_nonce_rule_forgets_only_what_the_window_excludes():
+def test_nonce_rule_forgets_only_what_the_window_excludes() -> None:
     rule = NonceRule(window=100)
     for nonce in range(2, 60_000, 2):
         assert rule.accept(nonce)
@@ -153,7 +156,7 @@ def test_nonce_rule_forgets_only_what_the_window_excludes():
 # ------------------------------------------------------------------ lockout and throttling
 
 
-def test_lockout_after_the_threshold_lasts_and_every_attempt_renews_it():
+def test_lockout_after_the_threshold_lasts_and_every_attempt_renews_it() -> None:
     desk = Desk(enforce_lockout=True, lockout_threshold=3)
     desk.call("Balance", nonce=50)
     for _ in range(3):
@@ -166,7 +169,7 @@ def test_lockout_after_the_threshold_lasts_and_every_attempt_renews_it():
     desk.call("Balance", nonce=60)
 
 
-def test_offences_spread_over_time_do_not_lock_out():
+def test_offences_spread_over_time_do_not_lock_out() -> None:
     desk = Desk(enforce_lockout=True, lockout_threshold=3, lockout_span=60)
     desk.call("Balance", nonce=50)
     for _ in range(10):
@@ -174,7 +177,7 @@ def test_offences_spread_over_time_do_not_lock_out():
         desk.clock.advance(31)
 
 
-def test_bad_signatures_lock_out_too_and_the_other_key_is_free():
+def test_bad_signatures_lock_out_too_and_the_other_key_is_free() -> None:
     desk = Desk(enforce_lockout=True, lockout_threshold=2)
     other = desk.emulator.add_key()
     path, headers, body = desk.request("Balance")
@@ -184,7 +187,7 @@ def test_bad_signatures_lock_out_too_and_the_other_key_is_free():
     desk.call("Balance", key=other)
 
 
-def test_without_enforcement_only_an_injected_lockout_shuts_out():
+def test_without_enforcement_only_an_injected_lockout_shuts_out() -> None:
     desk = Desk()
     desk.call("Balance", nonce=50)
     for _ in range(100):
@@ -195,7 +198,7 @@ def test_without_enforcement_only_an_injected_lockout_shuts_out():
     desk.call("Balance", nonce=51)
 
 
-def test_throttled_says_until_when():
+def test_throttled_says_until_when() -> None:
     desk = Desk()
     desk.emulator.throttle(desk.emulator.key.api_key, 10.5)
     assert desk.refusal("Balance") == "EService: Throttled: 1700000011"
@@ -206,7 +209,7 @@ def test_throttled_says_until_when():
 # ------------------------------------------------------------------ what a key may do
 
 
-def test_permissions_by_endpoint():
+def test_permissions_by_endpoint() -> None:
     desk = Desk()
     may = {
         "query-funds": ("Balance", "BalanceEx", "TradeVolume"),
@@ -231,7 +234,7 @@ def test_permissions_by_endpoint():
         desk.call("GetApiKeyInfo", key=key)
 
 
-def test_permissions_that_must_come_together():
+def test_permissions_that_must_come_together() -> None:
     desk = Desk()
     for codes in (["modify-trades"], ["close-trades"]):
         key = desk.emulator.add_key(permissions=codes)
@@ -240,7 +243,7 @@ def test_permissions_that_must_come_together():
     assert desk.refusal("AddOrderBatch", key=key) == "EGeneral:Invalid arguments:orders"
 
 
-def test_one_time_password_fixed_and_changing():
+def test_one_time_password_fixed_and_changing() -> None:
     desk = Desk()
     fixed = desk.emulator.add_key(otp="123456")
     codes = iter(["1", "2"])
@@ -251,7 +254,7 @@ def test_one_time_password_fixed_and_changing():
     assert desk.refusal("Balance", {"otp": "1"}, key=changing) == "EAPI:Invalid signature"
 
 
-def test_checks_come_in_krakens_order():
+def test_checks_come_in_krakens_order() -> None:
     """Each request is wrong in everything that comes later too."""
     desk = Desk(limits=True)
     key = desk.emulator.add_key(permissions=["query-ledger"], otp="1")
@@ -279,7 +282,7 @@ def test_checks_come_in_krakens_order():
     assert error("QueryLedgers", 29, otp="1") == "EGeneral:Invalid arguments:id"
 
 
-def test_private_calls_are_posts_to_known_names():
+def test_private_calls_are_posts_to_known_names() -> None:
     desk = Desk()
     path, headers, body = desk.request("Balance")
     assert json.loads(desk.emulator.handle("GET", path, headers, body).body)["error"] == ["EAPI:Bad request"]
@@ -289,14 +292,14 @@ def test_private_calls_are_posts_to_known_names():
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff\xfe", b"nonce", b"close=1&close[a]=2", b'"text"'])
 @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", ""])
-def test_body_that_cannot_be_read_is_refused_not_a_crash(body, kind):
+def test_body_that_cannot_be_read_is_refused_not_a_crash(body: bytes, kind: str) -> None:
     emulator = Emulator()
     headers = {"API-Key": emulator.key.api_key, "API-Sign": "AAAA", "Content-Type": kind}
     reply = emulator.handle("POST", "/0/private/Balance", headers, body)
     assert json.loads(reply.body) == {"error": ["EAPI:Invalid signature"]}
 
 
-def test_misuse_is_a_value_error():
+def test_misuse_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="starter, intermediate, pro"):
         Emulator(tier="gold")
     with pytest.raises(ValueError, match="inclusive"):
@@ -305,7 +308,7 @@ def test_misuse_is_a_value_error():
         Emulator().add_key(permissions=["query-everything"])
 
 
-def test_seed_makes_keys_repeatable_and_reprs_keep_them():
+def test_seed_makes_keys_repeatable_and_reprs_keep_them() -> None:
     assert Emulator(seed=1).key == Emulator(seed=1).key != Emulator(seed=2).key
     key = Emulator(seed=1).key
     assert key.api_secret not in repr(key)

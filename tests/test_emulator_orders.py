@@ -22,7 +22,7 @@ def rfc3339(t: float) -> str:
 # ------------------------------------------------------------------ placing
 
 
-def test_limit_order_rests_and_is_shown_as_documented():
+def test_limit_order_rests_and_is_shown_as_documented() -> None:
     desk = Desk()
     result = desk.call("AddOrder", {**LIMIT, "userref": "7", "oflags": "post"})
     assert result["descr"] == {"order": "buy 1.25000000 XBTUSD @ limit 37500.0"}
@@ -58,7 +58,7 @@ def test_limit_order_rests_and_is_shown_as_documented():
     }
 
 
-def test_market_order_fills_at_once_and_moves_the_balances():
+def test_market_order_fills_at_once_and_moves_the_balances() -> None:
     desk = Desk()
     result = desk.call("AddOrder", MARKET)
     assert result["descr"] == {"order": "buy 0.50000000 XBTUSD @ market"}
@@ -71,14 +71,14 @@ def test_market_order_fills_at_once_and_moves_the_balances():
     assert list(desk.call("ClosedOrders")["closed"]) == result["txid"]
 
 
-def test_crossing_limit_order_fills_at_the_market():
+def test_crossing_limit_order_fills_at_the_market() -> None:
     desk = Desk()
     txid = desk.place(price="61000")
     order = desk.emulator.orders[txid]
     assert (order.status, order.cost / order.executed) == ("closed", Decimal("60000.1"))
 
 
-def test_validate_places_nothing():
+def test_validate_places_nothing() -> None:
     desk = Desk()
     assert desk.call("AddOrder", {**LIMIT, "validate": "true"}) == {
         "descr": {"order": "buy 1.25000000 XBTUSD @ limit 37500.0"}
@@ -87,8 +87,10 @@ def test_validate_places_nothing():
 
 
 @pytest.mark.parametrize("pair", ["XBTUSD", "XXBTZUSD", "XBT/USD", "BTC/USD", "btcusd"])
-def test_pair_goes_by_any_of_its_names(pair):
-    assert Desk().call("AddOrder", {**LIMIT, "pair": pair})["descr"]["order"].endswith("XBTUSD @ limit 37500.0")
+def test_pair_goes_by_any_of_its_names(pair: str) -> None:
+    assert (
+        Desk().call("AddOrder", {**LIMIT, "pair": pair})["descr"]["order"].endswith("XBTUSD @ limit 37500.0")
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,14 +129,16 @@ def test_pair_goes_by_any_of_its_names(pair):
         ({"volume": "100001", "type": "sell", "price": "70000"}, "EOrder:Insufficient funds"),
     ],
 )
-def test_bad_order_is_refused_by_the_name_of_its_fault_and_without_effect(changes, error):
+def test_bad_order_is_refused_by_the_name_of_its_fault_and_without_effect(
+    changes: dict[str, str], error: str
+) -> None:
     desk = Desk()
     assert desk.refusal("AddOrder", {**LIMIT, **changes}) == error
     assert desk.emulator.orders == {}
     assert not desk.emulator.history[0].executed
 
 
-def test_open_orders_hold_funds_until_they_go():
+def test_open_orders_hold_funds_until_they_go() -> None:
     desk = Desk()
     desk.emulator.accounts["main"].balances["ZUSD"] = Decimal(100_000)
     txid = desk.place(volume="2", price="40000")
@@ -149,7 +153,10 @@ def test_open_orders_hold_funds_until_they_go():
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"ordertype": "stop-loss", "type": "sell", "price": "50000"}, "sell 1.25000000 XBTUSD @ stop loss 50000.0"),
+        (
+            {"ordertype": "stop-loss", "type": "sell", "price": "50000"},
+            "sell 1.25000000 XBTUSD @ stop loss 50000.0",
+        ),
         (
             {"ordertype": "take-profit-limit", "type": "sell", "price": "70000", "price2": "69000"},
             "sell 1.25000000 XBTUSD @ take profit 70000.0 -> limit 69000.0",
@@ -160,11 +167,11 @@ def test_open_orders_hold_funds_until_they_go():
         ({"leverage": "5:1"}, "buy 1.25000000 XBTUSD @ limit 37500.0 with 5:1 leverage"),
     ],
 )
-def test_descriptions(fields, sentence):
+def test_descriptions(fields: dict[str, str], sentence: str) -> None:
     assert Desk().call("AddOrder", {**LIMIT, **fields})["descr"]["order"] == sentence
 
 
-def test_market_order_by_cost_buys_what_the_money_is_worth():
+def test_market_order_by_cost_buys_what_the_money_is_worth() -> None:
     desk = Desk()
     desk.call("AddOrder", {**MARKET, "volume": "6000.01", "oflags": "viqc"})
     (order,) = desk.emulator.orders.values()
@@ -172,7 +179,7 @@ def test_market_order_by_cost_buys_what_the_money_is_worth():
 
 
 @pytest.mark.parametrize("force", ["IOC", "FOK"])
-def test_immediate_order_that_cannot_trade_is_cancelled_at_once(force):
+def test_immediate_order_that_cannot_trade_is_cancelled_at_once(force: str) -> None:
     desk = Desk()
     resting, crossing = desk.place(timeinforce=force), desk.place(timeinforce=force, price="61000")
     orders = desk.emulator.orders
@@ -183,18 +190,18 @@ def test_immediate_order_that_cannot_trade_is_cancelled_at_once(force):
 
 
 @pytest.mark.parametrize("name", [UUID, UUID.replace("-", ""), "arb-20240509-00010", "a"])
-def test_client_id_formats(name):
+def test_client_id_formats(name: str) -> None:
     desk = Desk()
     txid = desk.place(cl_ord_id=name)
     assert desk.call("OpenOrders")["open"][txid]["cl_ord_id"] == name
 
 
 @pytest.mark.parametrize("name", ["x" * 19, UUID + "0", "with space", "naïve", UUID.replace("-", "", 1)])
-def test_malformed_client_id_is_refused(name):
+def test_malformed_client_id_is_refused(name: str) -> None:
     assert Desk().refusal("AddOrder", {**LIMIT, "cl_ord_id": name}) == "EGeneral:Invalid arguments:cl_ord_id"
 
 
-def test_client_id_excludes_userref_and_conditional_close():
+def test_client_id_excludes_userref_and_conditional_close() -> None:
     desk = Desk()
     for extra in ({"userref": "1"}, {"close[ordertype]": "limit", "close[price]": "38000"}):
         fields = {**LIMIT, "cl_ord_id": UUID, **extra}
@@ -202,7 +209,7 @@ def test_client_id_excludes_userref_and_conditional_close():
 
 
 @pytest.mark.parametrize("end", ["cancel", "fill", "expire", "cancel all"])
-def test_client_id_is_unique_among_open_orders_only(end):
+def test_client_id_is_unique_among_open_orders_only(end: str) -> None:
     desk = Desk()
     more = {"timeinforce": "GTD", "expiretm": "+60"} if end == "expire" else {}
     first = desk.place(cl_ord_id=UUID, **more)
@@ -221,7 +228,7 @@ def test_client_id_is_unique_among_open_orders_only(end):
     assert set(desk.call("QueryOrders", {"cl_ord_id": UUID})) == {first, second}
 
 
-def test_client_ids_are_the_accounts_own():
+def test_client_ids_are_the_accounts_own() -> None:
     desk = Desk()
     sub = desk.emulator.add_key(account="sub")
     desk.place(cl_ord_id=UUID)
@@ -231,7 +238,7 @@ def test_client_ids_are_the_accounts_own():
 # ------------------------------------------------------------------ deadlines and market status
 
 
-def test_deadline_is_held_against_the_clock_on_arrival():
+def test_deadline_is_held_against_the_clock_on_arrival() -> None:
     desk = Desk()
     fields = {**LIMIT, "deadline": rfc3339(START + 5)}
     path, headers, body = desk.request("AddOrder", fields)
@@ -245,22 +252,28 @@ def test_deadline_is_held_against_the_clock_on_arrival():
         assert desk.refusal("AddOrder", {**LIMIT, "deadline": wrong}) == "EGeneral:Invalid arguments:deadline"
 
 
-def test_skewed_clock_is_shown_and_judges_deadlines():
+def test_skewed_clock_is_shown_and_judges_deadlines() -> None:
     desk = Desk()
     desk.emulator.skew = 10.0
     assert desk.public("Time")["unixtime"] == START + 10
-    assert desk.emulator.handle("GET", "/0/public/Time", {}, b"").headers["Date"] == "Tue, 14 Nov 2023 22:13:30 GMT"
+    assert (
+        desk.emulator.handle("GET", "/0/public/Time", {}, b"").headers["Date"]
+        == "Tue, 14 Nov 2023 22:13:30 GMT"
+    )
     fields = {**LIMIT, "deadline": rfc3339(START + 5)}
     assert desk.refusal("AddOrder", fields) == "EService:Deadline elapsed"
 
 
-def test_market_status_decides_what_passes():
+def test_market_status_decides_what_passes() -> None:
     desk = Desk()
     txid = desk.place()
     desk.emulator.venue.status = "cancel_only"
     assert desk.public("SystemStatus")["status"] == "cancel_only"
     assert desk.refusal("AddOrder", LIMIT) == "EService:Market in cancel_only mode"
-    assert desk.refusal("AmendOrder", {"txid": txid, "limit_price": "1"}) == "EService:Market in cancel_only mode"
+    assert (
+        desk.refusal("AmendOrder", {"txid": txid, "limit_price": "1"})
+        == "EService:Market in cancel_only mode"
+    )
     desk.emulator.venue.status = "post_only"
     assert desk.refusal("AddOrder", LIMIT) == "EService:Market in post_only mode"
     desk.place(oflags="post")
@@ -277,7 +290,7 @@ def test_market_status_decides_what_passes():
 # ------------------------------------------------------------------ cancelling
 
 
-def test_cancel_by_txid_client_id_and_userref():
+def test_cancel_by_txid_client_id_and_userref() -> None:
     desk = Desk()
     one, two, three = desk.place(), desk.place(cl_ord_id=UUID), desk.place(userref="5")
     four = desk.place(userref="5")
@@ -288,7 +301,7 @@ def test_cancel_by_txid_client_id_and_userref():
     assert desk.emulator.orders[one].reason == "User requested"
 
 
-def test_cancelling_what_is_not_open():
+def test_cancelling_what_is_not_open() -> None:
     desk = Desk()
     filled, cancelled = desk.call("AddOrder", MARKET)["txid"][0], desk.place()
     desk.call("CancelOrder", {"txid": cancelled})
@@ -300,7 +313,7 @@ def test_cancelling_what_is_not_open():
     assert desk.refusal("CancelOrder") == "EGeneral:Invalid arguments:txid"
 
 
-def test_orders_of_another_account_are_out_of_reach():
+def test_orders_of_another_account_are_out_of_reach() -> None:
     desk = Desk()
     sub = desk.emulator.add_key(account="sub")
     txid = desk.place()
@@ -309,18 +322,20 @@ def test_orders_of_another_account_are_out_of_reach():
     assert desk.call("QueryOrders", {"txid": txid}, key=sub) == {}
 
 
-def test_cancel_batch_takes_ids_in_every_form_and_counts_the_open_ones():
+def test_cancel_batch_takes_ids_in_every_form_and_counts_the_open_ones() -> None:
     desk = Desk()
     txids = [desk.place(), desk.place(), desk.place(userref="9"), desk.place(cl_ord_id=UUID)]
     orders = [txids[0], {"txid": txids[1]}, 9, NEVER_ISSUED]
-    assert desk.call("CancelOrderBatch", {"orders": orders, "cl_ord_ids": [UUID]}, as_json=True) == {"count": 4}
+    assert desk.call("CancelOrderBatch", {"orders": orders, "cl_ord_ids": [UUID]}, as_json=True) == {
+        "count": 4
+    }
     assert desk.emulator.history[-1].txids == tuple(txids)
     many = {"orders": [NEVER_ISSUED] * 51}
     assert desk.refusal("CancelOrderBatch", many, as_json=True) == "EGeneral:Invalid arguments:orders"
     assert desk.refusal("CancelOrderBatch", as_json=True) == "EGeneral:Invalid arguments:orders"
 
 
-def test_dead_man_switch_cancels_when_its_time_is_up():
+def test_dead_man_switch_cancels_when_its_time_is_up() -> None:
     desk = Desk()
     txid = desk.place()
     assert desk.call("CancelAllOrdersAfter", {"timeout": "60"}) == {
@@ -338,7 +353,7 @@ def test_dead_man_switch_cancels_when_its_time_is_up():
     assert desk.emulator.orders[later].status == "open"  # having fired, it stays off
 
 
-def test_dead_man_switch_is_refreshed_and_disarmed():
+def test_dead_man_switch_is_refreshed_and_disarmed() -> None:
     desk = Desk()
     txid = desk.place()
     for _ in range(5):
@@ -353,7 +368,7 @@ def test_dead_man_switch_is_refreshed_and_disarmed():
         assert error == "EGeneral:Invalid arguments:timeout"
 
 
-def test_dead_man_switch_is_seen_without_any_further_call():
+def test_dead_man_switch_is_seen_without_any_further_call() -> None:
     desk = Desk()
     txid = desk.place()
     desk.call("CancelAllOrdersAfter", {"timeout": "10"})
@@ -361,7 +376,7 @@ def test_dead_man_switch_is_seen_without_any_further_call():
     assert desk.emulator.orders[txid].status == "canceled"
 
 
-def test_good_till_date_expires_on_time_before_a_later_switch():
+def test_good_till_date_expires_on_time_before_a_later_switch() -> None:
     desk = Desk()
     dated, other = desk.place(timeinforce="GTD", expiretm="+30"), desk.place()
     desk.call("CancelAllOrdersAfter", {"timeout": "60"})
@@ -374,7 +389,7 @@ def test_good_till_date_expires_on_time_before_a_later_switch():
 # ------------------------------------------------------------------ changing
 
 
-def test_amend_keeps_ids_and_fills():
+def test_amend_keeps_ids_and_fills() -> None:
     desk = Desk()
     txid = desk.place(cl_ord_id=UUID)
     desk.emulator.fill(txid, "0.25")
@@ -388,7 +403,7 @@ def test_amend_keeps_ids_and_fills():
     assert amends["count"] == 2
 
 
-def test_amend_is_refused_for_what_cannot_be_amended():
+def test_amend_is_refused_for_what_cannot_be_amended() -> None:
     desk = Desk()
     txid = desk.place()
     with_close = desk.place(**{"close[ordertype]": "limit", "close[price]": "38000"})
@@ -407,14 +422,14 @@ def test_amend_is_refused_for_what_cannot_be_amended():
     assert desk.emulator.orders[txid].price == Decimal(37500)
 
 
-def test_amend_across_the_market_fills():
+def test_amend_across_the_market_fills() -> None:
     desk = Desk()
     txid = desk.place()
     desk.call("AmendOrder", {"txid": txid, "limit_price": "61000"})
     assert desk.emulator.orders[txid].status == "closed"
 
 
-def test_edit_replaces_the_order_and_drops_its_client_id():
+def test_edit_replaces_the_order_and_drops_its_client_id() -> None:
     desk = Desk()
     old = desk.place(cl_ord_id=UUID)
     edited = desk.call("EditOrder", {"txid": old, "pair": "XBTUSD", "price": "37600", "userref": "3"})
@@ -442,7 +457,7 @@ def rows(*changes: dict[str, str]) -> list[dict[str, str]]:
     return [{**{k: v for k, v in LIMIT.items() if k != "pair"}, **change} for change in changes]
 
 
-def test_batch_answers_by_position_and_a_refused_row_stands_alone():
+def test_batch_answers_by_position_and_a_refused_row_stands_alone() -> None:
     desk = Desk()
     batch = {"pair": "XBTUSD", "orders": rows({"cl_ord_id": UUID}, {"cl_ord_id": UUID}, {"price": "30000"})}
     first, second, third = desk.call("AddOrderBatch", batch, as_json=True)["orders"]
@@ -452,7 +467,7 @@ def test_batch_answers_by_position_and_a_refused_row_stands_alone():
     assert desk.emulator.history[-1].txids == (first["txid"], third["txid"])
 
 
-def test_batch_with_one_bad_row_is_refused_whole():
+def test_batch_with_one_bad_row_is_refused_whole() -> None:
     desk = Desk()
     batch = {"pair": "XBTUSD", "orders": rows({}, {"volume": "x"})}
     assert desk.refusal("AddOrderBatch", batch, as_json=True) == "EGeneral:Invalid arguments:volume"
@@ -460,14 +475,16 @@ def test_batch_with_one_bad_row_is_refused_whole():
 
 
 @pytest.mark.parametrize("count", [0, 1, 16])
-def test_batch_takes_two_to_fifteen(count):
+def test_batch_takes_two_to_fifteen(count: int) -> None:
     batch = {"pair": "XBTUSD", "orders": rows(*[{}] * count)}
     assert Desk().refusal("AddOrderBatch", batch, as_json=True) == "EGeneral:Invalid arguments:orders"
 
 
-def test_batch_may_be_a_nested_form_and_may_only_be_validated():
+def test_batch_may_be_a_nested_form_and_may_only_be_validated() -> None:
     desk = Desk()
-    flat = {f"orders[{n}][{name}]": value for n, row in enumerate(rows({}, {})) for name, value in row.items()}
+    flat = {
+        f"orders[{n}][{name}]": value for n, row in enumerate(rows({}, {})) for name, value in row.items()
+    }
     checked = desk.call("AddOrderBatch", {"pair": "XBTUSD", "validate": "true", **flat})
     assert [set(row) for row in checked["orders"]] == [{"descr"}, {"descr"}]
     assert desk.emulator.orders == {}
@@ -477,7 +494,7 @@ def test_batch_may_be_a_nested_form_and_may_only_be_validated():
 # ------------------------------------------------------------------ what happens by itself
 
 
-def test_moving_the_price_fills_what_it_crosses_at_its_limit():
+def test_moving_the_price_fills_what_it_crosses_at_its_limit() -> None:
     desk = Desk()
     buy, sell = desk.place(), desk.place(type="sell", price="65000")
     desk.emulator.move("XBTUSD", "64999")
@@ -489,17 +506,21 @@ def test_moving_the_price_fills_what_it_crosses_at_its_limit():
     assert desk.emulator.orders[buy].status == "closed"
 
 
-def test_stop_fires_at_the_market_and_a_stop_limit_rests():
+def test_stop_fires_at_the_market_and_a_stop_limit_rests() -> None:
     desk = Desk()
     stop = desk.place(type="sell", ordertype="stop-loss", price="50000")
     limit = desk.place(type="sell", ordertype="stop-loss-limit", price="50000", price2="49990")
     desk.emulator.move("XBTUSD", "49900")
     orders = desk.emulator.orders
     assert (orders[stop].status, orders[stop].cost / orders[stop].executed) == ("closed", Decimal(49900))
-    assert (orders[limit].status, orders[limit].ordertype, orders[limit].price) == ("open", "limit", Decimal(49990))
+    assert (orders[limit].status, orders[limit].ordertype, orders[limit].price) == (
+        "open",
+        "limit",
+        Decimal(49990),
+    )
 
 
-def test_conditional_close_is_placed_when_the_order_fills():
+def test_conditional_close_is_placed_when_the_order_fills() -> None:
     desk = Desk()
     result = desk.call("AddOrder", {**LIMIT, "close[ordertype]": "limit", "close[price]": "38000"})
     assert result["descr"]["close"] == "close position @ limit 38000.0"
@@ -510,16 +531,20 @@ def test_conditional_close_is_placed_when_the_order_fills():
     assert (second["refid"], second["descr"]["order"]) == (first, "sell 1.25000000 XBTUSD @ limit 38000.0")
 
 
-def test_leveraged_order_opens_a_position_and_holds_nothing():
+def test_leveraged_order_opens_a_position_and_holds_nothing() -> None:
     desk = Desk()
     desk.emulator.accounts["main"].balances["ZUSD"] = Decimal(10)
     desk.call("AddOrder", {**MARKET, "leverage": "5"})
     (position,) = desk.call("OpenPositions").values()
-    assert (position["posstatus"], position["vol"], position["margin"]) == ("open", "0.50000000", "6000.01000")
+    assert (position["posstatus"], position["vol"], position["margin"]) == (
+        "open",
+        "0.50000000",
+        "6000.01000",
+    )
     assert desk.emulator.accounts["main"].balances["ZUSD"] == 10
 
 
-def test_new_order_is_hidden_from_queries_until_its_delay_is_over_but_the_engine_knows_it():
+def test_new_order_is_hidden_from_queries_until_its_delay_is_over_but_the_engine_knows_it() -> None:
     desk = Desk(visibility_delay=3.0)
     txid = desk.place(cl_ord_id=UUID)
     desk.clock.advance(2.9)
@@ -535,7 +560,7 @@ def test_new_order_is_hidden_from_queries_until_its_delay_is_over_but_the_engine
     assert list(desk.call("ClosedOrders")["closed"]) == [filled]
 
 
-def test_long_run_keeps_only_what_its_limit_says():
+def test_long_run_keeps_only_what_its_limit_says() -> None:
     desk = Desk(history_limit=10)
     for _ in range(100):
         desk.call("AddOrder", MARKET)
@@ -549,7 +574,7 @@ def test_long_run_keeps_only_what_its_limit_says():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_books_balance_whatever_happens(seed):
+def test_books_balance_whatever_happens(seed: int) -> None:
     """Holds are what the open orders need, ledgers add up to the balances, no client id is open twice."""
     rng, desk = random.Random(seed), Desk()
     account = desk.emulator.accounts["main"]
@@ -558,7 +583,8 @@ def test_books_balance_whatever_happens(seed):
         txid = rng.choice([*account.open, NEVER_ISSUED])
         price = str(rng.randrange(50_000, 70_000))
         desk.send(*rng.choice([
-            ("AddOrder", {**LIMIT, "type": rng.choice(["buy", "sell"]), "price": price, "cl_ord_id": f"c{step % 9}"}),
+            ("AddOrder", {**LIMIT, "price": price, "cl_ord_id": f"c{step % 9}"}),
+            ("AddOrder", {**LIMIT, "type": "sell", "price": price}),
             ("AddOrder", {**MARKET, "type": "sell"}),
             ("AmendOrder", {"txid": txid, "limit_price": price, "order_qty": str(rng.randrange(1, 9))}),
             ("EditOrder", {"txid": txid, "pair": "XBTUSD", "price": price}),

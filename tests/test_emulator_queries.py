@@ -1,4 +1,4 @@
-"""What the emulator shows of an account and of the markets: documented shapes, filters, pages, exports, funding."""
+"""What the emulator shows of accounts and markets: documented shapes, filters, pages, exports, funding."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import pytest
 from emulator_support import LIMIT, MARKET, START, Desk
 
 ORDER = {
-    "refid", "userref", "status", "opentm", "starttm", "expiretm", "descr", "vol", "vol_exec", "cost", "fee", "price",
-    "stopprice", "limitprice", "misc", "oflags",
+    "refid", "userref", "status", "opentm", "starttm", "expiretm", "descr", "vol", "vol_exec", "cost", "fee",
+    "price", "stopprice", "limitprice", "misc", "oflags",
 }  # fmt: skip
 TRADE = {
-    "ordertxid", "postxid", "pair", "time", "type", "ordertype", "price", "cost", "fee", "vol", "margin", "misc",
+    "ordertxid", "postxid", "pair", "time", "type", "ordertype", "price", "cost", "fee", "vol", "margin",
+    "misc",
 }  # fmt: skip
 LEDGER = {"refid", "time", "type", "subtype", "aclass", "asset", "amount", "fee", "balance"}
 
 
-def test_shapes_of_the_account():
+def test_shapes_of_the_account() -> None:
     desk = Desk()
     assert desk.call("Balance")["ZUSD"] == "1000000000.0000"
     assert desk.call("Balance")["XXBT"] == "100000.0000000000"
@@ -35,7 +36,7 @@ def test_shapes_of_the_account():
     assert desk.call("ListWalletAccounts") == []
 
 
-def test_key_information():
+def test_key_information() -> None:
     desk = Desk(nonce_window=3)
     key = desk.emulator.add_key(permissions=["query-funds"])
     info = desk.call("GetApiKeyInfo", key=key, nonce=77)
@@ -57,7 +58,7 @@ def test_key_information():
     assert desk.call("GetApiKeyInfo", key=key, nonce=78)["lastUsed"] == "1700000000"
 
 
-def test_shapes_of_orders_trades_and_ledgers():
+def test_shapes_of_orders_trades_and_ledgers() -> None:
     desk = Desk()
     desk.place()
     (filled,) = desk.call("AddOrder", MARKET)["txid"]
@@ -73,12 +74,12 @@ def test_shapes_of_orders_trades_and_ledgers():
     assert (set(ledgers), ledgers["count"]) == ({"ledger", "count"}, 2)
     assert all(set(row) == LEDGER and row["refid"] == trade_id for row in ledgers["ledger"].values())
     assert desk.call("QueryLedgers", {"id": ",".join(ledgers["ledger"])}) == ledgers["ledger"]
-    assert list(desk.call("Ledgers", {"asset": "XBT"})["ledger"].values())[0]["amount"] == "0.5000000000"
+    assert next(iter(desk.call("Ledgers", {"asset": "XBT"})["ledger"].values()))["amount"] == "0.5000000000"
     assert desk.call("Ledgers", {"type": "deposit"}) == {"ledger": {}, "count": 0}
     assert desk.call("TradesHistory", {"pair": "ETHUSD"}) == {"trades": {}, "count": 0}
 
 
-def test_orders_are_filtered_by_userref_and_named_by_id():
+def test_orders_are_filtered_by_userref_and_named_by_id() -> None:
     desk = Desk()
     one, two = desk.place(userref="5"), desk.place(userref="6")
     desk.place()
@@ -90,9 +91,10 @@ def test_orders_are_filtered_by_userref_and_named_by_id():
 
 
 @pytest.mark.parametrize(
-    ("name", "field", "most"), [("QueryOrders", "txid", 50), ("QueryTrades", "txid", 20), ("QueryLedgers", "id", 20)]
+    ("name", "field", "most"),
+    [("QueryOrders", "txid", 50), ("QueryTrades", "txid", 20), ("QueryLedgers", "id", 20)],
 )
-def test_id_lists_are_capped(name, field, most):
+def test_id_lists_are_capped(name: str, field: str, most: int) -> None:
     desk = Desk()
     assert desk.call(name, {field: ",".join(["OAAAAA-AAAAA-AAAAAA"] * most)}) == {}
     wrong = f"EGeneral:Invalid arguments:{field}"
@@ -100,7 +102,7 @@ def test_id_lists_are_capped(name, field, most):
     assert desk.refusal(name) == wrong
 
 
-def test_pages_are_newest_first_between_start_exclusive_and_end_inclusive():
+def test_pages_are_newest_first_between_start_exclusive_and_end_inclusive() -> None:
     desk = Desk()
     txids = []
     for _ in range(120):
@@ -126,7 +128,7 @@ def test_pages_are_newest_first_between_start_exclusive_and_end_inclusive():
 # ------------------------------------------------------------------ exports
 
 
-def test_export_is_queued_processed_fetched_as_a_zip_and_removed():
+def test_export_is_queued_processed_fetched_as_a_zip_and_removed() -> None:
     desk = Desk()
     desk.emulator.venue.export_delay = 10
     desk.call("AddOrder", MARKET)
@@ -154,7 +156,7 @@ def test_export_is_queued_processed_fetched_as_a_zip_and_removed():
     assert desk.refusal("RemoveExport", {"id": made, "type": "delete"}) == "EGeneral:Invalid arguments:id"
 
 
-def test_waiting_export_is_cancelled_not_deleted_and_is_the_accounts_own():
+def test_waiting_export_is_cancelled_not_deleted_and_is_the_accounts_own() -> None:
     desk = Desk()
     desk.emulator.venue.export_delay = 10
     sub = desk.emulator.add_key(account="sub")
@@ -163,13 +165,16 @@ def test_waiting_export_is_cancelled_not_deleted_and_is_the_accounts_own():
     assert desk.refusal("RetrieveExport", {"id": made}, key=sub) == "EGeneral:Invalid arguments:id"
     assert desk.refusal("RemoveExport", {"id": made, "type": "delete"}) == "EGeneral:Invalid arguments:type"
     assert desk.call("RemoveExport", {"id": made, "type": "cancel"}) == {"cancel": True}
-    assert desk.refusal("AddExport", {"report": "taxes", "description": "x"}) == "EGeneral:Invalid arguments:report"
+    assert (
+        desk.refusal("AddExport", {"report": "taxes", "description": "x"})
+        == "EGeneral:Invalid arguments:report"
+    )
 
 
 # ------------------------------------------------------------------ funding
 
 
-def test_withdrawal_sent_twice_withdraws_twice_and_can_be_taken_back():
+def test_withdrawal_sent_twice_withdraws_twice_and_can_be_taken_back() -> None:
     desk = Desk()
     fields = {"asset": "XBT", "key": "cold", "amount": "10"}
     first, second = (desk.call("Withdraw", fields)["refid"] for _ in range(2))
@@ -183,7 +188,7 @@ def test_withdrawal_sent_twice_withdraws_twice_and_can_be_taken_back():
     assert desk.call("WithdrawStatus")[1]["status-prop"] == "canceled"
 
 
-def test_transfer_leaves_the_wallet():
+def test_transfer_leaves_the_wallet() -> None:
     desk = Desk()
     fields = {"asset": "ZUSD", "from": "Spot Wallet", "to": "Futures Wallet", "amount": "100"}
     assert desk.call("WalletTransfer", fields)["refid"].startswith("FT")
@@ -201,14 +206,14 @@ def test_transfer_leaves_the_wallet():
         ({"max_fee": "0.0001"}, "EFunding:Max fee exceeded"),
     ],
 )
-def test_bad_withdrawal_moves_nothing(fields, error):
+def test_bad_withdrawal_moves_nothing(fields: dict[str, str], error: str) -> None:
     desk = Desk()
     assert desk.refusal("Withdraw", {"asset": "XBT", "key": "cold", "amount": "1", **fields}) == error
     assert desk.emulator.accounts["main"].balances["XXBT"] == 100_000
     assert desk.refusal("WithdrawCancel", {"asset": "XBT", "refid": "x"}) == "EFunding:Unknown reference id"
 
 
-def test_other_funding_and_earn_calls_answer_in_shape():
+def test_other_funding_and_earn_calls_answer_in_shape() -> None:
     desk = Desk()
     assert set(desk.call("WithdrawInfo", {"asset": "XBT", "key": "k", "amount": "1"})) == {
         "method",
@@ -237,7 +242,7 @@ def test_other_funding_and_earn_calls_answer_in_shape():
 # ------------------------------------------------------------------ public data
 
 
-def test_time_and_date_come_from_the_emulators_clock():
+def test_time_and_date_come_from_the_emulators_clock() -> None:
     desk = Desk()
     assert desk.public("Time") == {"unixtime": 1700000000, "rfc1123": "Tue, 14 Nov 23 22:13:20 +0000"}
     assert desk.send("Balance").headers["Date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
@@ -245,7 +250,7 @@ def test_time_and_date_come_from_the_emulators_clock():
     assert desk.send("Balance").headers["Date"] == "Tue, 14 Nov 2023 21:13:20 GMT"
 
 
-def test_shapes_of_public_data():
+def test_shapes_of_public_data() -> None:
     desk = Desk()
     assert desk.public("SystemStatus")["status"] == "online"
     assert desk.public("Assets", "asset=BTC,USD").keys() == {"XXBT", "ZUSD"}
@@ -263,7 +268,7 @@ def test_shapes_of_public_data():
     assert (len(spread["XXBTZUSD"]), spread["last"]) == (5, START)
 
 
-def test_candles_are_720_and_trades_go_on_from_their_cursor():
+def test_candles_are_720_and_trades_go_on_from_their_cursor() -> None:
     desk = Desk()
     candles = desk.public("OHLC", "pair=XBTUSD&interval=5")
     assert len(candles["XXBTZUSD"]) == 720
@@ -289,11 +294,11 @@ def test_candles_are_720_and_trades_go_on_from_their_cursor():
         ("Tickers", "", "EGeneral:Unknown method"),
     ],
 )
-def test_bad_public_calls(name, query, error):
+def test_bad_public_calls(name: str, query: str, error: str) -> None:
     assert Desk().public(name, query) == [error]
 
 
-def test_record_tells_what_arrived_and_what_became_of_it():
+def test_record_tells_what_arrived_and_what_became_of_it() -> None:
     desk = Desk()
     txid = desk.place()
     desk.refusal("AddOrder", {**LIMIT, "volume": "x"})
