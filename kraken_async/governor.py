@@ -211,7 +211,8 @@ class Admission:
         """Charge a call that is about to be sent, in the shared state that is about to be written."""
         endpoint = call.endpoint
         if endpoint.cost:
-            call.level_before = self.level(shared, now)
+            # Above its maximum Kraken refuses, and a refusal sets the level: what got through proves there was room.
+            call.level_before = min(self.level(shared, now), float(self.tier.maximum))
             shared.level, shared.level_at = call.level_before + endpoint.cost, now
         if endpoint.engine:
             self.engine.charge(call, shared, now)
