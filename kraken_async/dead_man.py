@@ -50,8 +50,8 @@ class DeadManSwitch:
     def __init__(self, session: Client, seconds: float, every: float = 15.0) -> None:
         if not 0 < every < seconds < LONGEST:
             msg = (
-                f"a dead man's switch needs 0 < every < seconds < {LONGEST}, not every={every!r}, seconds={seconds!r}: "
-                "60 and 15 are what Kraken recommends"
+                f"a dead man's switch needs 0 < every < seconds < {LONGEST}, not every={every!r}, "
+                f"seconds={seconds!r}: Kraken recommends 15 and 60"
             )
             raise ValueError(msg)
         self.seconds, self.every = math.ceil(seconds), every  # Kraken takes whole seconds
@@ -80,7 +80,7 @@ class DeadManSwitch:
             await asyncio.wait([task])
         if kind is not None:
             log.warning(
-                "left by %s: the dead man's switch stays armed, and cancels all orders of the account within %d s",
+                "left by %s: the dead man's switch stays armed, and the account's orders go within %d s",
                 kind.__name__,
                 self.seconds,
             )
@@ -89,7 +89,7 @@ class DeadManSwitch:
             await self._client.private(ENDPOINT, {"timeout": 0})
         except KrakenError as failure:
             log.error(
-                "the dead man's switch could not be disarmed, and cancels all orders of the account within %d s: %s",
+                "the dead man's switch is still armed: the account's orders are cancelled within %d s: %s",
                 self.seconds,
                 failure,
             )
@@ -126,8 +126,8 @@ class DeadManSwitch:
         elif not self._fired:
             self._fired = True
             log.error(
-                "the dead man's switch was not refreshed for %.0f s: it must have fired, and all orders of the account "
-                "are cancelled: %s",
+                "the dead man's switch was not refreshed for %.0f s: it must have fired, and "
+                "cancelled all of the account's orders: %s",
                 silence,
                 error,
             )

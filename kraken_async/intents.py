@@ -1,4 +1,4 @@
-"""Intent: an order that is about to be sent, or was; what it takes to find out later whether it was placed."""
+"""Intent: an order that is about to be sent, or was; what is needed to find out later what became of it."""
 
 from __future__ import annotations
 

@@ -16,21 +16,30 @@ Rules kept here:
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import secrets
-import time
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.errors import NonceStoreError
-from kraken_async.intents import Intent, redacted
-from kraken_async.stores.locks import LOCK_EX, TRY, TRY_SHARED, flock, in_thread, unwatch_forks, watch_forks
+from kraken_async.intents import Intent
+from kraken_async.journal_file import (
+    bounded,
+    close_in,
+    encode,
+    lines_of,
+    new_file,
+    opening,
+    read,
+    sending,
+    sweep,
+    sync,
+)
+from kraken_async.stores.locks import TRY_SHARED, flock, in_thread, unwatch_forks, watch_forks
 from kraken_async.stores.memory import MemoryStore
-from kraken_async.stores.places import boot_id, default_directory, make_directory
+from kraken_async.stores.places import default_directory, make_directory
 
 if TYPE_CHECKING:
     from kraken_async.orders import OrderPolicy
@@ -45,13 +54,10 @@ log = logging.getLogger("kraken_async.journal")
 LOCKS: Final = os.name != "nt"
 #: Lines of what is over by now that a file may hold before it is written afresh.
 MOST_DEAD_LINES: Final = 1024
-#: A file that never got its name is thrown away after this many seconds.
-STALE: Final = 3600.0
-_APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 
 
 def open_journal(policy: OrderPolicy, store: Store, key: str) -> Journal | None:
-    """Return the journal for one session: beside the store's files, in memory for a MemoryStore; None: turned off."""
+    """Return a session's journal: beside the store's files, in memory for a MemoryStore; None: turned off."""
     if policy.journal is False:
         return None
     if isinstance(store, MemoryStore):
@@ -94,14 +100,14 @@ class Journal:
         Raises NonceStoreError naming the file and the cure. Cancelled: it may be on record; call
         :meth:`done`.
         """
-        self._write(_opening(intent))
+        self._write(opening(intent))
         self._open[intent.id] = intent
         if self._synced and self._fd >= 0:
             copy = os.dup(
                 self._fd
             )  # the thread's own: a rewrite or a close in the meantime must not touch it
             try:
-                await in_thread(lambda: _sync(copy), name="kraken_async-journal")
+                await in_thread(lambda: sync(copy), name="kraken_async-journal")
             except OSError as error:
                 self.done(intent.id)
                 raise self._failed(error) from error
@@ -109,7 +115,7 @@ class Journal:
     def sent(self, intent: Intent) -> None:
         """Mark ``intent`` as sent, with its times, before its bytes leave. Raises NonceStoreError."""
         if intent.id in self._open:
-            self._write(_sending(intent))
+            self._write(sending(intent))
             self._open[intent.id] = intent
 
     def done(self, intent_id: str) -> None:
@@ -150,7 +156,7 @@ class Journal:
         try:
             if self._fd < 0:
                 self._create()
-            data = _encode(line)
+            data = encode(line)
             if self._torn:
                 data = b"\n" + data  # the last write broke off in the middle of a line
             self._torn = os.write(self._fd, data) != len(data)
@@ -164,16 +170,16 @@ class Journal:
     def _create(self) -> None:
         assert self._path is not None
         make_directory(self._path.parent)
-        self._fd = _new_file(self._path, [], synced=self._synced)
+        self._fd = new_file(self._path, [], synced=self._synced)
         watch_forks(self)
 
     def _rewrite(self) -> None:
         """Keep the open intents alone. Rare, and small: done in the loop."""
         if self._path is None or self._fd < 0:
             return
-        lines = [line for intent in self._open.values() for line in _lines_of(intent)]
+        lines = [line for intent in self._open.values() for line in lines_of(intent)]
         try:
-            fd = _new_file(self._path, lines, synced=self._synced)
+            fd = new_file(self._path, lines, synced=self._synced)
         except OSError as error:
             raise self._failed(error) from error
         old, self._fd = self._fd, fd
@@ -183,8 +189,8 @@ class Journal:
     def _failed(self, error: OSError | None) -> NonceStoreError:
         why = "the disk is full" if error is None else error.strerror or error.__class__.__name__
         return NonceStoreError(
-            f"the intent journal {self._path} cannot be written: {why}. New orders are refused, cancels pass. Make room "
-            "or give another state_dir; OrderPolicy(journal=False) goes without"
+            f"the intent journal {self._path} cannot be written: {why}. New orders are refused. "
+            "Make room or give another state_dir; OrderPolicy(journal=False) goes without"
         )
 
     def _say(self, error: NonceStoreError) -> None:
@@ -214,7 +220,7 @@ class Journal:
             ):
                 continue
             if path.suffix != ".jsonl":
-                _sweep(path)
+                sweep(path)
             else:
                 found += self._left_in(path, now)
         return found
@@ -230,7 +236,7 @@ class Journal:
             return []
         try:
             flock(fd, TRY_SHARED)
-            intents, damaged = _read(fd, session)
+            intents, damaged = read(fd, session)
         except BlockingIOError:
             return []  # its session lives
         finally:
@@ -242,7 +248,7 @@ class Journal:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
         seen = self._seen_dead.setdefault(session, now)
-        return [_bounded(intent, seen) for intent in intents]
+        return [bounded(intent, seen) for intent in intents]
 
     def settle(self, intent: Intent) -> None:
         """Close an intent, whosever it is. A dead session's file goes with its last one. Never raises."""
@@ -251,150 +257,8 @@ class Journal:
         elif self._directory is not None:
             path = self._directory / f"{self._prefix}{intent.session}.jsonl"
             try:
-                _close_in(path, intent)
+                close_in(path, intent)
             except FileNotFoundError:
                 return
             except OSError as error:
                 self._say(self._failed(error))
-
-
-# -- lines -------------------------------------------------------------------------------------------------
-
-
-def _opening(intent: Intent) -> dict[str, Any]:
-    line = {name: getattr(intent, name) for name in ("id", "endpoint", "sent_at", "deadline", "generated")}
-    return {"v": 1, "op": "open", **line, "params": redacted(intent.params), "boot": boot_id().hex()}
-
-
-def _sending(intent: Intent) -> dict[str, Any]:
-    return {
-        "op": "sent",
-        "id": intent.id,
-        "sent_at": intent.sent_at,
-        "due": intent.due,
-        "clocked": intent.clocked,
-    }
-
-
-def _lines_of(intent: Intent) -> list[dict[str, Any]]:
-    return [_opening(intent), _sending(intent)] if intent.sent else [_opening(intent)]
-
-
-def _encode(line: dict[str, Any]) -> bytes:
-    return json.dumps(line, default=str, separators=(",", ":")).encode() + b"\n"
-
-
-def _read(fd: int, session: str) -> tuple[list[Intent], int]:
-    """Return the open intents in a file, and how many of its lines cannot be read."""
-    os.lseek(fd, 0, os.SEEK_SET)
-    with os.fdopen(os.dup(fd), "rb") as file:
-        lines = file.read().split(b"\n")
-    found: dict[str, Intent] = {}
-    boots: dict[str, str] = {}
-    damaged = 0
-    for raw in lines:
-        if not raw:
-            continue
-        try:
-            line = json.loads(raw)
-            op, name = line["op"], line["id"]
-            if op == "open":
-                found[name] = _intent(line, session)
-                boots[name] = line.get("boot", "")
-            elif op == "done":
-                found.pop(name, None)
-            elif name in found:
-                found[name] = replace(
-                    found[name],
-                    sent=True,
-                    sent_at=float(line["sent_at"]),
-                    due=line["due"],
-                    clocked=line["clocked"],
-                )
-        except (ValueError, KeyError, TypeError, AttributeError):
-            damaged += 1
-    here = boot_id().hex()
-    # Without its mark an intent was not sent, if the mark cannot have been lost.
-    kept = [i for i in found.values() if i.sent or damaged or boots[i.id] != here or not int(here, 16)]
-    return kept, damaged
-
-
-def _intent(line: dict[str, Any], session: str) -> Intent:
-    params = line["params"]
-    userref = params.get("userref")
-    return Intent(
-        id=line["id"],
-        endpoint=line["endpoint"],
-        params=params,
-        sent_at=float(line["sent_at"]),
-        deadline=line["deadline"],
-        generated=bool(line["generated"]),
-        cl_ord_id=params.get("cl_ord_id"),
-        userref=None if userref is None else int(userref),
-        session=session,
-    )
-
-
-def _bounded(intent: Intent, seen_dead: float) -> Intent:
-    # Without a mark it may have been sent at any time until its session died, which was before this was read.
-    if intent.sent or intent.deadline is None:
-        return intent
-    return replace(intent, due=seen_dead + intent.deadline)
-
-
-# -- files -------------------------------------------------------------------------------------------------
-
-
-def _new_file(path: Path, lines: list[dict[str, Any]], *, synced: bool) -> int:
-    """Put a locked file of ``lines`` in ``path``'s place in one step and return its descriptor."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    fd = os.open(draft, _APPEND | os.O_EXCL, 0o600)
-    try:
-        flock(fd, TRY)  # before it has its name: nobody finds it unlocked
-        data = b"".join(map(_encode, lines))
-        if data and os.write(fd, data) != len(data):
-            raise OSError(28, "No space left on device")
-        if synced:
-            os.fsync(fd)
-        os.replace(draft, path)
-        if synced:
-            _sync_directory(path.parent)
-    except BaseException:
-        os.close(fd)
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
-    return fd
-
-
-def _close_in(path: Path, intent: Intent) -> None:
-    fd = os.open(path, os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0))
-    try:
-        flock(fd, LOCK_EX)  # only another reader can hold it, and only for a moment
-        os.write(fd, b"\n" + _encode({"op": "done", "id": intent.id}))
-        if not _read(fd, intent.session)[0]:
-            path.unlink(missing_ok=True)
-    finally:
-        os.close(fd)
-
-
-def _sweep(draft: Path) -> None:
-    """Throw away a file whose session died before it had a name."""
-    with suppress(OSError):
-        if time.time() - draft.stat().st_mtime > STALE:
-            draft.unlink()
-
-
-def _sync(fd: int) -> None:
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _sync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

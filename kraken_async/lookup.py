@@ -2,16 +2,16 @@
 
 Rules kept here:
 
-1. Open orders first, closed ones after: an order moves one way only, so it cannot slip through between the
-   two.
-2. Nothing found proves something only when every question of the round was answered in full.
+1. Open orders first, closed ones after: an order moves one way only, so it cannot slip through between.
+2. Nothing found proves something only when every question of the round was answered in full, and nothing that
+   came back could be it.
 3. Where no id proves identity, both answers are in before anything is called found.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async import settling
@@ -20,11 +20,8 @@ from kraken_async.errors import KrakenError, PermissionDenied, SessionClosed
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from kraken_async.calls import Call
-    from kraken_async.errors import KrakenError as Failure
-    from kraken_async.intents import Intent
+    from kraken_async.order_ticket import Ticket
     from kraken_async.settling import Orders, Row
-
 
 #: Kraken gives 50 closed orders a page; more than this many pages are not turned.
 MOST_PAGES: Final = 10
@@ -33,128 +30,100 @@ PAGE: Final = 50
 _EITHER: Final = frozenset({"OpenOrders", "ClosedOrders"})
 
 
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """One order call on its way, or one that a dead session left: what is known of it so far."""
-
-    intent: Intent
-    rows: tuple[Row, ...] = ()
-    nonce: int = 0
-    sent_clock: float | None = None  # the loop's clock when it was last sent; None: by another session
-    call: Call | None = None
-    reason: Failure | None = None  # how its last sending failed
-    found: dict[int, tuple[str, dict[str, Any]]] = field(default_factory=dict)  # rows of a batch seen so far
-    txid: str | None = None  # the order an amend is about, once known
-    looked: bool = False  # a whole round was answered
-    denied: dict[str, str] = field(default_factory=dict)  # what the key may not look at, and Kraken's words
-    told: bool = False  # the caller has been told "unknown"
-    resent: bool = False
-    limit_at: float | None = None  # when the caller's patience ends, on the loop's clock
-
-
 @dataclass(slots=True)
 class Look:
-    """What one round brought. ``complete``: every question was answered, so that nothing found means something."""
+    """What one round brought. ``complete``: all was answered, so that nothing found means something."""
 
+    since: float | None  # when it was sent, in Kraken's time; None: not known
+    until: float | None  # the deadline, likewise; None: there is none
     result: Any = None
     complete: bool = True
-    barred: bool = False  # the key may look at nothing
+    barred: bool = False  # the key may look at nothing, or there is nothing to look for
     closed: bool = False  # the session is closed
 
 
 class Finder:
-    """Asks for one ticket's order. ``known``: txids and amend ids that belong to other calls, kept by the desk."""
+    """Asks for one ticket's order.
 
-    def __init__(self, ask: Callable[..., Awaitable[Any]]) -> None:
-        self._ask = ask
+    ``known``: txids and amend ids that are other calls', kept by the desk. ``rivals`` tells whether another
+    order with the same userref is on its way.
+    """
+
+    def __init__(
+        self, ask: Callable[[str, dict[str, Any]], Awaitable[Any]], rivals: Callable[[Ticket], bool]
+    ) -> None:
         self.known: dict[str, None] = {}
-        self.rivals: Callable[[Ticket], bool] = lambda _ticket: False
+        self._ask = ask
+        self._rivals = rivals
 
-    async def look(self, ticket: Ticket, since: float, until: float | None) -> Look:
-        """Go once through all there is to ask. ``since``, ``until``: Kraken's time of sending and of the deadline."""
-        look = Look()
-        endpoint = ticket.intent.endpoint
-        if endpoint == "AmendOrder":
-            look.result = await self._amend(ticket, look, since, until)
-        elif endpoint == "EditOrder":
-            look.result = await self._edit(ticket, look, since, until)
-        elif endpoint == "AddOrderBatch":
-            look.result = await self._batch(ticket, look, since, until)
-        else:
-            look.result = await self._order(ticket, look, since, until)
-        if look.complete:
-            ticket.looked = True
+    async def look(self, ticket: Ticket, since: float | None, until: float | None) -> Look:
+        """Go once through all there is to ask."""
+        look = Look(since, until)
+        how = {"AmendOrder": self._amend, "EditOrder": self._edit, "AddOrderBatch": self._batch}
+        look.result = await how.get(ticket.intent.endpoint, self._order)(ticket, look)
+        ticket.looked = ticket.looked or look.complete
         return look
 
-    # -- one order -----------------------------------------------------------------------------------------
+    # -- placed? -------------------------------------------------------------------------------------------
 
-    async def _order(self, ticket: Ticket, look: Look, since: float, until: float | None) -> Any:
+    async def _order(self, ticket: Ticket, look: Look) -> Any:
         row = ticket.rows[0]
         if not row.findable:
-            look.barred = True
+            look.barred, look.complete = True, False
             return None
-        filters: dict[str, Any] = (
-            {"cl_ord_id": row.cl_ord_id} if row.cl_ord_id is not None else {"userref": row.userref}
-        )
+        name = "userref" if row.cl_ord_id is None else "cl_ord_id"
+        filters: dict[str, Any] = {name: row.userref if row.cl_ord_id is None else row.cl_ord_id}
         orders = await self._open(ticket, look, filters)
-        txid = self._pick(ticket, row, orders, since, until) if row.named else None
+        txid = self._pick(ticket, look, row, orders, filtered=True) if row.named else None
         if txid is None and not look.closed:
-            if row.cl_ord_id is None:
-                filters = {**filters, **_since(since)}
-            orders |= await self._closed(ticket, look, filters)
+            more = filters if row.cl_ord_id is not None else {**filters, **_since(look)}
+            orders |= await self._closed(ticket, look, more)
             if row.named or look.complete:
-                txid = self._pick(ticket, row, orders, since, until)
+                txid = self._pick(ticket, look, row, orders, filtered=True)
+            if txid is None and settling.candidates(row, self._fresh(look, orders), filtered=True):
+                look.complete = False  # one of these may be it
         return None if txid is None else settling.add_result(txid, orders[txid])
 
-    def _pick(
-        self,
-        ticket: Ticket,
-        row: Row,
-        orders: Orders,
-        since: float,
-        until: float | None,
-        *,
-        filtered: bool = True,
-    ) -> str | None:
-        if row.generated and row.cl_ord_id is not None:
-            return settling.pick(row, orders, filtered=filtered)
-        if not row.named and (not ticket.intent.clocked or self.rivals(ticket)):
-            return None  # another order like it may be on its way, or the time of sending is not known well enough
-        fresh = settling.new_orders(orders, since, until, self.known)
+    def _fresh(self, look: Look, orders: Orders) -> Orders:
+        return settling.new_orders(orders, look.since, look.until, self.known)
+
+    def _pick(self, ticket: Ticket, look: Look, row: Row, orders: Orders, *, filtered: bool) -> str | None:
+        if not row.named and (look.since is None or self._rivals(ticket)):
+            return None  # it may be another one's, or be older
+        fresh = orders if row.generated and row.cl_ord_id is not None else self._fresh(look, orders)
         return settling.pick(row, fresh, filtered=filtered)
 
-    # -- a batch -------------------------------------------------------------------------------------------
-
-    async def _batch(self, ticket: Ticket, look: Look, since: float, until: float | None) -> Any:
+    async def _batch(self, ticket: Ticket, look: Look) -> Any:
         if not any(row.findable for row in ticket.rows):
-            look.barred = True
+            look.barred, look.complete = True, False
             return None
         orders = await self._open(ticket, look, {})
-        self._collect(ticket, orders, since, until, all_in=False)
+        self._collect(ticket, look, orders, all_in=False)
         if len(ticket.found) < len(ticket.rows) and not look.closed:
-            orders |= await self._closed(ticket, look, _since(since))
-            self._collect(ticket, orders, since, until, all_in=look.complete)
-        if len(ticket.found) < len(ticket.rows):
-            look.complete = look.complete and all(row.findable for row in ticket.rows)
-            return None
-        return settling.batch_result(ticket.found, len(ticket.rows))
+            orders |= await self._closed(ticket, look, _since(look))
+            self._collect(ticket, look, orders, all_in=look.complete)
+        if len(ticket.found) == len(ticket.rows):
+            return settling.batch_result(ticket.found, len(ticket.rows))
+        missing = [row for place, row in enumerate(ticket.rows) if place not in ticket.found]
+        fresh = self._fresh(look, orders)
+        if any(not row.findable or settling.candidates(row, fresh, filtered=False) for row in missing):
+            look.complete = False
+        return None
 
-    def _collect(
-        self, ticket: Ticket, orders: Orders, since: float, until: float | None, *, all_in: bool
-    ) -> None:
+    def _collect(self, ticket: Ticket, look: Look, orders: Orders, *, all_in: bool) -> None:
         taken = {txid for txid, _ in ticket.found.values()}
         for place, row in enumerate(ticket.rows):
             if place in ticket.found or not row.findable or not (row.named or all_in):
                 continue
             rest = {txid: order for txid, order in orders.items() if txid not in taken}
-            txid = self._pick(ticket, row, rest, since, until, filtered=False)
+            txid = self._pick(ticket, look, row, rest, filtered=False)
             if txid is not None:
                 taken.add(txid)
                 ticket.found[place] = (txid, orders[txid])
 
-    # -- changes to an order -------------------------------------------------------------------------------
+    # -- changed? ------------------------------------------------------------------------------------------
 
-    async def _amend(self, ticket: Ticket, look: Look, since: float, until: float | None) -> Any:
+    async def _amend(self, ticket: Ticket, look: Look) -> Any:
         params = ticket.intent.params
         ticket.txid = ticket.txid or (str(params["txid"]) if params.get("txid") else None)
         if ticket.txid is None:
@@ -162,33 +131,37 @@ class Finder:
             orders = await self._open(ticket, look, filters) or await self._closed(ticket, look, filters)
             ticket.txid = max(orders, key=lambda txid: float(orders[txid].get("opentm", 0)), default=None)
             if ticket.txid is None:
+                look.complete = False  # the order itself does not show yet
                 return None
         answer = await self._question(ticket, look, "OrderAmends", {"order_id": ticket.txid})
-        amends = answer.get("amends") or [] if answer else []
-        amend_id = settling.pick_amend(params, amends, since, until, self.known)
+        if not answer:
+            return None
+        amends = answer.get("amends") or []
+        amend_id = settling.pick_amend(params, amends, look.since, look.until, self.known)
         return None if amend_id is None else {"amend_id": amend_id}
 
-    async def _edit(self, ticket: Ticket, look: Look, since: float, until: float | None) -> Any:
+    async def _edit(self, ticket: Ticket, look: Look) -> Any:
         params = ticket.intent.params
         old_id = str(params.get("txid"))
         answer = await self._question(ticket, look, "QueryOrders", {"txid": old_id})
         if answer is None:
             return None
         old = answer.get(old_id)
-        if old is None:  # named by a userref, which is not kept
+        if (
+            old is None or look.since is None
+        ):  # named by a userref, which is not kept; or the time is not known
             look.complete = False
             return None
         if old.get("status") in ("open", "pending"):
             return None
         orders = await self._open(ticket, look, {})
-        orders |= await self._closed(ticket, look, _since(since))
-        fresh = settling.new_orders(orders, since, until, self.known)
-        new = [
-            txid for txid, order in fresh.items() if txid != old_id and settling.edited(params, old, order)
-        ]
-        if len(new) != 1 or not look.complete:
-            return None
-        return settling.edit_result(old_id, new[0], fresh[new[0]])
+        orders |= await self._closed(ticket, look, _since(look))
+        fresh = self._fresh(look, orders)
+        new = [t for t, order in fresh.items() if t != old_id and settling.edited(params, old, order)]
+        if len(new) == 1 and look.complete:
+            return settling.edit_result(old_id, new[0], fresh[new[0]])
+        look.complete = look.complete and not new
+        return None
 
     # -- questions -----------------------------------------------------------------------------------------
 
@@ -228,10 +201,12 @@ class Finder:
             return answer
         look.complete = False
         denied = ticket.denied.keys()
-        look.barred = look.barred or denied >= {"OpenOrders", "ClosedOrders"} or name in denied - _EITHER
+        look.barred = look.barred or denied >= _EITHER or name in denied - _EITHER
         return None
 
 
-def _since(since: float) -> dict[str, Any]:
+def _since(look: Look) -> dict[str, Any]:
     # Kraken's `start` is exclusive and in whole seconds.
-    return {"start": math.floor(since - settling.SLACK) - 1, "closetime": "open"}
+    if look.since is None:
+        return {}
+    return {"start": math.floor(look.since - settling.SLACK) - 1, "closetime": "open"}

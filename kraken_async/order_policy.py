@@ -1,4 +1,4 @@
-"""OrderPolicy: what is done so that an order is placed at most once; and the fields that it adds to one. Pure."""
+"""OrderPolicy: what is done so that an order is placed at most once; and the fields that it adds. Pure."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ class OrderPolicy:
             if not 0 <= value < float("inf"):
                 msg = f"{name} is a number of seconds, 0 or more, not {value!r}"
                 raise ValueError(msg)
-        if self.journal not in (True, False, "synced") or isinstance(self.journal, (int, float)) - isinstance(
-            self.journal, bool
-        ):
+        if not (isinstance(self.journal, bool) or self.journal == "synced"):
             msg = f'journal is True, False or "synced", not {self.journal!r}'
             raise ValueError(msg)
 
@@ -70,7 +68,7 @@ class OrderPolicy:
         if needed is None or self.settle_timeout <= needed:
             why = "there is no deadline" if needed is None else f"absence is certain only after {needed:g} s"
             log.warning(
-                "resend=True resends nothing: %s and callers wait settle_timeout=%g s; give a longer settle_timeout",
+                "resend=True resends nothing: %s, and callers wait settle_timeout=%g s: give a longer one",
                 why,
                 self.settle_timeout,
             )

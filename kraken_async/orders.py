@@ -18,17 +18,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.calls import Orphan
 from kraken_async.errors import KrakenError, NonceStoreError, Outcome, OutcomeUnknown, SessionClosed
-from kraken_async.intents import Intent, new_cl_ord_id, redacted
-from kraken_async.lookup import Finder, Look, Ticket
-from kraken_async.order_policy import ORDERS, OrderPolicy, complete, own_deadline, validates
-from kraken_async.settling import batch_result, rows_of
+from kraken_async.intents import Intent, new_cl_ord_id
+from kraken_async.order_policy import ORDERS, OrderPolicy, complete, validates
+from kraken_async.order_ticket import Ticket, intent_of, intent_of_error, names_in
+from kraken_async.pursuit import Pursuit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -37,23 +36,13 @@ if TYPE_CHECKING:
     from kraken_async.endpoints import Endpoint
     from kraken_async.errors import Finding
     from kraken_async.journal import Journal
+    from kraken_async.lookup import Look
     from kraken_async.server_time import ServerTime
 
 __all__ = ["OrderDesk", "OrderPolicy", "new_cl_ord_id"]
 
 log = logging.getLogger("kraken_async.orders")
 
-#: Seconds between two looks: the first pause, its growth, its cap while the caller waits, and afterwards.
-FIRST_PAUSE: Final = 0.25
-GROWTH: Final = 1.6
-PAUSE: Final = 2.0
-BACKGROUND_PAUSE: Final = 10.0
-#: What is not known of Kraken's clock, in seconds.
-CLOCK_ERROR: Final = 1.0
-#: How long it is looked for in the background beyond deadline + visibility, or altogether when there is no
-#: deadline.
-BEYOND: Final = 60.0
-WITHOUT_DEADLINE: Final = 300.0
 #: How many ids of other calls' orders are remembered.
 REMEMBERED: Final = 4096
 
@@ -79,8 +68,9 @@ class OrderDesk:
         self.policy = policy
         self.resend: Callable[[Call], None] | None = None
         self._ask = ask
-        self._finder = Finder(self._look_at)
-        self._finder.rivals = self._rivals
+        self._pursuit = Pursuit(
+            self._look_at, self._rivals, server_time=server_time, clock=clock, visibility=policy.visibility
+        )
         self._finish = finish
         self._report = report
         self._server_time = server_time
@@ -91,10 +81,18 @@ class OrderDesk:
         self._given_up: dict[str, Ticket] = {}  # told "unknown", and not settled since
         self._tasks: dict[Ticket, asyncio.Task[None]] = {}
         self._closed = False
+        self._left = 0 if journal is None else len(journal.left(server_time.now()))
         policy.warn()
+        if self._left:
+            log.warning("%d orders of a session that died may be live: see client.unresolved()", self._left)
 
     def __repr__(self) -> str:
         return f"<OrderDesk {len(self._tasks)} being settled, {len(self._given_up)} unknown>"
+
+    @property
+    def open_count(self) -> int:
+        """How many outcomes are not known, dead sessions' as they were last read."""
+        return self._left + len(self._given_up)
 
     async def _look_at(self, name: str, params: dict[str, Any]) -> Any:
         if self._closed:
@@ -104,7 +102,7 @@ class OrderDesk:
     # -- on the way out ------------------------------------------------------------------------------------
 
     def complete(self, endpoint: Endpoint, params: dict[str, Any]) -> tuple[dict[str, Any], float | None]:
-        """Return the fields with ids added, and the seconds for a ``deadline`` to be stamped at signing (or None)."""
+        """Return the fields with ids added, and the seconds for a deadline stamped at signing (or None)."""
         if endpoint.engine not in ORDERS:
             return params, None
         params, seconds, self._made = complete(self.policy, endpoint, params)
@@ -118,10 +116,9 @@ class OrderDesk:
         """
         if call.endpoint.engine not in ORDERS or validates(call.params):
             return
-        intent = self._intent(call)
-        ticket = Ticket(
-            intent, rows=rows_of(intent) if call.endpoint.engine.startswith("add") else (), call=call
-        )
+        session = "" if self._journal is None else self._journal.session
+        intent = intent_of(call, self._made, self._server_time.now(), session)
+        ticket = Ticket(intent, call)
         call.intent = ticket
         if self._journal is not None:
             try:
@@ -134,30 +131,11 @@ class OrderDesk:
                 raise
         self._live.add(ticket)
 
-    def _intent(self, call: Call) -> Intent:
-        params = redacted(call.params)
-        rows = params.get("orders") if call.endpoint.engine == "add_batch" else None
-        ids = [str(row.get("cl_ord_id", row.get("userref", ""))) for row in (rows or [params])]
-        userref = params.get("userref")
-        return Intent(
-            id=new_cl_ord_id(),
-            endpoint=call.endpoint.name,
-            params=params,
-            sent_at=self._server_time.now(),
-            cl_ord_id=params.get("cl_ord_id"),
-            userref=None if userref is None else int(userref),
-            deadline=call.deadline,
-            due=own_deadline(params),
-            generated=self._made.issuperset(ids),
-            session="" if self._journal is None else self._journal.session,
-        )
-
     def sent(self, call: Call) -> None:
         """Mark an order as sent, with its deadline. Called before its bytes leave, at each sending.
 
         Raises NonceStoreError: then it must not be sent.
         """
-        call.sent_unix = time.time()
         ticket: Ticket | None = call.intent
         if ticket is None:
             return
@@ -166,7 +144,9 @@ class OrderDesk:
         intent = replace(ticket.intent, sent=True, sent_at=now, due=due, clocked=self._server_time.known)
         if self._journal is not None:
             self._journal.sent(intent)
-        ticket.intent, ticket.nonce, ticket.sent_clock = intent, call.nonce, self._clock()
+        ticket.intent, ticket.nonce = intent, call.nonce
+        if not ticket.resent:  # what the first sending did may still show
+            ticket.sent_clock = self._clock()
 
     # -- the end of a call ---------------------------------------------------------------------------------
 
@@ -185,8 +165,8 @@ class OrderDesk:
         self._settled(ticket, result)
 
     def _settled(self, ticket: Ticket, result: Any) -> None:
-        known = self._finder.known
-        for name in _names_in(result):
+        known = self._pursuit.finder.known
+        for name in names_in(result):
             known[name] = None
         while len(known) > REMEMBERED:
             del known[next(iter(known))]
@@ -197,7 +177,7 @@ class OrderDesk:
     # -- settling ------------------------------------------------------------------------------------------
 
     def lost(self, call: Call, error: KrakenError) -> bool:
-        """Take over an order whose answer leaves it open, and end it later. False: not one, or nothing to look for."""
+        """Take over an order whose answer leaves it open, and end it later. False: it is not one."""
         ticket: Ticket | None = call.intent
         if ticket is None:
             if error.outcome is Outcome.UNKNOWN and call.endpoint.engine in ORDERS:
@@ -206,6 +186,8 @@ class OrderDesk:
             return False
         if self._closed or not _leaves_open(call, ticket, error):
             return False
+        if ticket.rows and not any(row.findable for row in ticket.rows):
+            return False  # there is nothing to look for it by
         ticket.reason = error
         if ticket.limit_at is None:
             ticket.limit_at = self._clock() + self.policy.settle_timeout
@@ -227,7 +209,7 @@ class OrderDesk:
         limit = ticket.limit_at or 0.0
         timer = asyncio.get_running_loop().call_later(limit - self._clock(), self._tell_unknown, call, ticket)
         try:
-            look, finding = await self._pursue(ticket, None)
+            look, finding = await self._pursuit.run(ticket, None)
         finally:
             timer.cancel()
         if ticket.told:
@@ -284,55 +266,8 @@ class OrderDesk:
             params=dict(intent.params),
         )
 
-    async def _pursue(self, ticket: Ticket, limit: float | None) -> tuple[Look, Finding | None]:
-        """Look again and again: until found, absent, forbidden, closed, or past ``limit`` (None: past the bound)."""
-        pause, first = FIRST_PAUSE, True
-        started = self._clock()
-        while True:
-            # Before the look: only one begun after the moment can prove absence. Until an answer has told
-            # Kraken's time, the moment itself is not known.
-            past = self._over_for(ticket) >= 0 and (self._server_time.known or not first)
-            first = False
-            look = await self._finder.look(ticket, self._sent_at(ticket), ticket.intent.due)
-            if look.result is not None:
-                return look, None
-            if look.complete and past:
-                if ticket.found:  # a batch is taken as a whole: what is missing of it was refused
-                    look.result = batch_result(ticket.found, len(ticket.rows))
-                return look, "absent"
-            if look.barred or look.closed or self._enough(ticket, started, limit):
-                return look, "not seen" if ticket.looked and not look.barred else "unreachable"
-            await asyncio.sleep(self._pause(ticket, pause, limit))
-            pause = min(pause * GROWTH, BACKGROUND_PAUSE if ticket.told else PAUSE)
-
-    def _pause(self, ticket: Ticket, pause: float, limit: float | None) -> float:
-        """Return the pause before the next look, which falls on the moment from which absence can be told, if near."""
-        left = [-self._over_for(ticket) + 0.01, *([] if limit is None else [limit - self._clock()])]
-        return min([pause, *(seconds for seconds in left if seconds > 0)])
-
-    def _enough(self, ticket: Ticket, started: float, limit: float | None) -> bool:
-        now = self._clock()
-        if limit is not None:
-            return now >= limit
-        if ticket.intent.due is None:
-            return now - started > WITHOUT_DEADLINE
-        return self._over_for(ticket) > BEYOND
-
-    def _over_for(self, ticket: Ticket) -> float:
-        """Return the seconds by which Kraken's clock has passed the moment from which absence can be told."""
-        due = ticket.intent.due
-        if due is None:
-            return float("-inf")
-        return self._server_time.now() - (due + self.policy.visibility + CLOCK_ERROR)
-
-    def _sent_at(self, ticket: Ticket) -> float:
-        # Kept by the loop's clock, so that what is learnt of Kraken's clock later makes it better.
-        if ticket.sent_clock is None:
-            return ticket.intent.sent_at
-        return self._server_time.now() - (self._clock() - ticket.sent_clock)
-
     def _rivals(self, ticket: Ticket) -> bool:
-        """Return whether another order on its way, or lost, carries the same userref: then it proves nothing."""
+        """Return whether another order on its way, or lost, carries the same userref."""
         refs = {row.userref for row in ticket.rows if row.userref is not None}
         if len(refs) < sum(1 for row in ticket.rows if row.userref is not None):
             return True
@@ -342,30 +277,30 @@ class OrderDesk:
     # -- later ---------------------------------------------------------------------------------------------
 
     def unresolved(self) -> list[Intent]:
-        """Return what is not known: of sessions that died, and of this one what callers were told is unknown."""
-        mine = [ticket.intent for ticket in self._given_up.values()]
-        return mine if self._journal is None else self._journal.left(self._server_time.now()) + mine
+        """Return what is not known: of sessions that died, and what this one told callers is unknown."""
+        left = [] if self._journal is None else self._journal.left(self._server_time.now())
+        self._left = len(left)
+        return left + [ticket.intent for ticket in self._given_up.values()]
 
     async def resolve(self, what: Intent | OutcomeUnknown) -> Any:
         """Settle one: return its result as Kraken would have given it.
 
         Looks for up to ``settle_timeout``. Raises OutcomeUnknown with its ``finding``; "absent" closes it, as
-        no more can be learnt. A dead session's order that never left raises SessionClosed. Cancelled: nothing
-        changes.
+        no more can be learnt. Raises SessionClosed when this session is. Cancelled: nothing changes.
         """
         if isinstance(what, OutcomeUnknown):
             if what._resolver is not None:
                 return await what.resolve()
-            what = _intent_of(what, self.policy)
+            what = intent_of_error(what, self.policy)
         ticket = self._given_up.get(what.id)
         if ticket is None:
-            ticket = Ticket(what, rows=rows_of(what) if what.endpoint.startswith("Add") else ())
+            ticket = Ticket(what)
         return await self._resolve(ticket)
 
     async def _resolve(self, ticket: Ticket) -> Any:
         if ticket.intent.endpoint not in ORDERS.values():
             raise self._unknown(ticket, None)
-        look, finding = await self._pursue(ticket, self._clock() + self.policy.settle_timeout)
+        look, finding = await self._pursuit.run(ticket, self._clock() + self.policy.settle_timeout)
         if look.closed:
             msg = "the session is closed: open one and give this to its resolve()"
             raise SessionClosed(msg, endpoint=ticket.intent.endpoint)
@@ -374,30 +309,14 @@ class OrderDesk:
             if task is not None and ticket.told:
                 task.cancel()  # its search is over too
             self._settled(ticket, look.result)
+            if ticket.call is None:
+                self._left = max(0, self._left - 1)
         if look.result is not None:
             return look.result
         raise self._unknown(ticket, finding)
 
     def _unknown(self, ticket: Ticket, finding: Finding | None) -> OutcomeUnknown:
-        intent, reason = ticket.intent, ticket.reason
-        words = [str(reason)] if reason is not None else []
-        words += [f"{name}: not allowed to look ({why})" for name, why in ticket.denied.items()]
-        words += [f"row {place} is placed, {txid}" for place, (txid, _) in sorted(ticket.found.items())]
-        if not intent.clocked and ticket.rows and not all(row.named for row in ticket.rows):
-            words.append("a userref alone proves no identity")
-        error = OutcomeUnknown(
-            "; ".join(words),
-            endpoint=intent.endpoint,
-            nonce=ticket.nonce or None,
-            cl_ord_id=intent.cl_ord_id,
-            userref=intent.userref,
-            txid=ticket.txid or intent.params.get("txid"),
-            sent=intent.params,
-            sent_at=intent.sent_at,
-            finding=finding,
-            errors=() if reason is None else reason.errors,
-        )
-        error.__cause__ = reason
+        error = ticket.unknown(finding)
         error._resolver = partial(self._resolve, ticket)
         return error
 
@@ -422,35 +341,6 @@ def _leaves_open(call: Call, ticket: Ticket, error: KrakenError) -> bool:
     # the id.
     earlier = getattr(error, "effect", "none") == "earlier"
     return earlier and (ticket.intent.generated or call.unknown_before)
-
-
-def _names_in(result: Any) -> list[str]:
-    """Return the ids of orders and amends in a result."""
-    if not isinstance(result, dict):
-        return []
-    names = result.get("txid") or []
-    names = [names] if isinstance(names, str) else list(names)
-    names += [row["txid"] for row in result.get("orders") or () if isinstance(row, dict) and row.get("txid")]
-    return names + ([result["amend_id"]] if result.get("amend_id") else [])
-
-
-def _intent_of(error: OutcomeUnknown, policy: OrderPolicy) -> Intent:
-    """Return what an error from another process knows of its order."""
-    sent_at = error.sent_at or 0.0
-    due = own_deadline(error.sent)
-    if due is None and policy.deadline is not None:
-        due = sent_at + policy.deadline
-    return Intent(
-        id="",
-        endpoint=error.endpoint or "",
-        params=dict(error.sent),
-        sent_at=sent_at,
-        cl_ord_id=error.cl_ord_id,
-        userref=None if error.userref is None else int(error.userref),
-        due=due,
-        sent=True,
-        clocked=True,
-    )
 
 
 def _ids(ticket: Ticket) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Orders = dict[str, dict[str, Any]]
 
 #: Seconds by which Kraken's ``opentm`` may be off from what is known of its clock here.
-SLACK: Final = 2.0
+SLACK: Final = 1.0
 #: An amend's fields and where Kraken's OrderAmends shows them.
 AMENDED: Final = ("order_qty", "display_qty", "limit_price", "trigger_price")
 _PRICE: Final = re.compile(r"([+\-#]?)(\d+(?:\.\d*)?)(%?)")
@@ -63,7 +63,7 @@ def rows_of(intent: Intent) -> tuple[Row, ...]:
 
 
 def _row(fields: dict[str, Any], *, generated: bool) -> Row:
-    client_id, userref = fields.get("cl_ord_id"), fields.get("userref")
+    client_id, userref = fields.get("cl_ord_id"), _number(fields.get("userref"))
     return Row(
         fields,
         None if client_id is None else str(client_id),
@@ -72,32 +72,40 @@ def _row(fields: dict[str, Any], *, generated: bool) -> Row:
     )
 
 
-def new_orders(orders: Mapping[str, Any], since: float, until: float | None, known: Iterable[str]) -> Orders:
-    """Return the orders opened between two moments of Kraken's time that are nobody else's (``known``)."""
+def new_orders(
+    orders: Mapping[str, Any], since: float | None, until: float | None, known: Iterable[str]
+) -> Orders:
+    """Return the orders opened between two moments of Kraken's time (None: any) that are no other call's."""
+    first = float("-inf") if since is None else since - SLACK
     last = float("inf") if until is None else until + SLACK
     return {
         txid: order
         for txid, order in orders.items()
-        if txid not in known and since - SLACK <= float(order.get("opentm", 0)) <= last
+        if txid not in known and first <= float(order.get("opentm", 0)) <= last
     }
 
 
-def pick(row: Row, orders: Orders, *, filtered: bool) -> str | None:
-    """Return the txid of the one of these (new) orders that ``row`` became, None if it cannot be told.
+def candidates(row: Row, orders: Orders, *, filtered: bool) -> list[str]:
+    """Return the txids of those of these (new) orders that ``row`` may have become.
 
     ``filtered``: Kraken was asked for this row's id alone.
     """
     if row.cl_ord_id is not None:
-        found = [txid for txid, order in orders.items() if _carries(order, row, filtered=filtered)]
-        if len(found) <= 1 or row.generated:
-            return found[0] if found else None
+        return [txid for txid, order in orders.items() if _carries(order, row, filtered=filtered)]
+    return [
+        txid
+        for txid, order in orders.items()
+        if _number(order.get("userref")) == row.userref and agrees(row.fields, order)
+    ]
+
+
+def pick(row: Row, orders: Orders, *, filtered: bool) -> str | None:
+    """Return the txid of the one that ``row`` became, None if it cannot be told."""
+    found = candidates(row, orders, filtered=filtered)
+    if row.cl_ord_id is not None and row.generated:
+        return found[0] if found else None
+    if len(found) > 1:
         found = [txid for txid in found if agrees(row.fields, orders[txid])]
-    else:
-        found = [
-            txid
-            for txid, order in orders.items()
-            if _number(order.get("userref")) == row.userref and agrees(row.fields, order)
-        ]
     return found[0] if len(found) == 1 else None
 
 
@@ -139,7 +147,7 @@ def _same_type(sent: str, shown: str) -> bool:
 
 
 def same_price(sent: Any, shown: Any) -> bool:
-    """Return whether two prices are the same number with the same signs; a relative one equals no absolute one."""
+    """Return whether two prices are the same number, alike in sign: a relative one equals no absolute one."""
     one, other = _PRICE.fullmatch(str(sent)), _PRICE.fullmatch(str(shown))
     if one is None or other is None:
         return _number(sent) is not None and _number(sent) == _number(shown)
@@ -187,7 +195,7 @@ def add_result(txid: str, order: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def batch_result(found: Mapping[int, tuple[str, Mapping[str, Any]]], count: int) -> dict[str, Any]:
-    """Return AddOrderBatch's result: what was found in its places, and an error for what is certain to be missing."""
+    """Return AddOrderBatch's result: what was found, in its places, and an error where there is nothing."""
     missing = {
         "error": "not placed: looked for past its deadline, and absent while others of the batch are there"
     }
@@ -229,26 +237,31 @@ def edited(fields: Mapping[str, Any], old: Mapping[str, Any], order: Mapping[str
     )
 
 
-def pick_amend(fields: Mapping[str, Any], amends: Iterable[Mapping[str, Any]], since: float, until: float | None,
-               known: Iterable[str]) -> str | None:  # fmt: skip
+def pick_amend(
+    fields: Mapping[str, Any],
+    amends: Iterable[Mapping[str, Any]],
+    since: float | None,
+    until: float | None,
+    known: Iterable[str],
+) -> str | None:
     """Return the id of the amend that these fields made, from OrderAmends; None if it is not there.
 
-    A relative price is not shown as it was sent, so with one the amend must be the only new one.
+    A relative price is not shown as it was sent: with one, and when the time is not known, the amend must be
+    the only one that it can be.
     """
-    last = float("inf") if until is None else until + SLACK
     fresh = [
         row
         for row in amends
         if row.get("amend_type") == "user"
         and str(row.get("amend_id")) not in known
-        and since - SLACK <= float(row.get("timestamp", 0)) / 1e9 <= last
+        and (since is None or since - SLACK <= float(row.get("timestamp", 0)) / 1e9)
+        and (until is None or float(row.get("timestamp", 0)) / 1e9 <= until + SLACK)
     ]
     sent = {name: fields[name] for name in AMENDED if name in fields}
-    plain = {
-        name: value for name, value in sent.items() if _number(value) is not None and str(value)[0].isdigit()
-    }
+    plain = {n: value for n, value in sent.items() if str(value)[:1].isdigit() and _number(value) is not None}
     agreeing = [row for row in fresh if all(_number(row.get(n)) == _number(v) for n, v in plain.items())]
-    if not agreeing or (len(plain) < len(sent) and len(fresh) != 1):
+    certain = since is not None and len(plain) == len(sent)
+    if not agreeing or (not certain and len(agreeing) > 1):
         return None
     return str(agreeing[0]["amend_id"])
 
