@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import os
@@ -17,6 +18,7 @@ import aiohttp
 import pytest
 from emulator_support import LIMIT, Desk
 
+import kraken_async.emulator
 from kraken_async.emulator import CATALOGUE, EmulatorServer, Fault, serve_in_thread
 from kraken_async.emulator.command import announce, main
 
@@ -252,7 +254,8 @@ import sys, urllib.request, json
 import pytest
 
 def test_nothing_is_imported_before_the_fixture() -> None:
-    assert "aiohttp" not in sys.modules
+    for name in ("app", "emulator", "engine"):
+        assert f"kraken_async.emulator.{name}" not in sys.modules
 
 def fetch(url):
     with urllib.request.urlopen(url, timeout=5) as response:
@@ -291,6 +294,22 @@ def test_plugin_in_a_foreign_test_suite(tmp_path: Path) -> None:
     assert "4 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_rest_of_the_emulator_needs_no_aiohttp() -> None:
-    code = "import sys, kraken_async.emulator as e; e.Emulator(); sys.exit('aiohttp' in sys.modules)"
+def test_every_public_name_is_there() -> None:
+    assert {getattr(kraken_async.emulator, name).__class__ for name in kraken_async.emulator.__all__}
+    with pytest.raises(AttributeError, match="Emulators"):
+        kraken_async.emulator.Emulators  # noqa: B018 - asking is the test
+
+
+def test_using_the_core_imports_no_server() -> None:
+    code = "import sys, kraken_async.emulator as e; e.Emulator(); sys.exit(f'{e.__name__}.app' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_emulator_imports_nothing_of_the_client() -> None:
+    for source in (ROOT / "kraken_async" / "emulator").glob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                assert node.level <= 1, source
+                assert not (node.module or "").startswith("kraken_async"), source
+            elif isinstance(node, ast.Import):
+                assert not any(alias.name.startswith("kraken_async") for alias in node.names), source

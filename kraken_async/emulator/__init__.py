@@ -4,19 +4,20 @@
 >>> emulator.handle("GET", "/0/public/SystemStatus", {}, b"").status
 200
 
-The server is imported only when it is asked for, so that the rest needs nothing beyond the standard library.
+Each name is imported when it is first asked for: pytest loads the plugin beside this file in every run, and
+should pay for nothing; and only the server needs aiohttp.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from .emulator import Emulator
-from .faults import CATALOGUE, Fault, Faults
-from .values import Arrival, ConnectionDropped, KeyPair, Reply
 
 if TYPE_CHECKING:
     from .app import EmulatorServer, serve_in_thread
+    from .emulator import Emulator
+    from .faults import CATALOGUE, Fault, Faults
+    from .values import Arrival, ConnectionDropped, KeyPair, Reply
 
 __all__ = [
     "CATALOGUE",
@@ -31,10 +32,16 @@ __all__ = [
     "serve_in_thread",
 ]
 
+_HOMES = {
+    "app": ("EmulatorServer", "serve_in_thread"),
+    "emulator": ("Emulator",),
+    "faults": ("CATALOGUE", "Fault", "Faults"),
+    "values": ("Arrival", "ConnectionDropped", "KeyPair", "Reply"),
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name in ("EmulatorServer", "serve_in_thread"):
-        from . import app
-
-        return getattr(app, name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f".{home}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
