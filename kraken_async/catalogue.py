@@ -204,7 +204,7 @@ _THROTTLED: Final = re.compile(r"throttled:(\d+(?:\.\d+)?)")
 
 
 def _plain(text: str) -> str:
-    return _COLON.sub(":", text.strip()).rstrip(".").casefold()
+    return _COLON.sub(":", text.strip()).casefold()
 
 
 _PREFIXES: Final = sorted(

@@ -48,6 +48,7 @@ EGeneral:Internal error:5|ServiceUnavailable|unknown|y-y
 EDatabase:Internal error|ServiceUnavailable|unknown|y-y
 EService:Unavailable|ServiceUnavailable|unknown|y-y
 EService:Busy|ServiceUnavailable|unknown|y-y
+EService:Busy.|ServiceUnavailable|unknown|y-y
 EService:Timeout|ServiceUnavailable|unknown|y-y
 EService: Throttled: 1741500000|RateLimitExceeded|refused|y-y
 EService:Throttled:1741500000.|RateLimitExceeded|refused|y-y

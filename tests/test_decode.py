@@ -207,7 +207,14 @@ def test_answer_larger_than_any_is_not_read(monkeypatch: pytest.MonkeyPatch) -> 
     assert "is too large" in str(error)
 
 
-SECRETS = ("hunter2", "123456", "1616492376594000000", "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSU", "4ecb18a06876")
+SECRETS = (
+    "hunter2",
+    "123456",
+    "1616492376594000000",
+    "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSU",
+    "4ecb18a06876",
+    "AbcdefghijklmnopqrstuvwxyzAbcdefghij",
+)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kraken_async.endpoints import find
@@ -76,6 +76,7 @@ def test_json_vector_with_the_nonce_as_number() -> None:
     )
 
 
+@example(b"longer than a block of the hash" * 5, 1, b"nonce=1")
 @given(st.binary(min_size=1, max_size=300), st.integers(0, 2**64 - 1), st.binary(max_size=300))
 def test_prepared_key_signs_as_the_formula_does(secret: bytes, nonce: int, body: bytes) -> None:
     signer = Signer(KEY, base64.b64encode(secret).decode())
