@@ -119,7 +119,7 @@ Invalid timeout argument|InvalidArguments|refused|---
 EOrder:Something new|UnrecognisedError|refused|---
 EAPI:Something new|UnrecognisedError|refused|---
 EService:Something new|UnrecognisedError|unknown|---
-ENew:Something|UnrecognisedError|unknown|---
+EFuture:Something|UnrecognisedError|unknown|---
 something else|UnrecognisedError|unknown|---
 """
 ROWS = [line.split("|") for line in CATALOGUE.split("\n") if line]
@@ -187,7 +187,7 @@ def test_a_prefix_ends_where_a_word_does() -> None:
         (["EGeneral:Invalid arguments", "EAPI:Invalid nonce"], "InvalidNonce"),
         (["EOrder:Unknown order", "EOrder:Insufficient funds"], "InsufficientFunds"),
         (["WDatabase:No change", "EOrder:Unknown order"], "OrderError"),
-        (["EGeneral:Invalid arguments", "ENew:Something"], "UnrecognisedError"),
+        (["EGeneral:Invalid arguments", "EFuture:Something"], "UnrecognisedError"),
     ],
 )
 def test_most_serious_entry_decides_and_all_are_kept(entries: list[str], cls: str) -> None:
