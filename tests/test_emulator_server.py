@@ -301,7 +301,8 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_using_the_core_imports_no_server() -> None:
-    code = "import sys, kraken_async.emulator as e; e.Emulator(); sys.exit(f'{e.__name__}.app' in sys.modules)"
+    use = "import sys, kraken_async.emulator as e; e.Emulator()"
+    code = use + "; sys.exit(e.__name__ + '.app' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
