@@ -66,9 +66,13 @@ def call(
         usage(str(error))
     if endpoint.changes and not emulator and str(params.get("validate", "")).lower() not in ("true", "1"):
         confirm(f"{name} changes something at Kraken.", yes=yes)
+    if emulator and base_url:
+        usage("--emulator has an address of its own", "leave one of --emulator and --base-url away")
     options: dict[str, Any] = {"guard": guards.allow_all} if allow_funding else {}
+    if base_url:
+        options["base_url"] = base_url
     with _emulated(options) if emulator else contextlib.nullcontext():
-        client = session(private=is_private, base_url=base_url, **options)
+        client = session(private=is_private, **options)
         result = run(_ask(client, name, params, private=is_private, timeout=timeout, yes=yes or emulator))
     if isinstance(result, bytes):
         typer.get_binary_stream("stdout").write(result)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from kraken_async import (
     AuthenticationError,
@@ -73,9 +74,9 @@ _CURES: Final[tuple[tuple[type[KrakenError], str], ...]] = (
 
 def fail(message: str, cure: str = "", code: int = FAILED) -> NoReturn:
     """Print an error and its cure on stderr and end the command with ``code``."""
-    err.print(f"[bold red]error:[/] {_plain(message)}")
+    err.print(f"[bold red]error:[/] {escape(message)}")
     if cure:
-        err.print(f"[bold]try:[/] {_plain(cure)}")
+        err.print(f"[bold]try:[/] {escape(cure)}")
     raise typer.Exit(code)
 
 
@@ -90,10 +91,6 @@ def fail_with(error: KrakenError) -> NoReturn:
     code = {Outcome.UNKNOWN: UNKNOWN, Outcome.NOT_SENT: NOT_SENT}.get(error.outcome, FAILED)
     name = type(error).__name__
     fail(f"{error} ({name}: {error.outcome})", cure, code)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -120,21 +117,20 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        usage(f"{question} needs an answer, and nobody is there to give one", "--yes, if you mean it")
+        usage(f"{question} It needs a yes, and nobody is there to say it.", "--yes, if you mean it")
     if not typer.confirm(f"{question} Go on?", err=True):
         err.print("not sent")
         raise typer.Exit(NOT_SENT)
 
 
-def session(*, private: bool = True, base_url: str | None = None, **options: Any) -> KrakenSession:
+def session(*, private: bool = True, **options: Any) -> KrakenSession:
     """Return a session as the environment and the command's options say; a missing key ends the command."""
-    given = {"base_url": base_url, **options} if base_url else options
     try:
-        if private and "api_key" not in given and not Settings.from_env().api_key:
+        if private and "api_key" not in options and not Settings.from_env().api_key:
             usage(
                 "no API key",
                 "set KRAKEN_API_KEY and KRAKEN_API_SECRET (or ..._FILE, naming a file that holds it)",
             )
-        return KrakenSession.from_env(**given)
+        return KrakenSession.from_env(**options)
     except ValueError as error:
         usage(str(error))

@@ -190,7 +190,7 @@ def table(sides: list[Side]) -> Table:
     rows = Table(show_edge=False, pad_edge=False)
     rows.add_column("")
     for side in sides:
-        rows.add_column(side.client, overflow="fold")
+        rows.add_column(side.client, overflow="fold", min_width=len(side.client))
     rows.add_row("answered", *(_colour(side.answered, good=side.answered == side.calls) for side in sides))
     rows.add_row(
         "refused for their nonce",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -63,6 +64,7 @@ def doctor(
 
     Example: kraken-async doctor --offline --json
     """
+    logging.getLogger("kraken_async").setLevel(logging.ERROR)  # what a session warns of is among the checks
     found = [*_surroundings(), *_place(state_dir), *_state(states(state_dir))]
     if not offline:
         found += run(_ask(state_dir, yes=yes, known=bool(states(state_dir))))

@@ -118,22 +118,20 @@ def _rows(stats: dict[str, Any]) -> list[tuple[str, str]]:
     rows += [
         (f"  {pair}", f"{n:.1f} of {stats['pair_threshold']:g}") for pair, n in stats["pair_levels"].items()
     ]
+    trip = stats["round_trip"]
     lead = f"{stats['nonce_lead']:+.1f} s to the clock" if stats["last_nonce"] else "none used yet"
     return [
         *rows,
         ("nonce", f"{lead}, {'durable' if stats['durable'] else 'not durable'}"),
-        (
-            "round trip",
-            f"median {stats['round_trip']['p50'] * 1000:.0f} ms, 99 % {stats['round_trip']['p99'] * 1000:.0f} ms",
-        ),
+        ("round trip", f"median {trip['p50'] * 1000:.0f} ms, 99 % {trip['p99'] * 1000:.0f} ms"),
         ("breaker", stats["breaker"] + (", trading halted" if stats["halted"] else "")),
     ]
 
 
 def _counts(stats: dict[str, Any]) -> str:
-    counts = {name: stats[name] for name in ("answered", "refused", "unknown", "not_sent", "retries")}
-    shown = (f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-    return ", ".join(shown) or "none yet"
+    names = ("answered", "refused", "unknown", "not_sent", "retries")
+    counts = {name.replace("_", " "): stats[name] for name in names if stats[name]}
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none yet"
 
 
 def _last_calls(calls: list[dict[str, Any]]) -> Table:

@@ -61,5 +61,6 @@ class PlainClient:
             "Content-Type": "application/x-www-form-urlencoded",
         }
         async with self._http.post(self._url + path, data=body, headers=headers) as response:
+            response.raise_for_status()
             answer: dict[str, Any] = await response.json(content_type=None)
             return answer
