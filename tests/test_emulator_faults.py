@@ -229,6 +229,21 @@ async def test_calls_in_flight_are_counted_by_key_until_their_answer_leaves() ->
     assert (most[desk.emulator.key.api_key], most[other.api_key]) == (2, 1)
 
 
+def test_flight_that_is_ended_twice_counts_once() -> None:
+    desk = Desk()
+    key = desk.emulator.key.api_key
+    first, second = desk.emulator.begin(key), desk.emulator.begin(key)
+    first.end()
+    first.end()
+    desk.emulator.begin(key)
+    assert desk.emulator.max_in_flight[key] == 2
+    second.end()
+    second.end()
+    desk.emulator.begin(key)
+    desk.emulator.begin(key)
+    assert desk.emulator.max_in_flight[key] == 3
+
+
 async def test_call_given_up_is_in_flight_no_longer_but_its_bytes_arrive() -> None:
     desk = Desk()
     gate = asyncio.Event()
