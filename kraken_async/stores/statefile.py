@@ -15,36 +15,31 @@ Synchronous: the durable steps run in a thread. Invariants, each by the crash it
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 import threading
-import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import UNITS, Shared, clock_ticks, low_ceiling, new_ceiling
 from kraken_async.stores.locks import TRY, TRY_SHARED, FileLock, flock, lock_holders
-from kraken_async.stores.places import boot_id, make_directory
+from kraken_async.stores.places import make_directory
+from kraken_async.stores.recovery import Found, finest_unit, judge, make_header, recover, rest_of
 from kraken_async.stores.slots import (
     HEADER_AT,
     HEADER_SIZE,
     REST_AT,
     SLOT_AT,
     SLOT_SIZE,
-    Damaged,
     Disk,
     Header,
     Rest,
     Slot,
-    TooNew,
     pack_header,
     pack_rest,
     pack_slot,
     step_done,
     unpack_header,
-    unpack_rest,
     unpack_slot,
 )
 
@@ -52,21 +47,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-log = logging.getLogger("kraken_async.store")
 
-_NAN: Final = float("nan")
-_TRUST: Final = (
-    "nonces then start at the clock; if it was set back since, go on with `kraken-async nonce jump`"
-)
-
-
-@dataclass(slots=True)
-class Found:
-    """What a state file held when this user joined."""
-
-    shared: Shared
-    ceiling: int
-    said: list[str] = field(default_factory=list)  # damage that was survived, in plain sentences
+class Moved(OSError):
+    """The state file, or a lock file, is no longer the one that its name leads to."""
 
 
 class StateFile:
@@ -83,6 +66,7 @@ class StateFile:
         self.created = False
         self.first = False
         self._locks: list[FileLock] = []
+        self.watched: list[FileLock] = []  # other lock files that must still be there with each raise
         # flock does not keep apart two threads on one descriptor.
         self._mutex = threading.RLock()
 
@@ -156,7 +140,7 @@ class StateFile:
             for at in SLOT_AT.values():
                 whole[at : at + SLOT_SIZE] = slot
             whole[HEADER_AT : HEADER_AT + HEADER_SIZE] = pack_header(
-                _header(Shared(), ceiling, Rest(), 0, 0.0)
+                make_header(Shared(), ceiling, Rest(), 0, 0.0)
             )
             self._write(fd, bytes(whole), 0)
             step_done("temp written")
@@ -200,22 +184,24 @@ class StateFile:
         end = header.rest_at + header.rest_size if header is not None else 0
         return raw + self.disk.pread(self.fd, max(0, end - REST_AT), REST_AT)
 
-    def settle(self, raw: bytes, clock: Callable[[], float]) -> Found:
-        """Check what was read; as the first user, recover. Lets ``disk.lock`` go. Raises NonceStoreError."""
+    def settle(self, raw: bytes, clock: Callable[[], float], floor: int = 0) -> Found:
+        """Check what was read; as the first user, start above it and ``floor``. Lets ``disk.lock`` go.
+
+        Raises NonceStoreError naming the file and the cure; everything is closed then.
+        """
         try:
-            slots, said = self._judge(raw)
-            header = unpack_header(raw[HEADER_AT : HEADER_AT + HEADER_SIZE])
-            if not self.first:
+            slots, said = judge(self.path, raw, self.unit)
+            if self.first:
+                found = self._start(raw, slots, said, clock(), floor)
+                if not self.exclusive:
+                    flock(self.fd, TRY_SHARED)  # nobody else comes or goes while we hold disk.lock
+            else:
                 # The users before us know the state; their header is read under nonce.lock with the first
                 # step. A finer unit is written down at once: from now on the coarser one is closed to
                 # everybody.
-                if any(UNITS[slot.unit] > UNITS[self.unit] for slot in slots):
+                if finest_unit(slots, self.unit) != finest_unit(slots):
                     self._write_slots(max(slot.ceiling for slot in slots))
-                found = Found(Shared(), 0, said)
-            else:
-                found = self._recover(raw, slots, header, said, clock())
-                if not self.exclusive:
-                    flock(self.fd, TRY_SHARED)  # nobody else comes or goes while we hold disk.lock
+                found = Found(Shared(last=floor), 0, said)
             self._locks[0].release()
             return found
         except OSError as error:
@@ -225,64 +211,18 @@ class StateFile:
             self.close()
             raise
 
-    def _judge(self, raw: bytes) -> tuple[list[Slot], list[str]]:
-        """Return the valid slots and what is to be said about the others, or raise."""
-        found = {name: unpack_slot(raw[at : at + SLOT_SIZE]) for name, at in SLOT_AT.items()}
-        for slot in found.values():
-            if isinstance(slot, TooNew):
-                raise NonceStoreError(
-                    f"nonce state {self.path} was written by a newer release (format {slot.version}, for readers "
-                    f"of {slot.min_reader} and above): upgrade kraken-async"
-                )
-        slots = [slot for slot in found.values() if isinstance(slot, Slot)]
-        bad = [f"slot {name}: {slot.why}" for name, slot in found.items() if isinstance(slot, Damaged)]
-        if not slots:
-            raise NonceStoreError(
-                f"{self.path} holds no readable nonce state ({'; '.join(bad)}). Move it away and start again: {_TRUST}"
-            )
-        finest = min((slot.unit for slot in slots), key=lambda unit: UNITS[unit])
-        if UNITS[self.unit] > UNITS[finest]:
-            raise NonceStoreError(
-                f"{self.path}: this key has used nonces in {finest}; in {self.unit} all would be lower and be "
-                f"refused. Use nonce_unit={finest!r}, or a new API key"
-            )
-        said = [
-            f"nonce state {self.path} was damaged ({why}) and is repaired from its other slot" for why in bad
-        ]
-        return slots, said
-
-    def _recover(
-        self, raw: bytes, slots: list[Slot], header: Header | None, said: list[str], now: float
-    ) -> Found:
-        """Start above everything that was ever handed out. Nobody else uses the file now."""
-        shared = Shared()
-        rest = Rest()
-        if not self.created:
-            shared.last = max(slot.ceiling for slot in slots)
-        if header is None:
-            said.append(f"nonce state {self.path}: the call counters were damaged and are taken as unknown")
-        else:
-            shared.last = max(shared.last, header.last)
-            shared.level = None if header.level != header.level else header.level
-            shared.level_at = header.level_at
-            rest = Rest(header.rest_at, header.rest_size, header.rest_crc)
-            seldom = unpack_rest(raw[rest.at : rest.at + rest.size], rest)
-            if seldom is None:
-                said.append(
-                    f"nonce state {self.path}: pauses and orders were damaged and are taken as unknown"
-                )
-            else:
-                shared.read_seldom(seldom)
-            shared.shift(_shift(header, now))
+    def _start(self, raw: bytes, slots: list[Slot], said: list[str], now: float, floor: int) -> Found:
+        shared, header, more = recover(self.path, raw, slots, now, created=self.created)
+        shared.last = max(shared.last, floor)
         ceiling = self._write_slots(new_ceiling(shared.last, self.unit))
         data = pack_rest(shared.seldom())
-        rest = rest.place(data)
+        rest = (rest_of(header) if header is not None else Rest()).place(data)
         self._write(self.fd, data, rest.at)
         step_done("rest written")
-        generation = header.generation + 1 if header else 1
-        self._write(self.fd, pack_header(_header(shared, ceiling, rest, generation, now)), HEADER_AT)
+        generation = header.generation + 1 if header is not None else 1
+        self._write(self.fd, pack_header(make_header(shared, ceiling, rest, generation, now)), HEADER_AT)
         step_done("header written")
-        return Found(shared, ceiling, said)
+        return Found(shared, ceiling, said + more)
 
     # ------------------------------------------------------------------------------------------------ ceiling
 
@@ -306,7 +246,17 @@ class StateFile:
     def reserve(self, ceiling: int) -> None:
         """Make ``ceiling`` durable for an exclusive user. OSError if that failed."""
         with self._mutex, _Held(self._locks[0]):
+            self._check_place()
             self._write_slots(ceiling)
+
+    def _check_place(self) -> None:
+        try:
+            mine, named = os.fstat(self.fd), self.path.stat()
+            here = (mine.st_dev, mine.st_ino) == (named.st_dev, named.st_ino)
+        except FileNotFoundError:
+            here = False
+        if not here or not all(os.fstat(lock.fd).st_nlink for lock in (*self._locks, *self.watched)):
+            raise Moved(None, "it was removed or replaced", str(self.path))
 
     def publish(self, ceiling: int) -> None:
         """Tell the other users of a ceiling that is durable."""
@@ -320,8 +270,9 @@ class StateFile:
     def _write_slots(self, ceiling: int) -> int:
         """Write and sync A, then B; return the ceiling. May lower it: the higher of two slots counts."""
         slots = self._slots()
-        unit = min([self.unit, *(slot.unit for slot in slots)], key=lambda unit: UNITS[unit])
-        packed = pack_slot(Slot(unit, ceiling, max([0, *(slot.seq for slot in slots)]) + 1))
+        packed = pack_slot(
+            Slot(finest_unit(slots, self.unit), ceiling, max([0, *(slot.seq for slot in slots)]) + 1)
+        )
         for name, at in SLOT_AT.items():
             self._write(self.fd, packed, at)
             step_done(f"slot {name} written")
@@ -349,16 +300,6 @@ class StateFile:
             raise OSError(None, f"only {written} of {len(data)} bytes written", str(self.path))
 
     # ------------------------------------------------------------------------------------------------ leaving
-
-    def in_place(self) -> bool:
-        """Whether the state file is still the one that its name leads to, and the locks those of the others.
-        """
-        try:
-            mine, named = os.fstat(self.fd), os.stat(self.path)
-        except OSError:
-            return False
-        same = (mine.st_dev, mine.st_ino) == (named.st_dev, named.st_ino)
-        return same and all(os.fstat(lock.fd).st_nlink for lock in self._locks)
 
     def finish(self, last: int) -> None:
         """Leave. The last user out gives the reservation back: the next start is then on the clock again.
@@ -421,34 +362,3 @@ class _Held:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
-
-
-def _header(shared: Shared, ceiling: int, rest: Rest, generation: int, now: float) -> Header:
-    return Header(
-        generation=generation,
-        last=shared.last,
-        ceiling=ceiling,
-        level=_NAN if shared.level is None else shared.level,
-        level_at=shared.level_at,
-        mono=now,
-        wall=time.time(),
-        boot=boot_id(),
-        rest_at=rest.at,
-        rest_size=rest.size,
-        rest_crc=rest.crc,
-    )
-
-
-def _shift(header: Header, now: float) -> float:
-    """Return what to add to times of another boot.
-
-    A wall clock gone backward means that no time has passed.
-    """
-    if header.boot == boot_id() and header.mono <= now:
-        return 0.0
-    return now - max(0.0, time.time() - header.wall) - header.mono
-
-
-def read_rest(disk: Disk, fd: int, rest: Rest) -> dict[str, Any] | None:
-    """Read the seldom-changing part; None when it is damaged."""
-    return unpack_rest(disk.pread(fd, rest.size, rest.at) if rest.size else b"", rest)

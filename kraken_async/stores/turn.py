@@ -78,6 +78,11 @@ class Turn:
         self.waits = 0  # how often the turn was not free
 
     @property
+    def locks(self) -> list[FileLock]:
+        """The lock files that must be those of the others."""
+        return [self._next, self._turn]
+
+    @property
     def held(self) -> bool:
         """Whether this session has the turn."""
         return self._state == _HELD
