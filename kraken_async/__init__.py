@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kraken_async import guards
+from kraken_async.calls import Orphan
 from kraken_async.endpoints import Priority, Tier
 from kraken_async.errors import (
     AuthenticationError,
@@ -36,7 +37,6 @@ from kraken_async.messages import Request
 from kraken_async.metrics import CallRecord, Observer, Statistics
 from kraken_async.nonce import NonceSource
 from kraken_async.orders import OrderPolicy, new_cl_ord_id
-from kraken_async.calls import Orphan
 from kraken_async.retry import RetryPolicy
 from kraken_async.session import KrakenSession
 from kraken_async.stores.file import FileStore

@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
-from kraken_async.counters import FIXED_COSTS, OLDEST, age_cost, decayed, named_orders, pair_key, seconds_until
+from kraken_async.counters import (
+    FIXED_COSTS,
+    OLDEST,
+    age_cost,
+    decayed,
+    named_orders,
+    pair_key,
+    seconds_until,
+)
 
 if TYPE_CHECKING:
     from kraken_async.calls import Call
@@ -97,7 +105,7 @@ class EngineCounter:
             self._account.orders[order] = [key, now]
 
     def learn(self, orders: dict[str, tuple[str, float]], shared: Shared, now: float) -> None:
-        """Remember since when orders stand: ``{txid or cl_ord_id: (pair, time)}``; those too old to cost are dropped."""
+        """Remember since when orders stand: ``{txid or cl_ord_id: (pair, time)}``; too old to cost are dropped."""
         mine = self._account.orders
         for order, (pair, created) in orders.items():
             mine[order] = [pair_key(pair), created]
@@ -132,7 +140,9 @@ class EngineCounter:
         if kind in ("add", "cancel_all"):
             return 1.0
         one = "cancel" if kind == "cancel_batch" else kind
-        return FIXED_COSTS[one] + sum(age_cost(one, self._age(name, now)) for name in named_orders(call.params))
+        return FIXED_COSTS[one] + sum(
+            age_cost(one, self._age(name, now)) for name in named_orders(call.params)
+        )
 
     def _age(self, order: str, now: float) -> float:
         record = self._account.orders.get(order)

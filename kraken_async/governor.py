@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 #: Kept free on the call counter for CancelAll and for settling orders, once the key has placed an order.
 RESERVE: Final = 2.0
 
+
 class BurstGovernor:
     """How bursts are held back: at start-up, and by Kraken's counters.
 

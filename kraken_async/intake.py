@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kraken_async.outcomes import Outcomes
     from kraken_async.request_queue import RequestQueue
     from kraken_async.signer import Signer
-    from kraken_async.stores.base import KeyState
+    from kraken_async.stores.base import KeyState, Shared
 
 READ_TIMEOUT: Final = 10.0
 WRITE_TIMEOUT: Final = 30.0
@@ -32,7 +32,12 @@ class Intake:
     """Checks, completes and queues private calls. The parts of an open session are bound to it."""
 
     def __init__(
-        self, signer: Signer | None, queue: RequestQueue, outcomes: Outcomes, guard: Guard | None, timeout: float | None
+        self,
+        signer: Signer | None,
+        queue: RequestQueue,
+        outcomes: Outcomes,
+        guard: Guard | None,
+        timeout: float | None,
     ) -> None:
         self._signer = signer
         self._queue = queue
@@ -52,13 +57,18 @@ class Intake:
             await self.desk.open(call)
         return await self._wait(call)
 
-    async def ask_internal(self, name: str, params: Mapping[str, Any], *, timeout: float | None = None) -> Any:
+    async def ask_internal(
+        self, name: str, params: Mapping[str, Any], *, timeout: float | None = None
+    ) -> Any:
         """Make a read of the session's own, just below cancels, with the governor's reserve."""
         options = _INTERNAL if timeout is None else Options(priority=Priority.AMEND, timeout=timeout)
         return await self._wait(self._prepare(options, name, dict(params), internal=True))
 
     async def _wait(self, call: Call) -> Any:
+        seen = self.key.seen
         try:
+            if seen.halted or seen.lockout_until or seen.pause_until:
+                await self.key.update(_nothing)  # what another session has opened again is open
             self._submit(call)
         except BaseException:
             self.desk.ended(call, None, None)
@@ -69,7 +79,9 @@ class Intake:
             self._outcomes.abandon(call)
             raise
 
-    def _prepare(self, options: Options, name: str, params: dict[str, Any], *, internal: bool = False) -> Call:
+    def _prepare(
+        self, options: Options, name: str, params: dict[str, Any], *, internal: bool = False
+    ) -> Call:
         if self._signer is None:
             msg = f"{name} is a private call: give the session api_key and api_secret"
             raise AuthenticationError(msg, endpoint=name, outcome=Outcome.NOT_SENT)
@@ -112,3 +124,7 @@ class Intake:
         if call.state in ("queued", "resting") and not call.attempt:
             msg = f"{call.endpoint.name} waited {call.options.queue_timeout:g} s (queue_timeout) and was not sent"
             self._outcomes.withdraw(call, QueueTimeout(msg, endpoint=call.endpoint.name))
+
+
+def _nothing(_shared: Shared) -> None:
+    """Change nothing: the state is only read afresh."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 #: How many of the last calls the percentiles are taken over.
 SAMPLES: Final = 200
@@ -97,7 +98,16 @@ class Statistics:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the snapshot as plain JSON data."""
-        return dataclasses.asdict(self)
+        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return {name: _plain(value) for name, value in fields.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Percentiles):
+        return dataclasses.asdict(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return list(value) if isinstance(value, tuple) else value
 
 
 class Metrics:

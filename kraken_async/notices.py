@@ -45,5 +45,9 @@ def halted(call: Call) -> TradingHalted:
 
 def closed(name: str = "The call", cause: BaseException | None = None) -> SessionClosed:
     """Return the error for a call that the end of the session caught before it was sent."""
-    why = "the session is closed" if cause is None else f"the session's worker failed ({cause.__class__.__name__})"
+    why = (
+        "the session is closed"
+        if cause is None
+        else f"the session's worker failed ({cause.__class__.__name__})"
+    )
     return SessionClosed(f"{name} was not sent: {why}", endpoint=None if name == "The call" else name)

@@ -114,7 +114,9 @@ class Outcomes:
         if isinstance(error, InvalidNonce) and error.outcome is Outcome.REFUSED and _may_heal(call):
             delay = 0.0 if await self._heal(call, error, now) else None
         else:
-            delay = self.retry.delay(error, call.endpoint, call.attempt, now - call.first_sent_at)
+            delay = self.retry.delay(
+                error, call.endpoint, call.attempt, now - call.first_sent_at, params=call.params
+            )
         if delay is None or call.future.done() or (self.closing and delay > 0):
             self._end(call, error)
         else:
@@ -152,6 +154,10 @@ class Outcomes:
     def _repeat(self, call: Call, delay: float) -> None:
         self.metrics.retries += 1
         self.sent.discard(call)
+        if not call.endpoint.changes:
+            # The last attempt ends within the budget too, but is given a second in any case.
+            spent = self._clock() - call.first_sent_at + delay
+            call.timeout = max(1.0, min(call.timeout, self.retry.budget - spent))
         if delay <= 0:
             self.queue.put_back(call)
             return

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 BURST: Final = 10
 
 # An AsyncLimiter belongs to one event loop, so the sessions of a loop share one set.
-_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], AsyncLimiter]] = WeakKeyDictionary()
+_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], AsyncLimiter]] = (
+    WeakKeyDictionary()
+)
 
 
 async def admit(host: str, endpoint: str, params: Mapping[str, object]) -> None:
@@ -56,7 +58,7 @@ class PublicCalls:
         self._retry = retry
         self._server_time = server_time
 
-    async def ask(self, name: str, params: Mapping[str, Any], timeout: float) -> Any:  # noqa: ASYNC109  # of one exchange
+    async def ask(self, name: str, params: Mapping[str, Any], timeout: float) -> Any:  # of one exchange
         """Make one public call, repeated as the retry policy allows; see Caller.public."""
         loop = asyncio.get_running_loop()
         endpoint = find(name, private=False)

@@ -122,7 +122,11 @@ class KrakenSession(Caller):
             msg = "api_key and api_secret go together: give both, or neither for public calls only"
             raise ValueError(msg)
         self._session, self._options = self, DEFAULTS
-        self._signer = Signer(api_key, api_secret, otp) if api_key is not None and api_secret is not None else None
+        try:
+            self._signer = None if api_key is None or api_secret is None else Signer(api_key, api_secret, otp)
+        except ValueError as error:
+            del api_key, api_secret, otp  # a traceback with locals shows none of them
+            raise error.with_traceback(None) from None
         self._tier = None if tier is None else Tier.of(tier)
         self._tier_unset = tier is None and governor is None
         self.governor = governor if governor is not None else BurstGovernor(self._tier)
@@ -187,7 +191,9 @@ class KrakenSession(Caller):
 
     # -- the exchange ---------------------------------------------------------------------------------------------
 
-    async def _exchange(self, admit: Callable[[Shared], Call | None], *, overtake: bool = False) -> Call | None:
+    async def _exchange(
+        self, admit: Callable[[Shared], Call | None], *, overtake: bool = False
+    ) -> Call | None:
         """Admit, nonce, sign, send, decode: one call's way to Kraken and back. Returns None when none may go.
 
         The nonce comes after every wait, the signature after the nonce, and the bytes signed are the bytes sent.
@@ -287,7 +293,7 @@ class KrakenSession(Caller):
 
     def _sign(self, call: Call, nonce: int) -> SignedRequest:
         signer = self._signer
-        assert signer is not None  # noqa: S101  # private calls are not taken in without one
+        assert signer is not None  # private calls are not taken in without one
         if call.intent is not None:
             self._desk.sent(call)  # on record before its bytes leave
         if call.deadline is None:
@@ -499,7 +505,9 @@ class KrakenSession(Caller):
 
     def __del__(self) -> None:
         if getattr(self, "_loop", None) is not None and not self._closed:
-            warnings.warn(f"{self!r} was not closed: use async with", ResourceWarning, source=self, stacklevel=2)
+            warnings.warn(
+                f"{self!r} was not closed: use async with", ResourceWarning, source=self, stacklevel=2
+            )
 
     def _check_open(self) -> None:
         if self._closed:

@@ -85,7 +85,9 @@ def _key_part(session: KrakenSession, now: float) -> dict[str, Any]:
         "counter_level": admission.level(seen, now),
         "counter_maximum": float(tier.maximum),
         "counter_decay": tier.decay,
-        "pair_levels": MappingProxyType({p: admission.engine.level(p, now) for p in admission.engine.pairs(seen, now)}),
+        "pair_levels": MappingProxyType(
+            {p: admission.engine.level(p, now) for p in admission.engine.pairs(seen, now)}
+        ),
         "pair_threshold": float(tier.threshold),
         "nonce_lead": (seen.last - ticks) * UNITS[session._unit] / 1e9 if seen.last else 0.0,
         "durable": state.durable,
@@ -109,7 +111,9 @@ def _problems(session: KrakenSession, fields: dict[str, Any]) -> tuple[str, ...]
     if fields["in_flight_age"] is not None and fields["in_flight_age"] > STALLED:
         found.append(f"the call in flight has no answer for {fields['in_flight_age']:.0f} s")
     if fields["nonce_lead"] > 120:
-        found.append(f"nonces run {fields['nonce_lead']:.0f} s ahead of this clock: it stepped back, or was jumped over")
+        found.append(
+            f"nonces run {fields['nonce_lead']:.0f} s ahead of this clock: it stepped back, or was jumped over"
+        )
     if session._nonce_finding:
         found.append(session._nonce_finding)
     return tuple(found)

@@ -98,7 +98,7 @@ class Transport:
         if http is not None and http is not self._given:
             await http.close()
 
-    async def send(self, request: SignedRequest, timeout: float) -> Response:  # noqa: ASYNC109  # it is the exchange's own bound
+    async def send(self, request: SignedRequest, timeout: float) -> Response:  # it is the exchange's own bound
         """Send one request and return the whole answer.
 
         Raises TransportError, or RequestTimeout after ``timeout`` seconds; their ``outcome`` is "not sent" if no byte

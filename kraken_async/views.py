@@ -58,7 +58,7 @@ class Caller:
             burst_protection: False: start-up protection does not hold these calls.
             ignore_breaker: True: a deliberate call during a lockout. Each one may prolong the lockout.
         """
-        given = {
+        given: dict[str, Any] = {
             "priority": priority,
             "timeout": timeout,
             "queue_timeout": queue_timeout,

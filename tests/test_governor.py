@@ -39,7 +39,15 @@ class Oracle:
 def call(name: str, priority: Priority | None = None, **params: object) -> Call:
     endpoint = find(name, private=True)
     future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    return Call(endpoint, dict(params), b"", endpoint.priority if priority is None else priority, 10.0, DEFAULTS, future)
+    return Call(
+        endpoint,
+        dict(params),
+        b"",
+        endpoint.priority if priority is None else priority,
+        10.0,
+        DEFAULTS,
+        future,
+    )
 
 
 _names = itertools.count()
@@ -249,7 +257,14 @@ def test_the_names_of_a_pair_share_one_counter(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "age", "cost"),
-    [("cancel", 4.9, 8), ("cancel", 5, 6), ("cancel", 299, 1), ("cancel", 300, 0), ("edit", 89, 1), ("amend", 15, 0)],
+    [
+        ("cancel", 4.9, 8),
+        ("cancel", 5, 6),
+        ("cancel", 299, 1),
+        ("cancel", 300, 0),
+        ("edit", 89, 1),
+        ("amend", 15, 0),
+    ],
 )
 def test_costs_by_age_are_krakens_table(kind: str, age: float, cost: float) -> None:
     assert age_cost(kind, age) == cost

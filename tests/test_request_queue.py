@@ -17,7 +17,9 @@ from kraken_async.request_queue import AGEING, RequestQueue
 def call(name: str = "Balance", priority: Priority | None = None, resource: str = "") -> Call:
     endpoint = find(name, private=True)
     future = asyncio.get_running_loop().create_future()
-    made = Call(endpoint, {}, b"", endpoint.priority if priority is None else priority, 10.0, DEFAULTS, future)
+    made = Call(
+        endpoint, {}, b"", endpoint.priority if priority is None else priority, 10.0, DEFAULTS, future
+    )
     made.resource = resource
     return made
 

@@ -1,0 +1,534 @@
+"""KrakenSession against the emulator on a real socket: order, cancellation, closing, overtaking, healing, halting."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import re
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from kraken_async import (
+    AuthenticationError,
+    BurstGovernor,
+    CallRecord,
+    FileStore,
+    GuardRefused,
+    InvalidNonce,
+    KrakenError,
+    KrakenSession,
+    MemoryStore,
+    NonceStoreError,
+    OrderWithdrawn,
+    Orphan,
+    Outcome,
+    OutcomeUnknown,
+    Priority,
+    QueueFull,
+    QueueTimeout,
+    Request,
+    SessionClosed,
+    TemporaryLockout,
+    TradingHalted,
+    guards,
+)
+from kraken_async.emulator import Emulator, EmulatorServer, Fault
+
+ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
+
+
+class Exchange:
+    """The emulator on a socket, and sessions on one of its keys."""
+
+    def __init__(self, emulator: Emulator, server: EmulatorServer, state_dir: Path) -> None:
+        self.emulator, self.server, self.state_dir = emulator, server, state_dir
+        self.key = emulator.add_key()
+
+    def session(self, **options: Any) -> KrakenSession:
+        given: dict[str, Any] = {
+            "base_url": self.server.url,
+            "state_dir": self.state_dir,
+            "governor": BurstGovernor.off(),
+        }
+        return KrakenSession(self.key.api_key, self.key.api_secret, **{**given, **options})
+
+    def calls(self) -> list[str]:
+        return [arrival.endpoint for arrival in self.emulator.history if arrival.api_key == self.key.api_key]
+
+    @property
+    def most_in_flight(self) -> int:
+        return self.emulator.max_in_flight[self.key.api_key]
+
+
+@asynccontextmanager
+async def exchange(
+    tmp_path: Path, jitter: tuple[float, float] = (0.0, 0.0), **options: Any
+) -> AsyncIterator[Exchange]:
+    emulator = Emulator(**options)
+    async with EmulatorServer(emulator, jitter=jitter) as server:
+        yield Exchange(emulator, server, tmp_path)
+
+
+async def test_a_thousand_gathered_calls_arrive_in_order_one_at_a_time(tmp_path: Path) -> None:
+    async with exchange(tmp_path, jitter=(0.0, 0.002)) as kraken, kraken.session() as client:
+        results = await asyncio.gather(*(client.private("Balance") for _ in range(1000)))
+        nonces = [arrival.nonce for arrival in kraken.emulator.history]
+        assert len(results) == 1000
+        assert all("ZUSD" in result for result in results)
+        assert kraken.emulator.refused() == 0
+        assert kraken.most_in_flight == 1
+        assert nonces == sorted(set(nonces))
+        assert all(len(str(nonce)) == 19 for nonce in nonces)
+
+
+async def test_threads_with_a_loop_and_session_each_share_one_key(tmp_path: Path) -> None:
+    async with exchange(tmp_path, jitter=(0.0, 0.002)) as kraken:
+        failures: list[BaseException] = []
+
+        async def run() -> None:
+            async with kraken.session() as client:
+                await asyncio.gather(*(client.private("Balance") for _ in range(25)))
+
+        def in_thread() -> None:
+            try:
+                asyncio.run(run())
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=in_thread) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
+        assert not failures
+        assert len(kraken.calls()) == 200
+        assert kraken.emulator.refused() == 0
+        assert kraken.most_in_flight == 1
+
+
+async def test_cancelling_half_of_the_queued_calls_sends_none_of_those(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        tasks = [asyncio.create_task(client.private("Ledgers", ofs=n)) for n in range(400)]
+        await asyncio.sleep(0)
+        for task in tasks[1::2]:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert sum(isinstance(result, asyncio.CancelledError) for result in results) == 200
+        assert len(kraken.calls()) == 200
+        assert kraken.emulator.refused() == 0
+        assert client.stats().queue_depth["HISTORY"] == 0
+
+
+async def test_nothing_is_left_after_closing(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken:
+        before = set(asyncio.all_tasks())
+        async with kraken.session() as client:
+            await client.private("Balance")
+            await client.private("AddOrder", ORDER)
+        left = set(asyncio.all_tasks()) - before
+        # The server's own handlers of the closed connections may still be ending.
+        assert not [
+            task
+            for task in left
+            if "kraken_async/emulator" not in str(task) and "web_protocol" not in str(task)
+        ]
+        with pytest.raises(SessionClosed):
+            await client.private("Balance")
+
+
+async def test_a_cancel_goes_before_everything_that_waits(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        reads = [asyncio.create_task(client.private("Ledgers")) for _ in range(20)]
+        await asyncio.sleep(0)
+        await client.private("CancelAll")
+        await asyncio.gather(*reads)
+        assert kraken.calls().index("CancelAll") <= 1
+
+
+async def test_cancelled_after_sending_finishes_by_itself_and_is_reported(tmp_path: Path) -> None:
+    orphans: list[Orphan] = []
+    async with (
+        exchange(tmp_path, jitter=(0.05, 0.05)) as kraken,
+        kraken.session(on_orphan=orphans.append) as client,
+    ):
+        task = asyncio.create_task(client.private("AddOrder", ORDER))
+        await until(lambda: client.stats().in_flight == 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not orphans
+        await client.drain()
+        (orphan,) = orphans
+        assert orphan.endpoint == "AddOrder"
+        assert orphan.result["txid"]
+        assert orphan.cl_ord_id
+        assert client.stats().orphans == 1
+
+
+async def test_a_queue_timeout_fails_a_stale_call_before_it_is_sent(tmp_path: Path) -> None:
+    async with exchange(tmp_path, jitter=(0.1, 0.1)) as kraken, kraken.session() as client:
+        first = asyncio.create_task(client.private("Balance"))
+        await asyncio.sleep(0)
+        with pytest.raises(QueueTimeout) as caught:
+            await client.with_options(queue_timeout=0.02).private("Balance")
+        assert caught.value.outcome is Outcome.NOT_SENT
+        await first
+        assert len(kraken.calls()) == 1
+
+
+async def test_closing_sends_waiting_cancels_and_fails_the_rest(tmp_path: Path) -> None:
+    async with exchange(tmp_path, jitter=(0.02, 0.02)) as kraken:
+        client = await kraken.session().open()
+        in_flight = asyncio.create_task(client.private("Balance"))
+        await until(lambda: client.stats().in_flight == 1)
+        waiting = [asyncio.create_task(client.private("Balance")) for _ in range(5)]
+        cancel = asyncio.create_task(client.private("CancelAll"))
+        await asyncio.sleep(0)
+        await client.aclose()
+        assert "ZUSD" in await in_flight
+        assert (await cancel)["count"] == 0
+        for task in waiting:
+            with pytest.raises(SessionClosed):
+                await task
+        assert kraken.calls() == ["Balance", "CancelAll"]
+
+
+async def test_a_call_that_outlives_the_grace_ends_by_what_may_have_become_of_it(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken:
+        kraken.emulator.faults.next("AddOrder", Fault.hang())
+        client = await kraken.session(guard=guards.allow_all).open()
+        order = asyncio.create_task(client.private("AddOrder", ORDER))
+        await until(lambda: client.stats().in_flight == 1)
+        await client.aclose(grace=0.05)
+        with pytest.raises(OutcomeUnknown, match="Order may be live"):
+            await order
+
+
+async def test_drain_waits_for_all_that_waits(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        tasks = [asyncio.create_task(client.private("Balance")) for _ in range(10)]
+        await asyncio.sleep(0)
+        await client.drain()
+        assert all(task.done() for task in tasks)
+
+
+async def test_a_stalled_read_does_not_block_a_cancel_and_is_sent_again(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session(timeout=3.0) as client:
+        kraken.emulator.faults.next("Ledgers", Fault.hang("before"))
+        read = asyncio.create_task(client.private("Ledgers"))
+        await until(lambda: client.stats().in_flight == 1)
+        started = time.monotonic()
+        await client.private("CancelAll")
+        assert time.monotonic() - started < 1.5
+        assert "ledger" in await read
+        assert kraken.calls().count("CancelAll") == 1
+
+
+async def test_a_call_stalled_in_another_session_does_not_block_a_cancel(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as one, kraken.session(timeout=2.0) as other:
+        kraken.emulator.faults.next("Ledgers", Fault.hang("before"))
+        read = asyncio.create_task(other.private("Ledgers"))
+        await until(lambda: other.stats().in_flight == 1)
+        started = time.monotonic()
+        await one.private("CancelAll")
+        assert time.monotonic() - started < 1.5
+        read.cancel()
+
+
+async def test_an_invalid_nonce_heals_with_a_fresh_one(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        kraken.emulator.faults.next("Balance", Fault.refuse("EAPI:Invalid nonce"))
+        assert "ZUSD" in await client.private("Balance")
+        assert client.stats().retries == 1
+
+
+async def test_a_key_used_further_ahead_heals_with_one_jump_then_stops_with_a_diagnosis(
+    tmp_path: Path,
+) -> None:
+    async with (
+        exchange(tmp_path) as kraken,
+        kraken.session() as client,
+        kraken.session(store=MemoryStore()) as stranger,  # shares nothing with us but the key
+    ):
+        await stranger._key.jump(30_000_000_000)
+        await stranger.private("Balance")
+        assert "ZUSD" in await client.private("Balance")  # 30 s: within the jump
+        await stranger._key.jump(3_600_000_000_000)
+        await stranger.private("Balance")
+        with pytest.raises(InvalidNonce, match="another writer") as caught:
+            await client.private("Balance")
+        assert caught.value.outcome is Outcome.REFUSED
+        sent = len(kraken.calls())
+        with pytest.raises(InvalidNonce) as paused:
+            await client.private("Balance")
+        assert paused.value.outcome is Outcome.NOT_SENT
+        assert len(kraken.calls()) == sent
+        assert client.stats().breaker == "paused"
+
+
+async def test_a_lockout_fails_calls_at_once_also_after_a_restart_and_lets_a_deliberate_one_pass(
+    tmp_path: Path,
+) -> None:
+    async with exchange(tmp_path) as kraken:
+        async with kraken.session() as client:
+            kraken.emulator.faults.next("Balance", Fault.refuse("EGeneral:Temporary lockout"))
+            with pytest.raises(TemporaryLockout):
+                await client.private("Balance")
+            assert client.stats().breaker == "locked out"
+        async with kraken.session() as client:
+            sent = len(kraken.calls())
+            started = time.monotonic()
+            with pytest.raises(TemporaryLockout) as caught:
+                await client.private("Balance")
+            assert time.monotonic() - started < 0.05
+            assert caught.value.until is not None
+            assert 800 < caught.value.until - time.time() <= 900
+            assert len(kraken.calls()) == sent
+            assert "ZUSD" in await client.with_options(ignore_breaker=True).private("Balance")
+            assert client.stats().breaker == "closed"
+
+
+async def test_an_order_still_waiting_is_withdrawn_by_its_cancel(tmp_path: Path) -> None:
+    async with exchange(tmp_path, jitter=(0.02, 0.02)) as kraken, kraken.session() as client:
+        read = asyncio.create_task(client.private("Balance"))
+        await until(lambda: client.stats().in_flight == 1)
+        order = asyncio.create_task(client.private("AddOrder", ORDER, cl_ord_id="mine"))
+        await asyncio.sleep(0)
+        with pytest.raises(KrakenError):  # Kraken knows of no such order
+            await client.private("CancelOrder", cl_ord_id="mine")
+        with pytest.raises(OrderWithdrawn):
+            await order
+        await read
+        assert "AddOrder" not in kraken.calls()
+
+
+async def test_after_halt_no_order_leaves_until_resume_in_any_session(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client, kraken.session() as other:
+        waiting = [asyncio.create_task(client.private("AddOrder", ORDER)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert "count" in await client.halt()
+        placed = kraken.calls().count("AddOrder")
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert sum(isinstance(outcome, TradingHalted) for outcome in outcomes) == 3 - placed
+        for session in (client, other):
+            with pytest.raises(TradingHalted):
+                await session.private("AddOrder", ORDER)
+        assert kraken.calls().count("AddOrder") == placed
+        assert client.stats().halted
+        client.resume()
+        assert (await client.private("AddOrder", ORDER))["txid"]
+        assert (await other.private("AddOrder", ORDER))["txid"]
+
+
+async def test_twenty_four_orders_at_once_are_spaced_at_start_up_until_it_is_switched_off(
+    tmp_path: Path,
+) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session(governor=BurstGovernor("pro")) as client:
+        orders = [asyncio.create_task(client.private("AddOrder", ORDER)) for _ in range(24)]
+        await asyncio.sleep(0)
+        await until(lambda: kraken.calls().count("AddOrder") >= 11)
+        cancel = time.monotonic()
+        await client.private("CancelAll")
+        assert time.monotonic() - cancel < 0.3
+        client.governor.enabled = False
+        await asyncio.wait_for(asyncio.gather(*orders), 2.0)
+        times = [arrival.t for arrival in kraken.emulator.history if arrival.endpoint == "AddOrder"]
+        assert times[9] - times[0] < 0.5
+        assert 0.3 < times[10] - times[9] < 0.8
+
+
+async def test_a_dropped_connection_is_not_repeated_for_an_order_but_looked_up(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        kraken.emulator.faults.next("AddOrder", Fault.reset("after"))
+        result = await client.private("AddOrder", ORDER)
+        assert len(result["txid"]) == 1
+        assert kraken.calls().count("AddOrder") == 1
+
+
+async def test_bad_input_fails_before_anything_is_sent(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken:
+        for key, secret, options in [
+            ("k", "not base64!", {}),
+            ("", "YWJj", {}),
+            ("k", "YWJj", {"tier": "gold"}),
+            ("k", "YWJj", {"nonce_unit": "s"}),
+            ("k", "YWJj", {"base_url": "http://example.com"}),
+            ("k", "YWJj", {"timeout": 0}),
+            ("k", None, {}),
+        ]:
+            with pytest.raises(ValueError, match=".") as caught:
+                KrakenSession(key, secret, **options)  # type: ignore[arg-type]  # wrong on purpose
+            assert "\n" not in str(caught.value)
+        async with kraken.session() as client:
+            for fields in (
+                {"volume": float("nan")},
+                {"volume": Decimal("Infinity")},
+                {"price": object()},
+                {"nonce": 1},
+            ):
+                with pytest.raises(ValueError, match=next(iter(fields))):
+                    await client.private("AddOrder", {**ORDER, **fields})
+            with pytest.raises(GuardRefused, match="allow_all"):
+                await client.private("Withdraw", asset="XBT", key="w", amount="1")
+        assert kraken.calls() == []
+
+
+async def test_an_unwritable_state_directory_is_named_with_the_cure(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    async with exchange(blocked / "state") as kraken:
+        with pytest.raises(NonceStoreError, match=re.escape(str(blocked))):
+            await kraken.session().open()
+        assert kraken.calls() == []
+
+
+async def test_private_calls_without_a_key_are_refused_and_public_ones_pass(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, KrakenSession(base_url=kraken.server.url) as client:
+        assert "unixtime" in await client.public("Time")
+        with pytest.raises(AuthenticationError) as caught:
+            await client.private("Balance")
+        assert caught.value.outcome is Outcome.NOT_SENT
+
+
+async def test_an_unknown_endpoint_is_sent_as_it_is_and_the_nearest_known_one_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        with caplog.at_level(logging.WARNING), pytest.raises(KrakenError):
+            await client.private("Addorder", ORDER)
+        assert "Addorder: AddOrder?" in caplog.text
+        assert kraken.calls() == ["Addorder"]
+
+
+async def test_a_guard_of_ones_own_sees_every_call_and_may_change_it(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def guard(request: Request) -> Request:
+        seen.append(request.endpoint)
+        if request.endpoint == "AddOrder":
+            return Request("AddOrder", {**request.params, "validate": True}, request.changes)
+        return request
+
+    async with exchange(tmp_path) as kraken, kraken.session(guard=guard) as client:
+        await client.private("Balance")
+        assert "txid" not in await client.private("AddOrder", ORDER)
+        assert seen == ["Balance", "AddOrder"]
+
+
+async def test_the_callers_dict_is_not_written(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        params = dict(ORDER)
+        await client.private("AddOrder", params)
+        assert params == ORDER
+
+
+async def test_an_injected_http_session_is_used_and_left_open(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, aiohttp.ClientSession() as http:
+        async with kraken.session(http=http) as client:
+            await client.private("Balance")
+        assert not http.closed
+
+
+async def test_max_queued_refuses_more_but_never_a_cancel(tmp_path: Path) -> None:
+    async with exchange(tmp_path, jitter=(0.02, 0.02)) as kraken, kraken.session(max_queued=1) as client:
+        first = asyncio.create_task(client.private("Balance"))
+        await until(lambda: client.stats().in_flight == 1)
+        second = asyncio.create_task(client.private("Balance"))
+        await asyncio.sleep(0)
+        with pytest.raises(QueueFull):
+            await client.private("Balance")
+        await client.private("CancelAll")
+        await asyncio.gather(first, second)
+
+
+async def test_observers_get_one_record_a_call_and_may_fail(tmp_path: Path) -> None:
+    records: list[CallRecord] = []
+
+    def broken(record: CallRecord) -> None:
+        raise RuntimeError("an observer's own fault")
+
+    async with exchange(tmp_path) as kraken, kraken.session(observers=[records.append, broken]) as client:
+        await client.private("Balance")
+        with pytest.raises(KrakenError):
+            await client.private("AddOrder", pair="NOPE", type="buy", ordertype="limit", price=1, volume=1)
+        assert [(record.endpoint, record.outcome) for record in records] == [
+            ("Balance", "answered"),
+            ("AddOrder", "refused"),
+        ]
+        assert client.stats().observer_errors == 2
+
+
+async def test_stats_have_the_fields_that_people_knew(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        await client.private("Balance")
+        stats = client.stats()
+        assert stats.total_nonces_issued == 1
+        assert stats.last_nonce == kraken.emulator.history[-1].nonce
+        assert stats.rate_limit_config["max_burst_rate"] == 20
+        assert Path(stats.persistence_file).is_relative_to(tmp_path)
+        assert stats.durable
+        assert stats.problems == () or all("last" in problem for problem in stats.problems)
+        assert stats.as_dict()["answered"] == 1
+
+
+async def test_priority_may_be_given_to_any_call(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        reads = [asyncio.create_task(client.private("Balance")) for _ in range(10)]
+        await asyncio.sleep(0)
+        await client.with_options(priority=Priority.CANCEL).private("Ledgers")
+        await asyncio.gather(*reads)
+        assert kraken.calls().index("Ledgers") <= 1
+
+
+async def test_memory_store_shared_by_two_sessions_keeps_one_order(tmp_path: Path) -> None:
+    store = MemoryStore()
+    async with (
+        exchange(tmp_path, jitter=(0.0, 0.002)) as kraken,
+        kraken.session(store=store) as one,
+        kraken.session(store=store) as two,
+    ):
+        await asyncio.gather(*(client.private("Balance") for client in (one, two) for _ in range(50)))
+        assert kraken.emulator.refused() == 0
+        assert kraken.most_in_flight == 1
+
+
+async def test_another_loop_is_told_to_open_its_own_session(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+
+        def elsewhere() -> None:
+            asyncio.run(client.private("Balance"))
+
+        with pytest.raises(RuntimeError, match="event loop"):
+            await asyncio.to_thread(elsewhere)
+
+
+async def test_a_restart_with_the_clock_an_hour_back_each_time_is_never_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = time.time_ns
+    async with exchange(tmp_path) as kraken:
+        for hours in range(10):
+            monkeypatch.setattr(time, "time_ns", lambda back=hours: real() - back * 3_600_000_000_000)
+            async with kraken.session(store=FileStore(tmp_path)) as client:
+                await asyncio.gather(*(client.private("Balance") for _ in range(5)))
+        assert kraken.emulator.refused() == 0
+        assert len(kraken.calls()) == 50
+
+
+async def until(true: Any, seconds: float = 5.0) -> None:
+    """Let the loop run until something holds; fails loudly when it does not."""
+    deadline = time.monotonic() + seconds
+    for _ in itertools.count():
+        if true():
+            return
+        if time.monotonic() > deadline:
+            pytest.fail("it never came to hold")
+        await asyncio.sleep(0.001)
