@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from urllib.parse import urlencode
 
 import pytest
-from emulator_support import LIMIT, Desk, signed
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kraken_async.emulator import Emulator
 from kraken_async.emulator.auth import NonceRule, Signature, read_nonce
+from kraken_async.emulator.wire import parse_body
+from tests.emulator_support import LIMIT, Desk, sign, signed
 
 SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
 # The first is Kraken's published vector, the others were computed from its formula.
@@ -36,25 +39,41 @@ VECTORS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "nonce", "body", "sign"), VECTORS)
+@pytest.mark.parametrize(("path", "nonce", "body", "signature"), VECTORS)
 def test_signature_matches_the_vector_and_nothing_next_to_it(
-    path: str, nonce: str, body: bytes, sign: str
+    path: str, nonce: str, body: bytes, signature: str
 ) -> None:
-    signature = Signature(SECRET)
-    assert signature.matches(sign, path, nonce, body)
-    assert not signature.matches(sign, path + "x", nonce, body)
-    assert not signature.matches(sign, path, nonce + "0", body)
-    assert not signature.matches(sign, path, nonce, body + b" ")
-    assert not signature.matches("not base64 at all", path, nonce, body)
-    assert not signature.matches("", path, nonce, body)
+    key = Signature(SECRET)
+    assert key.matches(signature, path, nonce, body)
+    assert sign(SECRET, path, nonce, body) == signature
+    assert not key.matches(signature, path + "x", nonce, body)
+    assert not key.matches(signature, path, nonce + "0", body)
+    assert not key.matches(signature, path, nonce, body + b" ")
+    assert not key.matches("not base64 at all", path, nonce, body)
+    assert not key.matches("\udcff", path, nonce, body)
+    assert not key.matches("", path, nonce, body)
 
 
-@pytest.mark.parametrize(("path", "nonce", "body", "sign"), VECTORS[:2])
+@pytest.mark.parametrize("length", [1, 64, 127, 128, 129, 300])
+def test_signature_is_an_hmac_for_secrets_of_any_length(length: int) -> None:
+    secret = base64.b64encode(bytes(range(1, 256)) * 2)[: length // 3 * 4 or 4].decode()
+    expected = sign(secret, "/0/private/Balance", "7", b"nonce=7")
+    assert Signature(secret).matches(expected, "/0/private/Balance", "7", b"nonce=7")
+
+
+@given(st.dictionaries(st.text(min_size=1).filter(lambda name: "[" not in name), st.text()))
+def test_form_is_read_as_it_was_meant(fields: dict[str, str]) -> None:
+    assert parse_body("application/x-www-form-urlencoded", urlencode(fields).encode()) == fields
+
+
+@pytest.mark.parametrize(("path", "nonce", "body", "signature"), VECTORS[:2])
 @pytest.mark.parametrize("name", ["API-Key", "api-key"])
-def test_published_request_places_its_order(path: str, nonce: str, body: bytes, sign: str, name: str) -> None:
+def test_published_request_places_its_order(
+    path: str, nonce: str, body: bytes, signature: str, name: str
+) -> None:
     emulator = Emulator(keys=[("key", SECRET)])
     kind = "application/json" if body.startswith(b"{") else "application/x-www-form-urlencoded"
-    reply = emulator.handle("POST", path, {name: "key", "API-Sign": sign, "Content-Type": kind}, body)
+    reply = emulator.handle("POST", path, {name: "key", "API-Sign": signature, "Content-Type": kind}, body)
     assert json.loads(reply.body)["result"]["descr"] == {"order": "buy 1.25000000 XBTUSD @ limit 37500.0"}
     assert emulator.history[0].nonce == int(nonce)
 
@@ -260,18 +279,18 @@ def test_checks_come_in_krakens_order() -> None:
     key = desk.emulator.add_key(permissions=["query-ledger"], otp="1")
     desk.call("Ledgers", {"otp": "1"}, key=key, nonce=10)
 
-    def error(name: str, nonce: int, api_key: str = "", sign: str = "", **fields: str) -> str:
+    def error(name: str, nonce: int, api_key: str = "", wrong: str = "", **fields: str) -> str:
         path, headers, body = signed(key, name, nonce, fields)
         headers |= {"API-Key": api_key} if api_key else {}
-        headers |= {"API-Sign": sign} if sign else {}
+        headers |= {"API-Sign": wrong} if wrong else {}
         return str(json.loads(desk.emulator.handle("POST", path, headers, body).body)["error"][0])
 
     desk.emulator.lock_out(key.api_key, 60)
-    assert error("Nothing", 1, sign="AAAA") == "EGeneral:Unknown method"
-    assert error("Balance", 1, sign="AAAA") == "EGeneral:Temporary lockout"
+    assert error("Nothing", 1, wrong="AAAA") == "EGeneral:Unknown method"
+    assert error("Balance", 1, wrong="AAAA") == "EGeneral:Temporary lockout"
     desk.clock.advance(61)
-    assert error("Balance", 1, api_key="other", sign="AAAA") == "EAPI:Invalid key"
-    assert error("Balance", 1, sign="AAAA") == "EAPI:Invalid signature"
+    assert error("Balance", 1, api_key="other", wrong="AAAA") == "EAPI:Invalid key"
+    assert error("Balance", 1, wrong="AAAA") == "EAPI:Invalid signature"
     assert error("Balance", 1) == "EAPI:Invalid nonce"
     for nonce in range(11, 26):
         assert error("Balance", nonce) == "EGeneral:Permission denied"

@@ -7,10 +7,10 @@ import json
 from typing import Any
 
 import pytest
-from emulator_support import LIMIT, START, Desk
 
 from kraken_async.emulator import CATALOGUE, ConnectionDropped, Fault, Reply
 from kraken_async.emulator.faults import When
+from tests.emulator_support import LIMIT, START, Desk
 
 NOT_ARRIVING = {"reset", "disconnect", "status", "html", "garbage", "hang"}
 

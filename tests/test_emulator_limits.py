@@ -8,10 +8,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from emulator_support import LIMIT, MARKET, Desk
 
 from kraken_async.emulator.counters import Counter
 from kraken_async.emulator.rules import NEEDS, call_cost
+from tests.emulator_support import LIMIT, MARKET, Desk
 
 RATE = "EAPI:Rate limit exceeded"
 ENGINE_RATE = "EOrder:Rate limit exceeded"

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from emulator_support import LIMIT, MARKET, START, Desk
+
+from tests.emulator_support import LIMIT, MARKET, START, Desk
 
 UUID = "6d1b345e-2821-40e2-ad83-4ecb18a06876"
 NOT_UNIQUE = "EGeneral:Invalid arguments:cl_ord_id not unique"

@@ -7,7 +7,8 @@ import zipfile
 from decimal import Decimal
 
 import pytest
-from emulator_support import LIMIT, MARKET, START, Desk
+
+from tests.emulator_support import LIMIT, MARKET, START, Desk
 
 ORDER = {
     "refid", "userref", "status", "opentm", "starttm", "expiretm", "descr", "vol", "vol_exec", "cost", "fee",

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from emulator_support import LIMIT, Desk
 
 import kraken_async.emulator
 from kraken_async.emulator import CATALOGUE, EmulatorServer, Fault, serve_in_thread
 from kraken_async.emulator.command import announce, main
+from tests.emulator_support import LIMIT, Desk
 
 ROOT = Path(__file__).parent.parent
 

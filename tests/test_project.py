@@ -20,7 +20,8 @@ from packaging.requirements import Requirement
 
 if TYPE_CHECKING:
     from aioresponses import aioresponses
-    from conftest import LeakCheck
+
+    from tests.conftest import LeakCheck
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
