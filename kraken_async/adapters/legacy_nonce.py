@@ -3,7 +3,8 @@
     import kraken_async.adapters.legacy_nonce as global_kraken_nonce
 
 Synchronous and thread-safe; no event loop is needed. State lies under KRAKEN_STATE_DIR, for one process at a
-time: a second one gets NonceStoreError instead of nonces that collide. (Several processes on one key: KrakenSession.)
+time: a second one gets NonceStoreError instead of nonces that collide.
+(Several processes on one key: KrakenSession.)
 
 What differs from the old manager, on purpose:
 
@@ -106,7 +107,7 @@ class GlobalKrakenNonceManager:
         return sequence_of("key", api_key)
 
     def jump_forward(self, nanoseconds: int, *, api_key: str | None = None) -> int:
-        """Raise the nonce by so much from the clock or the last one, if that is higher; return the new value."""
+        """Raise the nonce by so much above the clock or the last one, if higher; return the new value."""
         return self._sequence(api_key).jump(nanoseconds)
 
     def set_rate_limiting(self, enabled: bool) -> None:

@@ -1,0 +1,137 @@
+"""What both of krakenex's APIs are made of: their settings, data to fields, results to Kraken's envelope."""
+
+from __future__ import annotations
+
+import json
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from kraken_async import AuthenticationError, KrakenAPIError, KrakenSession, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PLAIN: Final = (str, int, float, Decimal, list, tuple, dict)
+
+
+class Response:
+    """The last answer, as far as krakenex's users look at ``response``; headers are not kept."""
+
+    status_code = 200
+    ok = True
+
+    def __init__(self, envelope: dict[str, Any]) -> None:
+        self.headers: dict[str, str] = {}
+        self._envelope = envelope
+
+    @property
+    def text(self) -> str:
+        """The envelope as JSON."""
+        return json.dumps(self._envelope)
+
+    def json(self, **options: Any) -> Any:
+        """Return the envelope, read with json's ``options``."""
+        return json.loads(self.text, **options) if options else self._envelope
+
+    def raise_for_status(self) -> None:
+        """Do nothing: what is no answer was raised already."""
+
+
+class Session:
+    """Stands for the requests session. Headers may be set and are not sent; anything else cannot be set at all."""
+
+    __slots__ = ("headers",)
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+
+    def close(self) -> None:
+        """Do nothing; `API.close` closes."""
+
+
+class Settings:
+    """What both APIs are set up with, and how they turn data into calls and results into envelopes."""
+
+    def __init__(self, key: str = "", secret: str = "", **options: Any) -> None:
+        self.key = key
+        self.secret = secret
+        self.uri = os.environ.get("KRAKEN_API_URL") or "https://api.kraken.com"
+        self.apiversion = "0"
+        self.response: Response | None = None
+        self._session = Session()
+        self._options = options
+        self._otp: dict[str, str] = {}  # the last one that came with the data; the session asks for it
+        self._json_options: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.uri}>"
+
+    @property
+    def session(self) -> Session:
+        """A stand-in without a connection; proxies and adapters of requests have no place here."""
+        return self._session
+
+    def json_options(self, **kwargs: Any) -> Self:
+        """Read results with these options of json.loads; return this object."""
+        self._json_options = kwargs
+        return self
+
+    def load_key(self, path: str | os.PathLike[str]) -> None:
+        """Read key and secret from a file, a line each."""
+        with Path(path).open(encoding="utf-8") as file:
+            self.key = file.readline().strip()
+            self.secret = file.readline().strip()
+
+    def identity(self) -> tuple[Any, ...]:
+        """What a session is made for: when it changes, so must the session."""
+        return self.key, self.secret, self.uri, bool(self._otp)
+
+    def make(self) -> KrakenSession:
+        if self.apiversion != "0":
+            raise ValueError(f"apiversion is '0', not {self.apiversion!r}")
+        options: dict[str, Any] = {"base_url": self.uri, "api_key": None, "api_secret": None}
+        if self.key and self.secret:
+            options |= {"api_key": self.key, "api_secret": self.secret}
+        if self._otp:
+            otp = self._otp  # not self: a session must not keep its owner alive
+            options["otp"] = lambda: otp["otp"]
+        return KrakenSession.from_env(**{**options, **self._options})
+
+    def fields(self, data: Mapping[str, Any] | None, *, private: bool) -> dict[str, Any]:
+        """Return the caller's data as requests would have sent it: no None, other types by their text."""
+        fields = {name: value for name, value in dict(data or {}).items() if value is not None}
+        if private:
+            fields.pop("nonce", None)
+            if "otp" in fields:
+                self._otp["otp"] = str(fields.pop("otp"))
+        return {name: value if isinstance(value, _PLAIN) else _text(value) for name, value in fields.items()}
+
+    def check_key(self, method: str) -> None:
+        if not self.key or not self.secret:
+            msg = "Either key or secret is not set! (Use `load_key()`.)"
+            raise AuthenticationError(msg, endpoint=method, outcome=Outcome.NOT_SENT)
+
+    def answer(self, envelope: dict[str, Any]) -> Any:
+        self.response = Response(envelope)
+        return self.response.json(**self._json_options)
+
+
+async def ask(
+    session: KrakenSession, kind: str, method: str, fields: dict[str, Any], timeout: Any
+) -> dict[str, Any]:
+    """Make a call and return Kraken's envelope; raise what is neither an answer nor a refusal."""
+    seconds = sum(each for each in timeout if each) if isinstance(timeout, tuple) else timeout
+    caller = session.with_options(timeout=seconds) if seconds else session
+    try:
+        result = await (caller.private if kind == "private" else caller.public)(method, fields)
+    except KrakenAPIError as error:
+        if error.outcome is not Outcome.REFUSED or not error.errors:
+            raise
+        return {"error": list(error.errors)}
+    return {"error": [], "result": result}
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
