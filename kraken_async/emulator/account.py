@@ -42,6 +42,7 @@ class Account:
     def __init__(self, name: str, ids: Ids, forget_after: int | None = None) -> None:
         self.name = name
         self.balances = dict(START_BALANCES)
+        self.shown_balances: tuple[dict[str, Decimal], dict[str, str]] = ({}, {})
         self.orders: dict[str, Order] = {}
         self.open: dict[str, Order] = {}
         self.closed: dict[str, Order] = {}
