@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import re
 import tempfile
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from kraken_async import KrakenSession, guards
-from kraken_async.cli.common import EXIT_CODES, Yes, confirm, dump, run, session, usage
+from kraken_async.cli.common import EXIT_CODES, Yes, confirm, dump, quiet, run, session, usage
 from kraken_async.emulator import Emulator, serve_in_thread
 from kraken_async.endpoints import PUBLIC, find
 
@@ -95,7 +94,7 @@ async def _ask(
             return await view.public(name, params)
         if not client.stats().last_nonce:
             confirm(
-                """Put an emulator and a state that live for this call into a session's options."""
+                "This key has no nonce state here. Once used with 19-digit nonces it is closed for good to clients "
                 "that count in milliseconds (ccxt, krakenex).",
                 yes=yes,
             )
@@ -105,9 +104,8 @@ async def _ask(
 @contextlib.contextmanager
 def _emulated(options: dict[str, Any]) -> Iterator[None]:
     """Put an emulator's address and key, and a state for this call alone, into a session's options."""
-    logging.getLogger("kraken_async").setLevel(logging.ERROR)
     emulator = Emulator()
-    with serve_in_thread(emulator) as server, tempfile.TemporaryDirectory() as state:
+    with quiet(), serve_in_thread(emulator) as server, tempfile.TemporaryDirectory() as state:
         api_key, api_secret = emulator.key
         options.update(base_url=server.url, api_key=api_key, api_secret=api_secret, state_dir=state)
         yield

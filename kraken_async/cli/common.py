@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import sys
@@ -31,7 +32,7 @@ from kraken_async import (
 from kraken_async.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
 T = TypeVar("T")
 
@@ -104,6 +105,18 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         usage(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the sessions' warnings off stderr while the block runs."""
+    log = logging.getLogger("kraken_async")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def dump(value: Any) -> None:

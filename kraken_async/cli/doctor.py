@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from kraken_async import FileStore, KrakenError, KrakenSession
-from kraken_async.cli.common import FAILED, Json, Yes, dump, out, run, session
+from kraken_async.cli.common import FAILED, Json, Yes, dump, out, quiet, run, session
 from kraken_async.cli.states import State, StateDir, directory, key_id, states
 from kraken_async.settings import Settings
 
@@ -64,10 +63,10 @@ def doctor(
 
     Example: kraken-async doctor --offline --json
     """
-    logging.getLogger("kraken_async").setLevel(logging.ERROR)  # what a session warns of is among the checks
-    found = [*_surroundings(), *_place(state_dir), *_state(states(state_dir))]
-    if not offline:
-        found += run(_ask(state_dir, yes=yes, known=bool(states(state_dir))))
+    with quiet():  # what a session would warn of is among the checks
+        found = [*_surroundings(), *_place(state_dir), *_state(states(state_dir))]
+        if not offline:
+            found += run(_ask(state_dir, yes=yes, known=bool(states(state_dir))))
     worst = max((check.grade for check in found), key=("OK", "WARN", "FAIL").index)
     if as_json:
         dump({"grade": worst, "checks": [asdict(check) for check in found]})
