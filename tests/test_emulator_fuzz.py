@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from emulator_support import LIMIT, Desk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kraken_async.emulator import public
 from kraken_async.emulator.engine import PRIVATE
 from kraken_async.emulator.rules import NEEDS
+from tests.emulator_support import LIMIT, Desk
 
 FIELDS = [
     "txid", "cl_ord_id", "cl_ord_ids", "orders", "pair", "type", "ordertype", "price", "price2",
