@@ -131,6 +131,7 @@ class Admission:
         self.governor = governor
         self.tier = tier
         self.engine = EngineCounter(tier, account)
+        self._shared: Shared
         self.wake = wake
         self.now = clock
         self._started_at: float | None = None
@@ -180,8 +181,13 @@ class Admission:
             return f"pair:{self.engine.pair(call)}"
         return "counter" if endpoint.cost and call.priority != Priority.CANCEL else ""
 
-    def wait(self, call: Call, shared: Shared, now: float) -> float:
+    def look(self, shared: Shared) -> None:
+        """Take the shared state that :meth:`wait` is to judge by, read under the nonce lock."""
+        self._shared = shared
+
+    def wait(self, call: Call, now: float) -> float:
         """Return the seconds until the call may go; 0 when it may."""
+        shared = self._shared
         if shared.throttled_until > now and call.priority != Priority.CANCEL:
             return shared.throttled_until - now
         if not self.governor.enabled:

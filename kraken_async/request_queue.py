@@ -136,24 +136,22 @@ class RequestQueue:
         self._dead.pop(key, None)
         return None
 
-    def choose(self, wait: Callable[[Call], float], now: float) -> tuple[Call | None, float | None]:
+    def choose(self, wait: Callable[[Call, float], float], now: float) -> tuple[Call | None, float | None]:
         """Return the most urgent call that may go now; else None and the seconds until the first one may.
 
-        ``wait(call)`` gives the seconds that a call has to wait still, 0 for none. The call stays in the queue until
-        :meth:`remove`. Seconds are None when nothing waits, or when nothing but a change elsewhere can help.
+        ``wait(call, now)`` gives the seconds that a call has to wait still, 0 for none. The call stays in the queue
+        until :meth:`remove`. Seconds are None when nothing waits, or when only a change elsewhere can help.
         """
         self._changed = False
-        if len(self._lanes) == 1:
-            heads = [head for key in tuple(self._lanes) if (head := self._head(key)) is not None]
-        else:
-            found = [head for key in tuple(self._lanes) if (head := self._head(key)) is not None]
-            heads = sorted(found, key=lambda call: self._urgency(call, now))
+        heads = [head for key in tuple(self._lanes) if (head := self._head(key)) is not None]
+        if len(heads) > 1:
+            heads.sort(key=lambda call: self._urgency(call, now))
         closed: set[str] = set()
         earliest: float | None = None
         for call in heads:
             if call.resource in closed:
                 continue
-            seconds = wait(call)
+            seconds = wait(call, now)
             if seconds <= 0:
                 return call, 0.0
             if call.resource:

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import time
 import warnings
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from kraken_async import breaker, healing, notices, withdrawal
@@ -241,8 +240,10 @@ class KrakenSession(Caller):
             withdrawal.resume(shared)
         if shared.lockout_until or shared.pause_until or shared.halted:
             self._refuse(shared, now)
+        admission = self._admission
+        admission.look(shared)
         while True:
-            call, self._wait = self._queue.choose(partial(self._admission.wait, shared=shared, now=now), now)
+            call, self._wait = self._queue.choose(admission.wait, now)
             if call is None:
                 return None
             if (why := withdrawal.taken_back(call, shared)) is None:
@@ -318,7 +319,7 @@ class KrakenSession(Caller):
     def _admit_cancel(self, shared: Shared) -> Call | None:
         now = self._clock()
         self._refuse(shared, now)
-        call, _ = self._queue.choose(lambda call: float(call.priority != Priority.CANCEL), now)
+        call, _ = self._queue.choose(lambda call, _: float(call.priority != Priority.CANCEL), now)
         return None if call is None else self._charge(call, shared, now)
 
     async def _without_turn(self, error: NonceStoreError) -> None:

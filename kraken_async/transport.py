@@ -21,6 +21,7 @@ from yarl import URL
 
 from kraken_async.errors import Outcome, RequestTimeout, TransportError
 from kraken_async.messages import Response
+from kraken_async.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +75,7 @@ class Transport:
         self._http: aiohttp.ClientSession | None = http
         self._agent = user_agent
         self._urls: dict[str, URL] = {}
-        self._in_flight = 0
+        self._watchdog = Watchdog()
         self._opened_at = 0.0
 
     def __repr__(self) -> str:
@@ -94,11 +95,14 @@ class Transport:
 
     async def close(self) -> None:
         """Close the HTTP session, if it is ours; a request in flight is torn."""
+        self._watchdog.close()
         http, self._http = self._http, None
         if http is not None and http is not self._given:
             await http.close()
 
-    async def send(self, request: SignedRequest, timeout: float) -> Response:  # it is the exchange's own bound
+    async def send(
+        self, request: SignedRequest, timeout: float
+    ) -> Response:  # it is the exchange's own bound
         """Send one request and return the whole answer.
 
         Raises TransportError, or RequestTimeout after ``timeout`` seconds; their ``outcome`` is "not sent" if no byte
@@ -106,7 +110,7 @@ class Transport:
         """
         if self._http is None:
             await self.open()
-        elif not self._in_flight and self._given is None:
+        elif not self._watchdog and self._given is None:
             await self._renew()
         http = self._http
         if http is None:
@@ -118,19 +122,20 @@ class Transport:
             url = self._url(path)
         body: Any = _Body(request.body) if request.method == "POST" else _Get
         data = body if body is not _Get else None
-        self._in_flight += 1
+        task = self._watchdog.watch(timeout)
         try:
-            async with asyncio.timeout(timeout):
-                answer = await http.request(
-                    request.method,
-                    url,
-                    data=data,
-                    headers=request.headers,
-                    allow_redirects=False,
-                    timeout=_TIMEOUT,
-                )
-                content = await answer.read()
-        except TimeoutError:
+            answer = await http.request(
+                request.method,
+                url,
+                data=data,
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=_TIMEOUT,
+            )
+            content = await answer.read()
+        except asyncio.CancelledError:
+            if not self._watchdog.bit(task):
+                raise
             error: TransportError = RequestTimeout(
                 f"no answer from {self._base.host} within {timeout:g} s",
                 outcome=_outcome(started=body.started),
@@ -140,7 +145,7 @@ class Transport:
         else:
             return Response(answer.status, answer.headers, content)
         finally:
-            self._in_flight -= 1
+            self._watchdog.done(task)
         raise error
 
     def _url(self, path: str) -> URL:
@@ -185,10 +190,10 @@ def check_url(base_url: str, plain_http: Iterable[str] = ()) -> URL:
         msg = f"base_url is not an address: {exc}"
         raise ValueError(msg) from None
     if url.scheme not in ("http", "https") or not url.host or url.user or url.query_string or url.fragment:
-        msg = f"base_url must be scheme and host, such as https://api.kraken.com, not {url.human_repr()!r}"
+        msg = f"base_url must be scheme and host, such as https://api.kraken.com, not one with {url.scheme or 'no scheme'}, {url.host or 'no host'}, a user or a query"
         raise ValueError(msg)
     if url.scheme == "http" and not _is_loopback(url.host) and url.host not in tuple(plain_http):
-        msg = f"base_url {url.human_repr()} would send your key in clear: use https, or name the host in plain_http"
+        msg = f"base_url with plain http to {url.host} would send your key in clear: use https, or name the host in plain_http"
         raise ValueError(msg)
     return url
 

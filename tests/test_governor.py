@@ -57,14 +57,19 @@ def admission(governor: BurstGovernor, clock: Clock) -> Admission:
     return governor.admission(None, f"account {next(_names)}", clock, lambda: None)
 
 
+def wait(gate: Admission, each: Call, shared: Shared, clock: Clock) -> float:
+    gate.look(shared)
+    return gate.wait(each, clock.now)
+
+
 def send(gate: Admission, each: Call, shared: Shared, clock: Clock, latency: float = 0.0) -> float:
     """Wait as long as the gate says, send, and answer after ``latency``; return the time of arrival."""
     each.resource = gate.resource(each)
     for _ in range(10):
-        wait = gate.wait(each, shared, clock.now)
-        if wait <= 0:
+        seconds = wait(gate, each, shared, clock)
+        if seconds <= 0:
             break
-        clock.now += wait
+        clock.now += seconds
     else:
         pytest.fail("the gate never opened")
     gate.charge(each, shared, clock.now)
@@ -111,16 +116,16 @@ async def test_a_key_that_trades_keeps_a_reserve_for_cancel_all_and_settling() -
     shared = Shared(level=20.0 - RESERVE - 0.5, level_at=clock.now)
     read = call("Balance")
     read.resource = gate.resource(read)
-    assert gate.wait(read, shared, clock.now) == 0
+    assert wait(gate, read, shared, clock) == 0
     shared.trading = True
-    assert gate.wait(read, shared, clock.now) > 0
+    assert wait(gate, read, shared, clock) > 0
     read.internal = True
-    assert gate.wait(read, shared, clock.now) == 0
+    assert wait(gate, read, shared, clock) == 0
     for name in ("CancelAll", "CancelAllOrdersAfter"):
         each = call(name)
         each.resource = gate.resource(each)
         shared.level = 20.0
-        assert gate.wait(each, shared, clock.now) == 0
+        assert wait(gate, each, shared, clock) == 0
 
 
 async def test_orders_do_not_use_the_call_counter() -> None:
@@ -129,7 +134,7 @@ async def test_orders_do_not_use_the_call_counter() -> None:
     shared = Shared(level=15.0, level_at=clock.now)
     order = call("AddOrder", pair="XBTUSD")
     order.resource = gate.resource(order)
-    assert gate.wait(order, shared, clock.now) == 0
+    assert wait(gate, order, shared, clock) == 0
     gate.charge(order, shared, clock.now)
     assert shared.level == 15.0
 
@@ -141,7 +146,7 @@ async def test_a_counter_refusal_sets_the_counter_to_its_maximum() -> None:
     read = call("Balance")
     read.resource = gate.resource(read)
     gate.refused(read, shared, clock.now, engine=False)
-    assert gate.wait(read, shared, clock.now) == pytest.approx((1 + 0.2) / 0.33, abs=0.01)
+    assert wait(gate, read, shared, clock) == pytest.approx((1 + 0.2) / 0.33, abs=0.01)
 
 
 async def test_krakens_worked_example_add_amend_cancel_costs_eight() -> None:
@@ -174,9 +179,9 @@ async def test_the_engine_counter_holds_adds_of_its_pair_only_and_never_a_cancel
     cancel = call("CancelOrder", txid="OAAAAA-BBBBB-CCCCCC")
     for each in (same, other, cancel):
         each.resource = gate.resource(each)
-    assert gate.wait(same, shared, clock.now) == pytest.approx(1.0)
-    assert gate.wait(other, shared, clock.now) == 0
-    assert gate.wait(cancel, shared, clock.now) == 0
+    assert wait(gate, same, shared, clock) == pytest.approx(1.0)
+    assert wait(gate, other, shared, clock) == 0
+    assert wait(gate, cancel, shared, clock) == 0
 
 
 async def test_engine_levels_are_kept_in_the_shared_state_and_taken_over_by_another_session() -> None:
@@ -209,17 +214,17 @@ async def test_start_up_spaces_a_burst_after_ten_and_never_holds_a_cancel() -> N
     orders = [call("AddOrder", pair="XBTUSD") for _ in range(11)]
     for each in orders[:10]:
         each.resource = gate.resource(each)
-        assert gate.wait(each, Shared(), clock.now) == 0
+        assert wait(gate, each, Shared(), clock) == 0
         await gate.started(each, clock.now)
     last = orders[10]
     last.resource = gate.resource(last)
-    assert gate.wait(last, Shared(), clock.now) == pytest.approx(0.5, abs=0.1)
-    assert gate.wait(call("CancelOrder", txid="x"), Shared(), clock.now) == 0
+    assert wait(gate, last, Shared(), clock) == pytest.approx(0.5, abs=0.1)
+    assert wait(gate, call("CancelOrder", txid="x"), Shared(), clock) == 0
     last.options = replace(DEFAULTS, burst_protection=False)
-    assert gate.wait(last, Shared(), clock.now) == 0
+    assert wait(gate, last, Shared(), clock) == 0
     last.options = DEFAULTS
     gate.governor.enabled = False
-    assert gate.wait(last, Shared(), clock.now) == 0
+    assert wait(gate, last, Shared(), clock) == 0
 
 
 async def test_after_the_window_nothing_is_spaced() -> None:

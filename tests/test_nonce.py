@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -291,11 +292,15 @@ def test_a_forgotten_source_is_warned_of_and_its_thread_ends(tmp_path: Path) -> 
     source._reserve_ahead()
     thread = source._ahead
     assert thread is not None
-    with pytest.warns(ResourceWarning, match="unclosed NonceSource"):
-        while thread.is_alive():  # while it works it holds on to the source
+    said: list[warnings.WarningMessage] = []
+    while thread.is_alive():  # while it works it holds on to the source
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             source = None  # type: ignore[assignment]
             gc.collect()
             thread.join(0.01)
+            said += caught
+    assert ["unclosed NonceSource" in str(warning.message) for warning in said] == [True]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -24,7 +24,7 @@ def call(name: str = "Balance", priority: Priority | None = None, resource: str 
     return made
 
 
-def now_all(_call: Call) -> float:
+def now_all(_call: Call, _now: float) -> float:
     return 0.0
 
 
@@ -58,10 +58,10 @@ async def test_what_may_not_go_does_not_stand_in_front_of_what_may() -> None:
     history, cancel = call("Ledgers", resource="counter"), call("CancelOrder")
     queue.push(history, 0.0)
     queue.push(cancel, 0.0)
-    chosen, _ = queue.choose(lambda c: 7.0 if c is history else 0.0, 0.0)
+    chosen, _ = queue.choose(lambda c, _: 7.0 if c is history else 0.0, 0.0)
     assert chosen is cancel
     queue.remove(cancel)
-    assert queue.choose(lambda _: 7.0, 0.0) == (None, 7.0)
+    assert queue.choose(lambda *_: 7.0, 0.0) == (None, 7.0)
 
 
 async def test_a_dear_call_is_not_starved_by_cheap_ones_of_less_urgency() -> None:
@@ -69,7 +69,7 @@ async def test_a_dear_call_is_not_starved_by_cheap_ones_of_less_urgency() -> Non
     dear, cheap = call("AddOrder", resource="counter"), call("Balance", resource="counter")
     queue.push(dear, 0.0)
     queue.push(cheap, 0.0)
-    assert queue.choose(lambda c: 2.0 if c is dear else 0.0, 0.0) == (None, 2.0)
+    assert queue.choose(lambda c, _: 2.0 if c is dear else 0.0, 0.0) == (None, 2.0)
 
 
 async def test_after_ageing_a_read_counts_as_place_but_never_as_cancel() -> None:

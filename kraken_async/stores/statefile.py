@@ -230,9 +230,10 @@ class StateFile:
         """Make a ceiling above ``last`` durable, publish it in the header and return it. OSError if that
         failed.
 
-        Does nothing when another user has just done so.
+        Does nothing when another user has just done so. Moved: the file is gone.
         """
         with self._mutex, _Held(self._locks[0]):
+            self._check_place()
             wanted = low_ceiling(last, clock_ticks(self.unit), UNITS[self.unit])
             slots = self._slots()
             header = self._header()
