@@ -127,7 +127,7 @@ def find_order(call: Call) -> Order:
     else:
         txid = text(call.params, "txid")
         order = call.account.open.get(txid)
-        if order is None and not call.venue.ids.issued(txid):
+        if order is None and not call.venue.issued(txid):
             raise Refusal("EOrder:Invalid order")
     if order is None:
         raise Refusal("EOrder:Unknown order")
@@ -219,7 +219,7 @@ def _edit_target(call: Call, pair: Pair) -> Order:
         o for o in call.account.open.values() if o.txid == name or (o.userref and str(o.userref) == name)
     ]
     if len(found) != 1 or found[0].pair is not pair:
-        raise Refusal("EOrder:Unknown order" if call.venue.ids.issued(name) else "EOrder:Invalid order")
+        raise Refusal("EOrder:Unknown order" if call.venue.issued(name) else "EOrder:Invalid order")
     return found[0]
 
 

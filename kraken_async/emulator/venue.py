@@ -40,6 +40,10 @@ class Venue:
             account = self.accounts[name] = Account(name, self.ids, self._forget_after)
         return account
 
+    def issued(self, txid: str) -> bool:
+        """Return whether ``txid`` is that of an order, open or gone, of any account."""
+        return any(txid in account.orders for account in self.accounts.values())
+
     def move(self, pair: Pair, last: Decimal, t: float) -> None:
         """Move the price: orders that cross now trade, triggers fire."""
         before, pair.last = pair.last, last
