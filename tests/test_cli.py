@@ -203,6 +203,59 @@ def test_values_stay_text_and_brackets_nest(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize(("answer", "code", "placed"), [(b"n\n", 4, 0), (b"y\n", 0, 1)])
+def test_at_a_terminal_a_write_goes_out_only_after_a_yes(
+    known: EmulatorServer, answer: bytes, code: int, placed: int
+) -> None:
+    ours, theirs = os.openpty()
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "kraken_async", "call", "AddOrder", *ORDER],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        os.write(ours, answer)
+        _, complaint = child.communicate(timeout=30)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert (child.returncode, len(known.emulator.orders)) == (code, placed), complaint
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["call", "Balance"],
+        ["call", "Nope", "--yes"],
+        ["doctor"],
+        ["doctor", "--json"],
+        ["nonce", "show", "--json"],
+        ["nonce", "audit", "--online"],
+        ["budget"],
+        ["orders", "unresolved"],
+        ["top", "--once"],
+    ],
+    ids=" ".join,
+)
+def test_no_secret_in_any_output(known: EmulatorServer, words: list[str]) -> None:
+    result = run(*words)
+    assert not [secret for secret in known.emulator.key if secret in result.stdout + result.stderr]
+
+
+def test_a_secret_that_is_none_is_said_without_showing_it(
+    server: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KRAKEN_API_SECRET", "not-base64!")
+    for words in (["call", "Balance"], ["doctor", "--offline"], ["budget"]):
+        result = run(*words)
+        assert result.exit_code in (1, 2)
+        assert "base64" in result.stderr
+        assert "not-base64!" not in result.stdout + result.stderr
+
+
 # ------------------------------------------------------------------ nonce
 
 
@@ -236,12 +289,28 @@ def test_nonce_audit_finds_a_damaged_slot(known: EmulatorServer) -> None:
     assert any("slot A is damaged" in text for text in data(result)["findings"])
 
 
-def test_nonce_audit_online_finds_another_writer(known: EmulatorServer) -> None:
-    far = time.time_ns() + 10**15
-    known.emulator._gate.keys[known.emulator.key.api_key].nonce.highest = far
+@pytest.fixture
+def overtaken(known: EmulatorServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EmulatorServer:
+    """The key has also been used from elsewhere, with nonces far above the ones that are kept here."""
+    here = os.environ["KRAKEN_STATE_DIR"]
+    monkeypatch.setenv("KRAKEN_STATE_DIR", str(tmp_path / "elsewhere"))
+    assert run("nonce", "jump", "1000000", "--yes").exit_code == 0
+    assert run("call", "Balance", "--yes").exit_code == 0
+    monkeypatch.setenv("KRAKEN_STATE_DIR", here)
+    return known
+
+
+def test_nonce_audit_online_says_that_another_program_uses_the_key(overtaken: EmulatorServer) -> None:
     result = run("nonce", "audit", "--online")
-    assert result.exit_code == 1  # refused until healing gives up, or seen above ours
-    known.emulator._gate.keys[known.emulator.key.api_key].nonce.highest = 0
+    assert result.exit_code == 1
+    assert "InvalidNonce" in result.stderr
+    assert "doctor" in result.stderr
+
+
+def test_doctor_fails_on_a_key_with_another_writer(overtaken: EmulatorServer) -> None:
+    result = run("doctor", "--json")
+    assert result.exit_code == 1
+    assert checks(result)["API key at Kraken"] == "FAIL"
 
 
 # ------------------------------------------------------------------ doctor
@@ -426,3 +495,11 @@ def test_demo_chaos_places_no_order_of_ours_twice() -> None:
     assert (ours["placed"], ours["duplicates"], ours["missing"]) == (ours["orders"], 0, 0)
     assert plain["duplicates"] > 0
     assert "Traceback" not in done.stderr
+
+
+def test_demo_peers_names_those_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("krakenex", "ccxt", "ccxt.async_support", "kraken", "kraken.spot"):
+        monkeypatch.setitem(sys.modules, module, None)
+    result = run("demo", "--calls", "4", "--peers", "--json")
+    assert data(result)["peers"] == []
+    assert "ccxt is not installed here" in result.stderr

@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -51,8 +52,10 @@ class Storm:
 
 
 def storm(bar: Progress) -> list[Storm]:
-    """Send both bots through the same weather, each on an emulator of its own."""
-    return [_through(bar, "plain client", "plain"), _through(bar, "KrakenSession", "session")]
+    """Send both bots through the same weather, each on an emulator of its own; side by side, as they mostly wait."""
+    with ThreadPoolExecutor(2) as pool:
+        sides = (("plain client", "plain"), ("KrakenSession", "session"))
+        return list(pool.map(lambda side: _through(bar, *side), sides))
 
 
 class _Weather:
