@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess  # nosec B404 - starts this program's own bot
+import subprocess  # nosec B404  # starts this program's own bot
 import sys
 import tempfile
 import threading
@@ -100,7 +100,7 @@ def _through(bar: Progress, client: str, kind: str) -> Storm:
 def _live(kind: str, notes: Path, env: dict[str, str], kill: threading.Event | None, *, back: float) -> None:
     """Run one life of the bot: to its end, or until it is killed with an order on the way."""
     command = [sys.executable, "-m", "kraken_async.cli.chaos_bot", kind, str(notes), str(ORDERS), str(back)]
-    child = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)  # nosec B603 - no shell, our own words
+    child = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)  # nosec B603  # no shell, our own words
     try:
         if kill is not None:
             # The child may also end by itself: nobody waits for a kill that never comes.
