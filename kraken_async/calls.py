@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncio
 
+    from kraken_async.answer import Answer
     from kraken_async.endpoints import Endpoint, Priority
     from kraken_async.errors import KrakenError
 
@@ -54,6 +55,7 @@ class Call:
         "params",
         "priority",
         "resource",
+        "result",
         "sent_at",
         "sent_unix",
         "seq",
@@ -71,7 +73,7 @@ class Call:
         priority: Priority,
         timeout: float,
         options: Options,
-        future: asyncio.Future[Any],
+        future: Answer,
     ) -> None:
         self.endpoint = endpoint
         self.params = params
@@ -81,6 +83,7 @@ class Call:
         self.options = options
         self.future = future
         self.resource = ""
+        self.result: Any = None  # between the answer and its telling
         self.seq = 0
         self.state = "new"
         self.attempt = 0

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async import breaker, notices, withdrawal
+from kraken_async.answer import Answer
 from kraken_async.calls import Call, Options
 from kraken_async.endpoints import Priority, find
 from kraken_async.errors import AuthenticationError, Outcome, QueueTimeout
@@ -99,7 +100,7 @@ class Intake:
         fields = self._signer.encode(endpoint, params) if params else b""
         priority = endpoint.priority if options.priority is None else Priority(options.priority)
         timeout = options.timeout or self._timeout or (WRITE_TIMEOUT if endpoint.changes else READ_TIMEOUT)
-        future = asyncio.get_running_loop().create_future()
+        future = Answer(loop=asyncio.get_running_loop())
         call = Call(endpoint, params, fields, priority, timeout, options, future)
         call.deadline, call.internal = deadline, internal
         call.resource = self.admission.resource(call)

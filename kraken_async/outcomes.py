@@ -77,7 +77,7 @@ class Outcomes:
     # -- after an exchange ----------------------------------------------------------------------------------------
 
     async def answered(self, call: Call, result: Any) -> None:
-        """The exchange brought a result."""
+        """The exchange brought a result. The caller is told by :meth:`tell`, once the turn is given on."""
         now = self._clock()
         self.metrics.round_trips.append(now - call.sent_at)
         seen = self.key.seen
@@ -93,7 +93,12 @@ class Outcomes:
             known = ages(call, result, now, self.server_now())
             if known:
                 await self.key.update(lambda shared: self.admission.engine.learn(known, shared, now))
-        self.finish(call, result=result)
+        call.state, call.result = "answered", result
+
+    def tell(self, call: Call) -> None:
+        """Let the caller of an answered call go on at once, within the running task's step."""
+        if call.state == "answered":
+            self._finish(call, call.result, None, call.future.hand_over)
 
     def _raise_level(self, shared: Shared, late: float, now: float) -> None:
         shared.level, shared.level_at = self.admission.level(shared, now) + late, now
@@ -184,8 +189,12 @@ class Outcomes:
 
     def finish(self, call: Call, *, result: Any = None, error: KrakenError | None = None) -> None:
         """End a call: its caller is told, or ``on_orphan`` if the caller has left."""
-        if call.state == "done":
-            return
+        if call.state != "done":
+            self._finish(call, result, error, call.future.set_result)
+
+    def _finish(
+        self, call: Call, result: Any, error: KrakenError | None, tell: Callable[[Any], None]
+    ) -> None:
         call.state = "done"
         self.sent.discard(call)
         if call.timer is not None:
@@ -196,10 +205,13 @@ class Outcomes:
         if future.done():
             self._orphaned(call, result, error)
         elif error is None:
-            future.set_result(result)
+            self._record(call, None)
+            self._less()
+            tell(result)
+            return
         else:
             future.set_exception(error)
-        self._tell(call, error)
+        self._record(call, error)
         self._less()
 
     def abandon(self, call: Call) -> None:
@@ -229,6 +241,9 @@ class Outcomes:
             self.queue.remove(call)
             self._resting.discard(call)
             error = unsent(call.endpoint.name)
+            if call.state == "answered":
+                self.finish(call, result=call.result)
+                continue
             if call.attempt and call.state == "sent" and call.endpoint.changes:
                 error = OutcomeUnknown.of(call, error)
             self.finish(call, error=error)
@@ -241,7 +256,7 @@ class Outcomes:
         code = error.errors[0] if error.errors else error.__class__.__name__
         self.metrics.errors[":".join(code.split(":")[:2])] += 1
 
-    def _tell(self, call: Call, error: KrakenError | None) -> None:
+    def _record(self, call: Call, error: KrakenError | None) -> None:
         metrics = self.metrics
         outcome = "answered" if error is None else str(error.outcome)
         if error is None:

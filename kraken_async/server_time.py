@@ -22,7 +22,7 @@ class ServerTime:
         self._low = float("-inf")
         self._high = float("inf")
         self._learnt_at = float("-inf")
-        self._seen_at = float("-inf")
+        self.due_at = float("-inf")  # when another answer is worth reading; once a second is plenty
         self._skew = 0.0  # wall minus monotonic, to notice a step of our own clock
 
     @property
@@ -44,13 +44,9 @@ class ServerTime:
         at = datetime.fromtimestamp(self.now() + seconds, UTC)
         return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
-    def due(self, now: float) -> bool:
-        """Return whether another answer is worth reading; once a second is plenty."""
-        return now - self._seen_at >= 1.0
-
     def observe_date(self, header: str | None, sent: float, now: float) -> None:
         """Learn from an answer's ``Date`` header; ``sent`` and ``now`` are monotonic seconds."""
-        self._seen_at = now
+        self.due_at = now + 1.0
         if header:
             try:
                 date = parsedate_to_datetime(header).timestamp()

@@ -231,6 +231,8 @@ class KrakenSession(Caller):
             self._overtaker.moved_at = self._clock()
             if call is None:
                 await self._queue.sleep(self._wait)
+            else:
+                self._outcomes.tell(call)
 
     def _admit(self, shared: Shared) -> Call | None:
         """Choose the most urgent call that may go now, and charge it. What must not go at all is refused here."""
@@ -288,7 +290,7 @@ class KrakenSession(Caller):
         self._overtaker.moved_at = now
         metrics.sent += 1
         metrics.sent_at.append(now)
-        if self._admission.starting:
+        if self._admission.starting and self.governor.enabled:
             await self._admission.started(call, now)
         return True
 
@@ -303,7 +305,7 @@ class KrakenSession(Caller):
 
     def _hear(self, call: Call, response: Response) -> None:
         now = self._clock()
-        if self._server_time.due(now):
+        if now >= self._server_time.due_at:
             self._server_time.observe_date(response.headers.get("Date"), call.sent_at, now)
 
     # -- without the turn ------------------------------------------------------------------------------------------
@@ -311,10 +313,13 @@ class KrakenSession(Caller):
     async def _exchange_cancel(self) -> Call | None:
         """Send the most urgent waiting cancel without the turn; None when none waits."""
         try:
-            return await self._exchange(self._admit_cancel, overtake=True)
+            call = await self._exchange(self._admit_cancel, overtake=True)
         except NonceStoreError as error:
             self._fail_waiting(error, Priority.CANCEL)
             return None
+        if call is not None:
+            self._outcomes.tell(call)
+        return call
 
     def _admit_cancel(self, shared: Shared) -> Call | None:
         now = self._clock()
@@ -340,10 +345,14 @@ class KrakenSession(Caller):
         if self._loop is None:
             await self.open()
         self._check_open()
-        if not self._metrics.sent and self._signer is not None and self._key.is_new and self._unit == "ns":
+        if not self._metrics.sent:
+            self._say_one_way()
+        return await self._intake.ask(options, name, {**params, **fields} if params else fields)
+
+    def _say_one_way(self) -> None:
+        if self._signer is not None and self._key.is_new and self._unit == "ns":
             self._key.is_new = False
             log.warning(notices.ONE_WAY)
-        return await self._intake.ask(options, name, {**params, **fields} if params else fields)
 
     async def _ask_public(
         self, options: Options, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
@@ -397,24 +406,24 @@ class KrakenSession(Caller):
         return self
 
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._clock = loop.time
+        self._clock = clock = _clock_of(loop)
         self._metrics.started_at = loop.time()
         if self._signer is not None:
             key = self._store.key(self._signer.key_id, self._unit)
-            await key.open(loop.time)
+            await key.open(clock)
             self._key = key
-            self._admission = self.governor.admission(self._tier, self._account, loop.time, self._queue.wake)
+            self._admission = self.governor.admission(self._tier, self._account, clock, self._queue.wake)
             self._desk = OrderDesk(
                 self._policy,
                 ask=self._intake.ask_internal,
                 finish=self._outcomes.finish,
                 report=self._outcomes.report,
                 server_time=self._server_time,
-                clock=loop.time,
+                clock=clock,
                 journal=open_journal(self._policy, self._store, self._signer.key_id),
             )
             self._intake.key, self._intake.desk, self._intake.admission = key, self._desk, self._admission
-            self._outcomes.bind(key, self._admission, loop.time)
+            self._outcomes.bind(key, self._admission, clock)
             self._desk.resend = self._outcomes.repeat
             self._outcomes.lost, self._outcomes.ended = self._desk.lost, self._desk.ended
             self._outcomes.server_now = self._server_time.now
@@ -559,3 +568,8 @@ class KrakenSession(Caller):
         Kraken's CancelAllOrdersAfter, set to ``seconds`` and refreshed ``every`` so many; disarmed on a clean exit.
         """
         return DeadManSwitch(self, seconds, every)
+
+
+def _clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """Return the loop's clock; asyncio's own is the monotonic clock, read without the detour through a method."""
+    return time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from kraken_async.answer import Answer
 from kraken_async.calls import DEFAULTS, Call
 from kraken_async.counters import age_cost, decayed, pair_key
 from kraken_async.endpoints import Priority, Tier, find
@@ -38,7 +39,7 @@ class Oracle:
 
 def call(name: str, priority: Priority | None = None, **params: object) -> Call:
     endpoint = find(name, private=True)
-    future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    future = Answer(loop=asyncio.get_running_loop())
     return Call(
         endpoint,
         dict(params),

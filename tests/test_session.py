@@ -261,6 +261,8 @@ async def test_a_key_used_further_ahead_heals_with_one_jump_then_stops_with_a_di
         await stranger._key.jump(30_000_000_000)
         await stranger.private("Balance")
         assert "ZUSD" in await client.private("Balance")  # 30 s: within the jump
+        await until(lambda: "GetApiKeyInfo" in kraken.calls())  # who else moves the nonce?
+        await client.drain()
         await stranger._key.jump(3_600_000_000_000)
         await stranger.private("Balance")
         with pytest.raises(InvalidNonce, match="another writer") as caught:
