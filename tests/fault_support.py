@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import time
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from kraken_async import BurstGovernor, KrakenSession, MemoryStore, OrderPolicy, guards
+from kraken_async import BurstGovernor, KrakenSession, MemoryStore, OrderPolicy, RetryPolicy, guards
 from kraken_async import session as session_module
 from kraken_async.calls import Orphan
 from kraken_async.emulator import ConnectionDropped, Emulator
@@ -38,7 +39,7 @@ class World:
         )  # patched: the name is looked up late
         self.store = MemoryStore()
         self.journals: list[Journal] = []
-        self.patience = 1.0
+        self.random = random.Random(self.seed)
 
     async def send(self, request: SignedRequest, timeout: float) -> Response:
         """Carry one request over the path, and tell what a socket would tell."""
@@ -78,6 +79,7 @@ class World:
             "orders": self.policy,
             "on_orphan": self.orphans.append,
             "transport": self.send,
+            "retry": RetryPolicy(jitter=self.random.random),
         }
         session = KrakenSession(*self.emulator.key, **{**given, **options})
         with self.journal_on_disk():
@@ -97,8 +99,12 @@ class World:
     # -- the truth ---------------------------------------------------------------------------------------------
 
     def placed(self, volume: str) -> list[str]:
-        """Return the txids of the orders of this volume, which one call alone has asked for."""
-        return [txid for txid, order in self.emulator.orders.items() if order.volume == Decimal(volume)]
+        """Return the txids of the orders of this volume, which one call alone has asked for.
+
+        All are bought; what is sold is the conditional close of one that was filled.
+        """
+        orders = self.emulator.orders.items()
+        return [txid for txid, order in orders if order.volume == Decimal(volume) and order.side == "buy"]
 
 
 @dataclass
