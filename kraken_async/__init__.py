@@ -1,59 +1,121 @@
-"""An asyncio client for the Kraken exchange: private calls in order, within its limits, and no order placed twice."""
+"""An asyncio client for the Kraken exchange: private calls in order, within its limits, no order placed twice.
+
+The names below are the public ones, imported when first used, so that a part costs nothing to those who do not use it.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kraken_async import guards
-from kraken_async.calls import Orphan
-from kraken_async.endpoints import Priority, Tier
-from kraken_async.errors import (
-    AuthenticationError,
-    GuardRefused,
-    InsufficientFunds,
-    InvalidArguments,
-    InvalidNonce,
-    KrakenAPIError,
-    KrakenError,
-    NonceStoreError,
-    OrderError,
-    OrderWithdrawn,
-    Outcome,
-    OutcomeUnknown,
-    PermissionDenied,
-    QueueFull,
-    QueueTimeout,
-    RateLimitExceeded,
-    RequestTimeout,
-    ServiceUnavailable,
-    SessionClosed,
-    TemporaryLockout,
-    TradingHalted,
-    TransportError,
-    UnrecognisedError,
-)
-from kraken_async.governor import BurstGovernor
-from kraken_async.messages import Request
-from kraken_async.metrics import CallRecord, Observer, Statistics
-from kraken_async.nonce import NonceSource
-from kraken_async.orders import OrderPolicy, new_cl_ord_id
-from kraken_async.retry import RetryPolicy
-from kraken_async.session import KrakenSession
-from kraken_async.stores.file import FileStore
-from kraken_async.stores.memory import MemoryStore
-
 if TYPE_CHECKING:
-    from kraken_async.stores.redis import RedisStore
+    from kraken_async import guards as guards
+    from kraken_async.budget import Budget as Budget
+    from kraken_async.calls import Orphan as Orphan
+    from kraken_async.endpoints import Priority as Priority
+    from kraken_async.endpoints import Tier as Tier
+    from kraken_async.errors import AuthenticationError as AuthenticationError
+    from kraken_async.errors import GuardRefused as GuardRefused
+    from kraken_async.errors import InsufficientFunds as InsufficientFunds
+    from kraken_async.errors import InvalidArguments as InvalidArguments
+    from kraken_async.errors import InvalidNonce as InvalidNonce
+    from kraken_async.errors import KrakenAPIError as KrakenAPIError
+    from kraken_async.errors import KrakenError as KrakenError
+    from kraken_async.errors import NonceStoreError as NonceStoreError
+    from kraken_async.errors import OrderError as OrderError
+    from kraken_async.errors import OrderWithdrawn as OrderWithdrawn
+    from kraken_async.errors import Outcome as Outcome
+    from kraken_async.errors import OutcomeUnknown as OutcomeUnknown
+    from kraken_async.errors import PermissionDenied as PermissionDenied
+    from kraken_async.errors import QueueFull as QueueFull
+    from kraken_async.errors import QueueTimeout as QueueTimeout
+    from kraken_async.errors import RateLimitExceeded as RateLimitExceeded
+    from kraken_async.errors import RequestTimeout as RequestTimeout
+    from kraken_async.errors import ServiceUnavailable as ServiceUnavailable
+    from kraken_async.errors import SessionClosed as SessionClosed
+    from kraken_async.errors import TemporaryLockout as TemporaryLockout
+    from kraken_async.errors import TradingHalted as TradingHalted
+    from kraken_async.errors import TransportError as TransportError
+    from kraken_async.errors import UnrecognisedError as UnrecognisedError
+    from kraken_async.governor import BurstGovernor as BurstGovernor
+    from kraken_async.intents import Intent as Intent
+    from kraken_async.messages import Request as Request
+    from kraken_async.metrics import CallRecord as CallRecord
+    from kraken_async.metrics import Observer as Observer
+    from kraken_async.metrics import Statistics as Statistics
+    from kraken_async.nonce import NonceSource as NonceSource
+    from kraken_async.orders import OrderPolicy as OrderPolicy
+    from kraken_async.orders import new_cl_ord_id as new_cl_ord_id
+    from kraken_async.retry import RetryPolicy as RetryPolicy
+    from kraken_async.session import KrakenSession as KrakenSession
+    from kraken_async.stores.file import FileStore as FileStore
+    from kraken_async.stores.memory import MemoryStore as MemoryStore
+    from kraken_async.stores.redis import RedisStore as RedisStore
 
 __version__ = "0.1.0"
 
+_HOME = {
+    "kraken_async.budget": ("Budget",),
+    "kraken_async.calls": ("Orphan",),
+    "kraken_async.endpoints": (
+        "Priority",
+        "Tier",
+    ),
+    "kraken_async.errors": (
+        "AuthenticationError",
+        "GuardRefused",
+        "InsufficientFunds",
+        "InvalidArguments",
+        "InvalidNonce",
+        "KrakenAPIError",
+        "KrakenError",
+        "NonceStoreError",
+        "OrderError",
+        "OrderWithdrawn",
+        "Outcome",
+        "OutcomeUnknown",
+        "PermissionDenied",
+        "QueueFull",
+        "QueueTimeout",
+        "RateLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SessionClosed",
+        "TemporaryLockout",
+        "TradingHalted",
+        "TransportError",
+        "UnrecognisedError",
+    ),
+    "kraken_async.governor": ("BurstGovernor",),
+    "kraken_async.intents": ("Intent",),
+    "kraken_async.messages": ("Request",),
+    "kraken_async.metrics": (
+        "CallRecord",
+        "Observer",
+        "Statistics",
+    ),
+    "kraken_async.nonce": ("NonceSource",),
+    "kraken_async.orders": (
+        "OrderPolicy",
+        "new_cl_ord_id",
+    ),
+    "kraken_async.retry": ("RetryPolicy",),
+    "kraken_async.session": ("KrakenSession",),
+    "kraken_async.stores.file": ("FileStore",),
+    "kraken_async.stores.memory": ("MemoryStore",),
+    "kraken_async.stores.redis": ("RedisStore",),
+}
+_MODULES = {name: module for module, names in _HOME.items() for name in names}
+
 __all__ = [
     "AuthenticationError",
+    "Budget",
     "BurstGovernor",
     "CallRecord",
     "FileStore",
     "GuardRefused",
     "InsufficientFunds",
+    "Intent",
     "InvalidArguments",
     "InvalidNonce",
     "KrakenAPIError",
@@ -93,9 +155,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "RedisStore":  # redis is an extra, imported only when used
-        from kraken_async.stores.redis import RedisStore
+    if name == "guards":
+        value: Any = import_module("kraken_async.guards")
+    elif name in _MODULES:
+        value = getattr(import_module(_MODULES[name]), name)
+    else:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    globals()[name] = value
+    return value
 
-        return RedisStore
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

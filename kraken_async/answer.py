@@ -26,12 +26,10 @@ if TYPE_CHECKING:
 class Answer(asyncio.Future[Any]):
     """A future whose single waiter can be run by :meth:`hand_over` instead of in the loop's next turn."""
 
-    _waiter: Callable[[asyncio.Future[Any]], object] | None = None
+    _waiter: Callable[[Any], object] | None = None
     _context: Context | None = None
 
-    def add_done_callback(
-        self, fn: Callable[[asyncio.Future[Any]], object], *, context: Context | None = None
-    ) -> None:
+    def add_done_callback(self, fn: Callable[[Any], object], *, context: Context | None = None) -> None:
         """Take the waiter (a task's wake-up); a future that is done already tells it in the usual way."""
         if self._waiter is None and not self.done() and context is not None:
             self._waiter, self._context = fn, context

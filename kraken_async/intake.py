@@ -14,7 +14,7 @@ from kraken_async.guards import no_funding
 from kraken_async.messages import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from kraken_async.governor import Admission
     from kraken_async.guards import Guard
@@ -47,6 +47,8 @@ class Intake:
         self._timeout = timeout
         self._warned: set[str] = set()
         self.halted = False
+        self.time_known: Callable[[], bool]
+        self.learn_time: Callable[[], Awaitable[None]]
         self.key: KeyState
         self.desk: OrderDesk
         self.admission: Admission
@@ -54,6 +56,8 @@ class Intake:
     async def ask(self, options: Options, name: str, params: dict[str, Any]) -> Any:
         """Make one private call and wait for its end; see Caller.private."""
         call = self._prepare(options, name, params)
+        if call.deadline is not None and not self.time_known():
+            await self.learn_time()
         if call.endpoint.changes:
             await self.desk.open(call)
         return await self._wait(call)
@@ -100,26 +104,29 @@ class Intake:
         fields = self._signer.encode(endpoint, params) if params else b""
         priority = endpoint.priority if options.priority is None else Priority(options.priority)
         timeout = options.timeout or self._timeout or (WRITE_TIMEOUT if endpoint.changes else READ_TIMEOUT)
-        future = Answer(loop=asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        future = Answer(loop=loop)
         call = Call(endpoint, params, fields, priority, timeout, options, future)
         call.deadline, call.internal = deadline, internal
         call.resource = self.admission.resource(call)
+        call.enqueued_at = loop.time()  # from here on a cancel that names it takes it back
         return call
 
     def _submit(self, call: Call) -> None:
         """Queue a call. Raises what makes it pointless to wait: an open breaker, a halt, a full queue, the end."""
         if self._outcomes.closing and not call.internal:  # what settles an order shares the grace
             raise notices.closed(call.endpoint.name)
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         seen = self.key.seen
         if not call.options.ignore_breaker and (error := breaker.refusal(seen, now, call.endpoint.name)):
             raise error
         if (seen.halted or self.halted) and withdrawal.places(call):
             raise notices.halted(call)
-        self._queue.push(call, now)
+        self._queue.push(call)
         self._outcomes.pending += 1
         if call.options.queue_timeout is not None:
-            call.timer = asyncio.get_running_loop().call_later(call.options.queue_timeout, self._expire, call)
+            call.timer = loop.call_later(call.options.queue_timeout, self._expire, call)
 
     def _expire(self, call: Call) -> None:
         if call.state in ("queued", "resting") and not call.attempt:

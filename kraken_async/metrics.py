@@ -116,6 +116,7 @@ class Metrics:
     __slots__ = (
         "answered",
         "errors",
+        "last_calls",
         "not_sent",
         "observer_errors",
         "orphans",
@@ -143,6 +144,8 @@ class Metrics:
         self.waits: deque[float] = deque(maxlen=SAMPLES)
         self.round_trips: deque[float] = deque(maxlen=SAMPLES)
         self.sent_at: deque[float] = deque(maxlen=1024)
+        # For monitors: unix time, endpoint, outcome, error, seconds of wait and of the round trip.
+        self.last_calls: deque[tuple[float, str, str, str | None, float, float]] = deque(maxlen=20)
 
     def recent(self, now: float) -> float:
         """Return how many calls were sent in the last second."""

@@ -267,18 +267,21 @@ class Outcomes:
             metrics.not_sent += 1
         else:
             metrics.unknown += 1
+        now = self._clock()
+        code = None if error is None else (error.errors[0] if error.errors else error.__class__.__name__)
+        wait = (call.first_sent_at or now) - call.enqueued_at
+        round_trip = now - call.sent_at if call.attempt else 0.0
+        metrics.last_calls.append((call.sent_unix, call.endpoint.name, outcome, code, wait, round_trip))
         if not self.observers and not log.isEnabledFor(logging.DEBUG):
             return
-        now = self._clock()
-        sent = call.sent_at or now
         record = CallRecord(
             endpoint=call.endpoint.name,
             priority=call.priority.name,
             outcome=outcome,
-            error=None if error is None else (error.errors[0] if error.errors else error.__class__.__name__),
+            error=code,
             attempts=call.attempt,
-            wait=(call.first_sent_at or now) - call.enqueued_at,
-            round_trip=now - sent if call.attempt else 0.0,
+            wait=wait,
+            round_trip=round_trip,
             nonce=call.nonce,
         )
         log.debug("%s %s", record.endpoint, record.outcome, extra={"call": record})

@@ -58,8 +58,10 @@ class PublicCalls:
         self._retry = retry
         self._server_time = server_time
 
-    async def ask(self, name: str, params: Mapping[str, Any], timeout: float) -> Any:  # of one exchange
-        """Make one public call, repeated as the retry policy allows; see Caller.public."""
+    async def ask(
+        self, name: str, params: Mapping[str, Any], timeout: float, *, attempts: int | None = None
+    ) -> Any:  # of one exchange
+        """Make one public call, repeated as the retry policy (or ``attempts``) allows; see Caller.public."""
         loop = asyncio.get_running_loop()
         endpoint = find(name, private=False)
         request = SignedRequest("GET", endpoint.path + query(params), {}, b"", 0)
@@ -75,7 +77,7 @@ class PublicCalls:
             except KrakenError as error:
                 error.endpoint = name
                 delay = self._retry.delay(error, endpoint, attempt, loop.time() - started)
-                if delay is None:
+                if delay is None or attempt == attempts:
                     raise
                 await asyncio.sleep(delay)
             else:

@@ -66,14 +66,13 @@ class RequestQueue:
             depth[key[0].name] += len(lane) - self._dead.get(key, 0)
         return depth
 
-    def push(self, call: Call, now: float) -> None:
+    def push(self, call: Call) -> None:
         """Put a new call behind those of its lane. Raises QueueFull, with nothing changed; a cancel always fits."""
         if self._max is not None and self._size >= self._max and call.priority != Priority.CANCEL:
             msg = f"{self._size} calls are waiting, max_queued={self._max}: slow down, or raise max_queued"
             raise QueueFull(msg, endpoint=call.endpoint.name)
         self._seq += 1
         call.seq = self._seq
-        call.enqueued_at = now
         call.state = "queued"
         key = (call.priority, call.resource)
         lane = self._lanes.get(key)

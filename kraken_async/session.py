@@ -31,6 +31,7 @@ from kraken_async.server_time import ServerTime
 from kraken_async.settings import PRODUCTION, Settings
 from kraken_async.signer import Signer
 from kraken_async.snapshot import snapshot
+from kraken_async.status_file import StatusFile
 from kraken_async.stores.base import UNITS
 from kraken_async.stores.file import FileStore
 from kraken_async.transport import Transport
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("kraken_async")
 
 HALT_TRIES: Final = 3
+TIME_TIMEOUT: Final = 2.0
 
 
 class KrakenSession(Caller):
@@ -161,6 +163,8 @@ class KrakenSession(Caller):
         self._wait: float | None = None  # how long none of the waiting calls may go
         self._resumed = False
         self._nonce_finding: str | None = None
+        self._learning: asyncio.Task[None] | None = None
+        self._status: StatusFile | None = None
         self._key: KeyState
         self._admission: Admission
         self._desk: OrderDesk
@@ -423,6 +427,8 @@ class KrakenSession(Caller):
                 journal=open_journal(self._policy, self._store, self._signer.key_id),
             )
             self._intake.key, self._intake.desk, self._intake.admission = key, self._desk, self._admission
+            self._intake.time_known = lambda: self._server_time.known or self._learning_over()
+            self._intake.learn_time = self._learn_time
             self._outcomes.bind(key, self._admission, clock)
             self._desk.resend = self._outcomes.repeat
             self._outcomes.lost, self._outcomes.ended = self._desk.lost, self._desk.ended
@@ -432,10 +438,35 @@ class KrakenSession(Caller):
             key.on_flush_due = self._flush_due.set
             notices.opened(key, tier_unset=self._tier_unset and self.governor.enabled)
             self._background.spawn(self._flush(), name="kraken_async flush")
+            if isinstance(self._store, FileStore):
+                self._status = StatusFile(
+                    self._store.directory, self._signer.key_id, self.stats, self._metrics.last_calls
+                )
+                self._status.start()
             self._worker = loop.create_task(self._work(), name="kraken_async worker")
             self._worker.add_done_callback(self._worker_ended)
         await self._transport.open()
         self._loop = loop
+
+    async def _learn_time(self) -> None:
+        """Ask Kraken for its time, once, before the first order's deadline is stamped in it.
+
+        Shared by the orders that wait for it, in their order. Without an answer this machine's clock is used.
+        """
+        if self._learning is None:
+            self._learning = asyncio.get_running_loop().create_task(self._ask_time())
+        await asyncio.shield(self._learning)  # one order's leaving must not take it from the others
+
+    def _learning_over(self) -> bool:
+        return self._learning is not None and self._learning.done()
+
+    async def _ask_time(self) -> None:
+        sent = self._clock()
+        try:
+            answer = await self._public.ask("Time", {}, TIME_TIMEOUT, attempts=1)
+            self._server_time.observe(float(answer["unixtime"]), sent, self._clock())
+        except (KrakenError, KeyError, TypeError, ValueError) as error:
+            log.warning("Kraken's time could not be asked (%s): deadlines are stamped by this clock", error)
 
     async def _flush(self) -> None:
         """Raise the durable ceiling ahead of need, so that a flow of calls never waits for the disk."""
@@ -497,8 +528,12 @@ class KrakenSession(Caller):
                     await self._outcomes.idle()
         finally:
             if self._signer is not None:
+                if self._learning is not None:
+                    self._learning.cancel()
                 self._worker.cancel()
                 await asyncio.wait([self._worker])
+                if self._status is not None:
+                    await self._status.stop()
                 await self._desk.close()
                 await self._background.close()
                 self._outcomes.end_all(notices.closed)

@@ -190,10 +190,10 @@ def check_url(base_url: str, plain_http: Iterable[str] = ()) -> URL:
         msg = f"base_url is not an address: {exc}"
         raise ValueError(msg) from None
     if url.scheme not in ("http", "https") or not url.host or url.user or url.query_string or url.fragment:
-        msg = f"base_url must be scheme and host, such as https://api.kraken.com, not one with {url.scheme or 'no scheme'}, {url.host or 'no host'}, a user or a query"
+        msg = "base_url must be scheme and host, such as https://api.kraken.com, without user, query or fragment"
         raise ValueError(msg)
     if url.scheme == "http" and not _is_loopback(url.host) and url.host not in tuple(plain_http):
-        msg = f"base_url with plain http to {url.host} would send your key in clear: use https, or name the host in plain_http"
+        msg = f"plain http to {url.host} would send your key in clear: use https, or name the host in plain_http"
         raise ValueError(msg)
     return url
 

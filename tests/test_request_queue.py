@@ -25,6 +25,11 @@ def call(name: str = "Balance", priority: Priority | None = None, resource: str 
     return made
 
 
+def push(queue: RequestQueue, each: Call, now: float) -> None:
+    each.enqueued_at = now
+    queue.push(each)
+
+
 def now_all(_call: Call, _now: float) -> float:
     return 0.0
 
@@ -41,7 +46,7 @@ async def test_equal_priority_is_served_in_order_of_arrival() -> None:
     queue = RequestQueue()
     calls = [call() for _ in range(5)]
     for each in calls:
-        queue.push(each, 0.0)
+        push(queue, each, 0.0)
     assert drain(queue) == calls
     assert len(queue) == 0
 
@@ -50,15 +55,15 @@ async def test_priorities_go_in_order_and_a_cancel_goes_first() -> None:
     queue = RequestQueue()
     by_name = ["Ledgers", "Balance", "AddOrder", "AmendOrder", "CancelOrder"]
     for name in by_name:
-        queue.push(call(name), 0.0)
+        push(queue, call(name), 0.0)
     assert [each.endpoint.name for each in drain(queue)] == by_name[::-1]
 
 
 async def test_what_may_not_go_does_not_stand_in_front_of_what_may() -> None:
     queue = RequestQueue()
     history, cancel = call("Ledgers", resource="counter"), call("CancelOrder")
-    queue.push(history, 0.0)
-    queue.push(cancel, 0.0)
+    push(queue, history, 0.0)
+    push(queue, cancel, 0.0)
     chosen, _ = queue.choose(lambda c, _: 7.0 if c is history else 0.0, 0.0)
     assert chosen is cancel
     queue.remove(cancel)
@@ -68,22 +73,22 @@ async def test_what_may_not_go_does_not_stand_in_front_of_what_may() -> None:
 async def test_a_dear_call_is_not_starved_by_cheap_ones_of_less_urgency() -> None:
     queue = RequestQueue()
     dear, cheap = call("AddOrder", resource="counter"), call("Balance", resource="counter")
-    queue.push(dear, 0.0)
-    queue.push(cheap, 0.0)
+    push(queue, dear, 0.0)
+    push(queue, cheap, 0.0)
     assert queue.choose(lambda c, _: 2.0 if c is dear else 0.0, 0.0) == (None, 2.0)
 
 
 async def test_after_ageing_a_read_counts_as_place_but_never_as_cancel() -> None:
     queue = RequestQueue()
     old = call("Ledgers")
-    queue.push(old, 0.0)
+    push(queue, old, 0.0)
     young = [call("AddOrder"), call("AmendOrder"), call("CancelOrder"), call("Balance")]
     for each in young:
-        queue.push(each, AGEING)
+        push(queue, each, AGEING)
     order = [each.endpoint.name for each in drain(queue, AGEING)]
     assert order == ["CancelOrder", "AmendOrder", "Ledgers", "AddOrder", "Balance"]
-    queue.push(old, 0.0)
-    queue.push(call("CancelOrder"), 1800.0)
+    push(queue, old, 0.0)
+    push(queue, call("CancelOrder"), 1800.0)
     assert [each.endpoint.name for each in drain(queue, 1800.0)] == ["CancelOrder", "Ledgers"]
 
 
@@ -91,7 +96,7 @@ async def test_a_repeated_call_keeps_its_place() -> None:
     queue = RequestQueue()
     first, second, third = call(), call(), call()
     for each in (first, second, third):
-        queue.push(each, 0.0)
+        push(queue, each, 0.0)
     queue.remove(first)
     queue.remove(second)
     queue.put_back(second)
@@ -103,7 +108,7 @@ async def test_cancelled_calls_are_skipped_and_not_counted() -> None:
     queue = RequestQueue()
     calls = [call() for _ in range(400)]
     for each in calls:
-        queue.push(each, 0.0)
+        push(queue, each, 0.0)
     for each in calls[::2]:
         each.future.cancel()
         queue.remove(each)
@@ -116,8 +121,8 @@ async def test_cancelled_calls_are_skipped_and_not_counted() -> None:
 async def test_a_caller_that_left_without_a_word_is_skipped_too() -> None:
     queue = RequestQueue()
     gone, there = call(), call()
-    queue.push(gone, 0.0)
-    queue.push(there, 0.0)
+    push(queue, gone, 0.0)
+    push(queue, there, 0.0)
     gone.future.cancel()
     assert drain(queue) == [there]
     assert gone.state == "dropped"
@@ -125,12 +130,12 @@ async def test_a_caller_that_left_without_a_word_is_skipped_too() -> None:
 
 async def test_a_full_queue_refuses_all_but_cancels() -> None:
     queue = RequestQueue(max_queued=1)
-    queue.push(call(), 0.0)
+    push(queue, call(), 0.0)
     refused = call()
     with pytest.raises(QueueFull, match="max_queued=1"):
-        queue.push(refused, 0.0)
+        push(queue, refused, 0.0)
     assert refused.state == "new"
-    queue.push(call("CancelOrder"), 0.0)
+    push(queue, call("CancelOrder"), 0.0)
     assert len(queue) == 2
 
 
@@ -140,7 +145,7 @@ async def test_sleep_returns_when_a_call_comes_and_at_once_if_one_came_meanwhile
     sleeper = asyncio.create_task(queue.sleep(None))
     await asyncio.sleep(0)
     assert not sleeper.done()
-    queue.push(call(), 0.0)
+    push(queue, call(), 0.0)
     await sleeper
     await queue.sleep(3600.0)  # changed since the last choice: does not wait
 
@@ -150,7 +155,7 @@ async def test_a_hundred_thousand_cancelled_calls_in_any_order_take_seconds_not_
     queue = RequestQueue()
     calls = [call() for _ in range(100_000)]
     for each in calls:
-        queue.push(each, 0.0)
+        push(queue, each, 0.0)
     if order == "newest":
         calls.reverse()
     elif order == "random":
