@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,20 @@ import kraken_async.adapters.krakenex as ours
 from kraken_async import (
     AuthenticationError,
     GuardRefused,
+    KrakenError,
     KrakenSession,
     MemoryStore,
     OrderPolicy,
     Outcome,
     OutcomeUnknown,
     RequestTimeout,
+    ServiceUnavailable,
     SessionClosed,
     TransportError,
     guards,
 )
 from kraken_async.adapters.background import BackgroundSession
+from kraken_async.adapters.krakenex_envelope import ask
 from kraken_async.emulator import Fault
 from kraken_async.emulator.plugin import RunningEmulator
 
@@ -270,6 +274,56 @@ def test_an_order_of_unknown_outcome_is_raised_and_never_shown_as_data(
             kraken.query_private("AddOrder", order)
     assert caught.value.outcome is Outcome.UNKNOWN
     assert caught.value.endpoint == "AddOrder"
+
+
+def test_an_answer_that_leaves_open_whether_money_moved_is_no_envelope(
+    kraken_emulator: RunningEmulator,
+) -> None:
+    with ours.API(kraken_emulator.api_key, kraken_emulator.api_secret, guard=guards.allow_all) as kraken:
+        kraken.uri = kraken_emulator.url
+        kraken_emulator.emulator.faults.next("Withdraw", *[Fault.refuse("EService:Busy", "after")] * 9)
+        with pytest.raises(KrakenError) as caught:
+            kraken.query_private("Withdraw", {"asset": "XBT", "key": "cold", "amount": "0.1"})
+    assert caught.value.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.NOT_SENT, Outcome.REFUSED])
+async def test_only_a_refusal_becomes_an_envelope(outcome: Outcome) -> None:
+    error = ServiceUnavailable("busy", outcome=outcome, errors=["EService:Busy"])
+
+    class Busy:
+        async def private(self, *_: Any) -> None:
+            raise error
+
+    session: Any = Busy()
+    if outcome is Outcome.REFUSED:
+        assert await ask(session, "private", "Withdraw", {}, None) == {"error": ["EService:Busy"]}
+    else:
+        with pytest.raises(ServiceUnavailable):
+            await ask(session, "private", "Withdraw", {}, None)
+
+
+def test_ctrl_c_cancels_the_call_that_is_waited_for(
+    kraken_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancelled = threading.Event()
+
+    async def wait(session: KrakenSession) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    def interrupted(*_: Any) -> Any:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    with BackgroundSession(lambda: KrakenSession.from_env(base_url=kraken_emulator.url)) as background:
+        monkeypatch.setattr(Future, "result", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            background.run(wait)
+        assert cancelled.wait(10)
 
 
 def test_a_timeout_of_the_call_is_raised(kraken: ours.API, kraken_emulator: RunningEmulator) -> None:
