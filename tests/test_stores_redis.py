@@ -371,7 +371,9 @@ async def test_an_overtaking_cancel_does_not_wait_for_the_turn(keys: Keys) -> No
 # ------------------------------------------------------------------ the line and the lease
 
 
-async def test_a_cancelled_waiter_leaves_the_line_and_the_next_one_is_served(keys: Keys) -> None:
+async def test_a_cancelled_waiter_leaves_the_line_and_the_next_one_is_served(
+    keys: Keys, shared_server: Server
+) -> None:
     holder, gone, next_one = [await keys.open() for _ in range(3)]
     await holder.acquire_turn()
     cancelled = asyncio.create_task(gone.acquire_turn())
@@ -381,6 +383,9 @@ async def test_a_cancelled_waiter_leaves_the_line_and_the_next_one_is_served(key
     cancelled.cancel()
     with pytest.raises(asyncio.CancelledError):
         await cancelled
+    with shared_server.client() as client:
+        await until(lambda: client.hlen(keys.base + "seen") == 1)  # it has left
+        assert client.get(keys.base + "turn") == holder._turn.ticket.encode()  # type: ignore[union-attr]
     await holder.release_turn()
     await within(1.0, waiting)  # the lease is 5 s: nobody waited for it to run out
 
@@ -495,13 +500,30 @@ async def test_the_late_lower_nonce_of_a_stalled_holder_is_refused_and_the_next_
     assert kraken.refused == [late]
 
 
+async def test_a_newcomer_that_finds_the_lease_run_out_serves_the_line_first(
+    keys: Keys, shared_server: Server
+) -> None:
+    holder, waiter, newcomer = [await keys.open() for _ in range(3)]
+    await holder.acquire_turn()
+    waiting = asyncio.create_task(waiter.acquire_turn())
+    await until(lambda: waiter.figures()["turns_waited_for"])
+    with shared_server.client() as client:
+        client.delete(keys.base + "turn")
+    late = asyncio.create_task(newcomer.acquire_turn())
+    await within(1.0, waiting)
+    assert not late.done()
+    await waiter.release_turn()
+    await within(1.0, late)
+
+
 async def test_waiters_that_died_are_passed_over(keys: Keys, shared_server: Server) -> None:
     key = await keys.open(lease=0.5)
     await key.acquire_turn()
     now = int(time.time() * 1000)
+    gone = {f"long gone {number}": now - 1 for number in range(20)}
     with shared_server.client() as client:
-        client.rpush(keys.base + "line", "long gone", "just died")
-        client.hset(keys.base + "seen", mapping={"long gone": now - 1, "just died": now + 60_000})
+        client.rpush(keys.base + "line", *gone, "just died")
+        client.hset(keys.base + "seen", mapping={**gone, "just died": now + 60_000})  # type: ignore[dict-item]
     other = await keys.open(lease=0.5)
     waiting = asyncio.create_task(other.acquire_turn())
     await until(lambda: other.figures()["turns_waited_for"])
@@ -709,7 +731,7 @@ async def test_the_password_opens_the_server_and_a_wrong_one_is_never_shown(
 async def test_a_user_without_the_rights_is_told_so_and_not_named(server: Server) -> None:
     with server.client() as client:
         client.acl_setuser("joe", enabled=True, passwords=["+s3cret"], commands=["+ping"], keys=["*"])
-    with pytest.raises(NonceStoreError, match="access refused .*ACL") as caught:
+    with pytest.raises(NonceStoreError, match=r"access refused .*ACL") as caught:
         await RedisStore(f"{server.url}?username=joe&password=s3cret").key("key", "ns").open(time.monotonic)
     assert "joe" not in texts_of(caught.value)
 
@@ -885,6 +907,20 @@ async def test_an_older_replica_promoted_in_its_place_never_hands_out_a_nonce_ag
     _, own = await key.step(go)
     assert own > first
     assert (await stranger.step(go))[1] == own + 1  # the margin is added once
+
+
+@pytest.mark.parametrize("lost", [1, 100, 100_000])
+async def test_a_caller_never_goes_below_its_own_last_nonce_whatever_the_server_says(
+    keys: Keys, shared_server: Server, lost: int
+) -> None:
+    """Also where two nonces are one number to Lua, and where no margin helps: the same process, with less in it."""
+    key, other = await keys.open(), await keys.open()
+    await key.jump(10 * HOUR)
+    _, last = await key.step(go)
+    with shared_server.client() as client:
+        client.hset(keys.base + "state", "last", last - lost)
+    assert (await key.step(go))[1] == last + 1
+    assert (await other.step(go))[1] == last + 2
 
 
 async def test_restarts_of_the_server_do_not_drive_the_nonce_away_from_the_clock(
@@ -1104,7 +1140,6 @@ async def test_the_turn_outlasts_an_outage_shorter_than_the_lease(own_keys: Keys
     async with Proxy(server) as proxy:
         key, other = await own_keys.open(url=proxy.url, lease=1.5, timeout=0.2), await own_keys.open()
         await key.acquire_turn()
-        await key.step(go)
         waiting = asyncio.create_task(other.acquire_turn())
         proxy.hole = True
         await until(lambda: key.figures()["failures"] >= 1)  # a renewal was lost
