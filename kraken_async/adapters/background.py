@@ -44,9 +44,16 @@ class _Host:
         self.grace = GRACE
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.thread = threading.Thread(
-            target=lambda: asyncio.run(self._run()), name="kraken_async-session", daemon=True
-        )
+        self.thread = threading.Thread(target=self._serve, name="kraken_async-session", daemon=True)
+
+    def _serve(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except RuntimeError as error:
+            # Python 3.12.0 and 3.12.1 start no thread while the program ends. What is then not given back is
+            # skipped by the next start, as after a crash.
+            if "interpreter shutdown" not in str(error):
+                raise
 
     async def _run(self) -> None:
         loop = self._loop = asyncio.get_running_loop()
