@@ -56,6 +56,10 @@ class Server:
     def url(self) -> str:
         return f"unix://{self.socket}"
 
+    @property
+    def running(self) -> bool:
+        return bool(self._server.is_running())
+
     def start(self) -> None:
         self._server.start()
 
@@ -79,12 +83,19 @@ def shared_server() -> Iterator[Server]:
     server.close()
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A server of the test's own, which keeps nothing over a restart."""
+@pytest.fixture(scope="module")
+def forgetful_server() -> Iterator[Server]:
     server = Server()
     yield server
     server.close()
+
+
+@pytest.fixture
+def server(forgetful_server: Server) -> Server:
+    """A server that the test may kill, restart and reconfigure: it keeps nothing over a restart."""
+    if not forgetful_server.running:
+        forgetful_server.start()
+    return forgetful_server
 
 
 _names = itertools.count()
@@ -623,6 +634,7 @@ async def test_a_server_without_persistence_or_with_evictions_is_a_problem(
     assert "neither AOF nor RDB" in persistence
     assert "noeviction" in evictions
     assert not key.durable
+    server.kill()  # and its settings with it
 
 
 async def test_a_clock_away_from_the_servers_is_a_problem(
@@ -734,6 +746,7 @@ async def test_a_user_without_the_rights_is_told_so_and_not_named(server: Server
     with pytest.raises(NonceStoreError, match=r"access refused .*ACL") as caught:
         await RedisStore(f"{server.url}?username=joe&password=s3cret").key("key", "ns").open(time.monotonic)
     assert "joe" not in texts_of(caught.value)
+    server.kill()  # and its users with it
 
 
 # ------------------------------------------------------------------ closing
@@ -1138,13 +1151,13 @@ async def test_a_cancel_does_not_wait_for_a_server_that_swallows_everything(
 
 async def test_the_turn_outlasts_an_outage_shorter_than_the_lease(own_keys: Keys, server: Server) -> None:
     async with Proxy(server) as proxy:
-        key, other = await own_keys.open(url=proxy.url, lease=1.5, timeout=0.2), await own_keys.open()
+        key, other = await own_keys.open(url=proxy.url, lease=1.2, timeout=0.2), await own_keys.open()
         await key.acquire_turn()
         waiting = asyncio.create_task(other.acquire_turn())
         proxy.hole = True
         await until(lambda: key.figures()["failures"] >= 1)  # a renewal was lost
         proxy.hole = False
-        done, _ = await asyncio.wait([waiting], timeout=1.0)  # well after the first lease was over
+        done, _ = await asyncio.wait([waiting], timeout=0.8)  # well after the first lease was over
         assert not done
         await key.release_turn()
         await within(1.0, waiting)
