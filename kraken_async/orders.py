@@ -320,9 +320,13 @@ class OrderDesk:
         error._resolver = partial(self._resolve, ticket)
         return error
 
+    def stop(self) -> None:
+        """Ask nothing more: there is no worker left to send it, and nobody must wait for it."""
+        self._closed = True
+
     async def close(self) -> None:
         """Stop searching: callers still waiting are told, what is open stays on record. Idempotent."""
-        self._closed = True
+        self.stop()
         tasks = dict(self._tasks)
         for task in tasks.values():
             task.cancel()

@@ -491,6 +491,7 @@ class KrakenSession(Caller):
         if cause is not None:
             self._closed = self._outcomes.closing = True
             log.error("the worker ended by a fault of its own", exc_info=cause)
+        self._desk.stop()  # before its look-ups are ended: it must not ask anew
         self._outcomes.end_all(lambda name: notices.closed(name, cause))
 
     async def drain(self) -> None:

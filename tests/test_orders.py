@@ -924,6 +924,21 @@ async def test_resolving_on_a_closed_session_says_so() -> None:
 
 
 @virtual
+async def test_once_stopped_nothing_is_asked_and_nobody_waits() -> None:
+    bench = Bench()
+    call = await bench.lose("AddOrder", LIMIT)
+    await asyncio.sleep(1)
+    asked = len(bench.kraken.asked)
+    bench.desk.stop()
+    error, seconds = await outcome(call)
+    assert isinstance(error, OutcomeUnknown)
+    assert seconds < 2
+    with pytest.raises(SessionClosed):
+        await error.resolve()
+    assert len(bench.kraken.asked) == asked
+
+
+@virtual
 async def test_closing_tells_who_waits_and_leaves_the_order_on_record(tmp_path: Path) -> None:
     bench = Bench(OrderPolicy(), Journal(tmp_path, KEY))
     call = await bench.lose("AddOrder", LIMIT)
