@@ -28,20 +28,21 @@ from .venue import Venue
 class Emulator(Engine):
     """A local Kraken.
 
-    ``keys``             (api_key, api_secret) pairs; without any, one is made. `key` is the first.
-    ``clock``            unix seconds; a function that a test moves runs the emulator on virtual time
-    ``limits``           both counters and the cap on open orders, at ``tier``: starter, intermediate or pro
-    ``edge``             "inclusive": a call may bring a counter exactly to its limit; "exclusive": it may not
-    ``prolonged``        refused calls raise the call counter beyond its limit too, instead of up to it
-    ``documented_costs`` charge the documented reading of calls whose cost is open, instead of the dearer one
-    ``enforce_lockout``  ``lockout_threshold`` bad nonces or signatures in ``lockout_span`` seconds shut
-                         a key out for ``lockout_seconds``
-    ``nonce_window``     for keys that set no other, in units of the nonce
-    ``public_limit``     (burst, calls per second) for public calls, OHLC and Trades per pair; None: none
-    ``visibility_delay`` seconds before queries show a new order
-    ``jitter``           least and most seconds that a request spends on the path (`exchange` only)
-    ``seed``             makes every random choice repeatable, made-up keys included
-    ``history_limit``    about how many arrivals, closed orders, trades and ledger lines are kept; None: all
+    Args:
+        keys: (api_key, api_secret) pairs; without any, one is made. `key` is the first.
+        clock: unix seconds; a function that a test moves runs the emulator on virtual time.
+        limits: both counters and the cap on open orders, at ``tier``: starter, intermediate or pro.
+        edge: "inclusive": a call may bring a counter exactly to its limit; "exclusive": it may not.
+        prolonged: refused calls raise the call counter beyond its limit too, instead of up to it.
+        documented_costs: charge the documented reading of calls whose cost is open, instead of the dearer one.
+        enforce_lockout: ``lockout_threshold`` bad nonces or signatures in ``lockout_span`` seconds shut a key
+            out for ``lockout_seconds``.
+        nonce_window: for keys that set no other, in units of the nonce.
+        public_limit: (burst, calls per second) for public calls, OHLC and Trades per pair; None: none.
+        visibility_delay: seconds before queries show a new order.
+        jitter: least and most seconds that a request spends on the path (`exchange` only).
+        seed: makes every random choice repeatable, made-up keys included.
+        history_limit: about how many arrivals, closed orders, trades and ledger lines are kept; None: all.
 
     `history`, `orders` and `accounts` may be read from another thread while calls go on.
     """
