@@ -28,14 +28,15 @@ OVERTAKEN: Final = 5
 
 
 def next_step(shared: Shared, call: Call, now: float) -> str:
-    """Return "again", "jump" or "stop" for a call that was refused for its nonce, and note the step taken."""
+    """Return "overtaken", "again", "jump" or "stop" for a call refused for its nonce; a jump is noted as made.
+
+    The call itself is not touched: on a remote store this may run more than once.
+    """
     if shared.last > call.nonce and call.overtaken < OVERTAKEN:
-        call.overtaken += 1
+        return "overtaken"
+    if call.nonce_refusals == 0:
         return "again"
-    call.nonce_refusals += 1
-    if call.nonce_refusals == 1:
-        return "again"
-    if call.nonce_refusals == 2 and (shared.jumped_at is None or now - shared.jumped_at >= JUMP_EVERY):
+    if call.nonce_refusals == 1 and (shared.jumped_at is None or now - shared.jumped_at >= JUMP_EVERY):
         shared.jumped_at = now
         shared.touch()
         return "jump"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +24,8 @@ class Request:
         return f"<Request {' '.join([self.endpoint, *map(str, self.params)])}>"
 
 
-# Not frozen, as the next one: to freeze costs half a microsecond on each call, and nobody keeps them.
-@dataclass(slots=True, repr=False)
-class SignedRequest:
+# A named tuple, as the next one: made in half the time of a frozen dataclass, and one of each is made for every call.
+class SignedRequest(NamedTuple):
     """One request, ready to leave: `body` holds the exact bytes that were signed.
 
     `headers` carry the API key and the signature and `body` may carry a one-time password, so the repr
@@ -43,8 +42,7 @@ class SignedRequest:
         return f"<SignedRequest {self.method} {self.path}>"
 
 
-@dataclass(slots=True, repr=False)
-class Response:
+class Response(NamedTuple):
     """One answer as it came over the wire. Header names are looked up as the transport gave them."""
 
     status: int

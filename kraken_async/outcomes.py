@@ -12,6 +12,7 @@ from kraken_async.calls import Orphan
 from kraken_async.errors import (
     InvalidNonce,
     KrakenError,
+    NonceStoreError,
     OrderError,
     OrderWithdrawn,
     Outcome,
@@ -82,17 +83,17 @@ class Outcomes:
         self.metrics.round_trips.append(now - call.sent_at)
         seen = self.key.seen
         if seen.pauses or seen.lockout_until:
-            await self.key.update(lambda shared: breaker.passed(shared, now))
+            await self._note(lambda shared: breaker.passed(shared, now))
         if self.admission.governor.enabled:
             late = self.admission.late_charge(call, now)
             if late > 0:
-                await self.key.update(lambda shared: self._raise_level(shared, late, now))
+                await self._note(lambda shared: self._raise_level(shared, late, now))
         if call.nonce_refusals >= 2:
             self.inspect()
         if call.endpoint.engine or call.endpoint.name in ("OpenOrders", "QueryOrders"):
             known = ages(call, result, now, self.server_now())
             if known:
-                await self.key.update(lambda shared: self.admission.engine.learn(known, shared, now))
+                await self._note(lambda shared: self.admission.engine.learn(known, shared, now))
         call.state, call.result = "answered", result
 
     def tell(self, call: Call) -> None:
@@ -117,7 +118,7 @@ class Outcomes:
             call.unknown_before = True
         delay: float | None
         if isinstance(error, InvalidNonce) and error.outcome is Outcome.REFUSED and _may_heal(call):
-            delay = 0.0 if await self._heal(call, error, now) else None
+            delay = 0.0 if await self._healed(call, error, now) else None
         else:
             delay = self.retry.delay(
                 error, call.endpoint, call.attempt, now - call.first_sent_at, params=call.params
@@ -127,8 +128,26 @@ class Outcomes:
         else:
             self._repeat(call, delay)
 
+    async def _healed(self, call: Call, error: InvalidNonce, now: float) -> bool:
+        try:
+            return await self._heal(call, error, now)
+        except NonceStoreError as unreachable:
+            log.warning("the nonce cannot be healed: %s", unreachable)
+            return False
+
+    async def _note(self, change: Callable[[Shared], object]) -> None:
+        """Write down what an answer taught. An answer in hand is not lost because that cannot be kept."""
+        try:
+            await self.key.update(change)
+        except NonceStoreError as error:
+            log.warning("what the answer taught cannot be kept: %s", error)
+
     async def _heal(self, call: Call, error: InvalidNonce, now: float) -> bool:
         step = await self.key.update(lambda shared: healing.next_step(shared, call, now))
+        if step == "overtaken":
+            call.overtaken += 1
+        else:
+            call.nonce_refusals += 1
         if step == "jump":
             new = await self.key.jump(healing.ticks(self.unit))
             log.warning("nonce refused twice: jumped 60 s ahead, to %d", new, extra={"nonce": new})
@@ -147,9 +166,9 @@ class Outcomes:
             return
         if isinstance(error, RateLimitExceeded) and error.until is None:
             engine = error.errors[0].startswith("EOrder")
-            await self.key.update(lambda shared: self.admission.refused(call, shared, now, engine=engine))
+            await self._note(lambda shared: self.admission.refused(call, shared, now, engine=engine))
         else:
-            await self.key.update(lambda shared: breaker.learn(shared, error, now))
+            await self._note(lambda shared: breaker.learn(shared, error, now))
         self.queue.wake()
 
     def repeat(self, call: Call) -> None:

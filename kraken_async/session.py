@@ -123,6 +123,8 @@ class KrakenSession(Caller):
             msg = "api_key and api_secret go together: give both, or neither for public calls only"
             raise ValueError(msg)
         self._session, self._options = self, DEFAULTS
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
         try:
             self._signer = None if api_key is None or api_secret is None else Signer(api_key, api_secret, otp)
         except ValueError as error:
@@ -155,10 +157,8 @@ class KrakenSession(Caller):
             cancel_patience, clock=self._now, send=self._exchange_cancel, spawn=self._background.spawn
         )
         self._clock: Callable[[], float] = time.monotonic
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._opening = asyncio.Lock()
         self._flush_due = asyncio.Event()
-        self._closed = False
         self._closer: asyncio.Task[None] | None = None
         self._wait: float | None = None  # how long none of the waiting calls may go
         self._resumed = False
@@ -190,7 +190,7 @@ class KrakenSession(Caller):
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "new" if self._loop is None else "open"
-        return f"<KrakenSession {self._transport!r} {state}, {len(self._queue)} waiting>"
+        return f"<KrakenSession {state}, {self._queue!r}>" if hasattr(self, "_queue") else "<KrakenSession>"
 
     # -- the exchange ---------------------------------------------------------------------------------------------
 
@@ -380,7 +380,10 @@ class KrakenSession(Caller):
         for call in self._outcomes.waiting():
             if withdrawal.places(call):
                 self._outcomes.withdraw(call, notices.halted(call))
-        await self._key.update(withdrawal.halt)
+        try:
+            await self._key.update(withdrawal.halt)
+        except NonceStoreError as error:
+            log.error("the halt holds in this session only, other processes cannot be told: %s", error)
         log.warning("trading is halted on this key until resume()")
         for _ in range(HALT_TRIES - 1):
             try:
@@ -528,18 +531,23 @@ class KrakenSession(Caller):
                 async with asyncio.timeout(grace):
                     await self._outcomes.idle()
         finally:
-            if self._signer is not None:
-                if self._learning is not None:
-                    self._learning.cancel()
-                self._worker.cancel()
-                await asyncio.wait([self._worker])
-                if self._status is not None:
-                    await self._status.stop()
-                await self._desk.close()
-                await self._background.close()
-                self._outcomes.end_all(notices.closed)
-                await self._key.close()
-            await self._transport.close()
+            try:
+                if self._signer is not None:
+                    await self._let_go()
+            finally:
+                await self._transport.close()
+
+    async def _let_go(self) -> None:
+        if self._learning is not None:
+            self._learning.cancel()
+        self._worker.cancel()
+        await asyncio.wait([self._worker])
+        if self._status is not None:
+            await self._status.stop()
+        await self._desk.close()
+        await self._background.close()
+        self._outcomes.end_all(notices.closed)
+        await self._key.close()
 
     async def __aenter__(self) -> Self:
         return await self.open()

@@ -70,7 +70,8 @@ def run(name: str, code: str | None = None, **env: str) -> str:
 
 def flawless(server: EmulatorServer) -> bool:
     emulator = server.emulator
-    return not emulator.refused() and set(emulator.max_in_flight.values()) <= {1}
+    private = {most for key, most in emulator.max_in_flight.items() if key}  # public calls run side by side
+    return not emulator.refused() and private <= {1}
 
 
 def test_no_example_is_left_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 
 import pytest
 
@@ -26,8 +27,9 @@ def test_repr_of_a_request_shows_names_not_values() -> None:
 
 @pytest.mark.parametrize("value", [SIGNED, Response(200, {}, b""), Request("Balance", {})])
 def test_what_travels_cannot_be_changed(value: SignedRequest | Response | Request) -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(value, dataclasses.fields(value)[0].name, "other")
+    for name in inspect.signature(type(value)).parameters:
+        with pytest.raises(AttributeError):  # a FrozenInstanceError is one
+            setattr(value, name, "other")
 
 
 def test_a_request_is_changed_by_replacing_it() -> None:
