@@ -1,0 +1,203 @@
+"""Exchange: the way of one call to Kraken and back, and the worker that takes them one at a time.
+
+Rules:
+
+1. The queue comes before everything, so a caller who leaves while waiting has spent nothing.
+2. The turn, the right to send on this key, is held from before the nonce until the answer is in or given up on,
+   never during a back-off.
+3. What may go now is chosen with the turn in hand and the shared counters read, under the nonce lock.
+4. The exchange runs in the worker, not in its caller's task: a caller may leave without tearing it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from kraken_async import breaker, notices, withdrawal
+from kraken_async.decode import decode
+from kraken_async.endpoints import Priority
+from kraken_async.errors import KrakenError, NonceStoreError
+from kraken_async.outcomes import withdrawn
+from kraken_async.views import Caller
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from kraken_async.calls import Call
+    from kraken_async.governor import Admission, BurstGovernor
+    from kraken_async.messages import Response, SignedRequest
+    from kraken_async.metrics import Metrics
+    from kraken_async.orders import OrderDesk
+    from kraken_async.outcomes import Outcomes
+    from kraken_async.overtaking import Overtaker
+    from kraken_async.request_queue import RequestQueue
+    from kraken_async.server_time import ServerTime
+    from kraken_async.signer import Signer
+    from kraken_async.stores.base import KeyState, Shared
+
+
+class Exchange(Caller):
+    """The engine of a session. Its parts are made, bound and closed by KrakenSession, which is the only subclass."""
+
+    governor: BurstGovernor
+    _admission: Admission
+    _clock: Callable[[], float]
+    _desk: OrderDesk
+    _key: KeyState
+    _metrics: Metrics
+    _outcomes: Outcomes
+    _overtaker: Overtaker
+    _queue: RequestQueue
+    _resumed: bool  # resume() was called, and the shared state does not know yet
+    _send: Callable[[SignedRequest, float], Awaitable[Response]]
+    _server_time: ServerTime
+    _signer: Signer | None
+    _wait: float | None  # for how long none of the waiting calls may go
+
+    async def _exchange(
+        self, admit: Callable[[Shared], Call | None], *, overtake: bool = False
+    ) -> Call | None:
+        """Admit, nonce, sign, send, decode: one call's way to Kraken and back. Returns None when none may go.
+
+        The nonce comes after every wait, the signature after the nonce, and the bytes signed are the bytes sent.
+        """
+        call, nonce = await self._key.step(admit, overtake=overtake)
+        if call is None or not await self._take(call, nonce, overtake=overtake):
+            return call
+        try:
+            request = self._sign(call, nonce)
+            response = await self._send(request, call.timeout)
+            result = decode(response, call.endpoint)
+        except KrakenError as error:
+            await self._outcomes.failed(call, error)
+        else:
+            self._hear(call, response)
+            await self._outcomes.answered(call, result)
+        return call
+
+    async def _work(self) -> None:
+        """Take the turn while calls wait, one exchange at a time; sleep until something may go when none may."""
+        while True:
+            if not len(self._queue):
+                await self._queue.sleep(None)
+                continue
+            try:
+                await self._key.acquire_turn()
+                self._overtaker.moved_at = self._clock()
+                try:
+                    call = await self._exchange(self._admit)
+                finally:
+                    self._overtaker.in_flight = None
+                    await self._key.release_turn()
+            except NonceStoreError as error:
+                await self._without_turn(error)
+                continue
+            self._overtaker.moved_at = self._clock()
+            if call is None:
+                await self._queue.sleep(self._wait)
+            else:
+                self._outcomes.tell(call)
+
+    def _admit(self, shared: Shared) -> Call | None:
+        """Choose the most urgent call that may go now, and charge it. What must not go at all is refused here."""
+        now = self._clock()
+        if self._resumed:
+            self._resumed = False
+            withdrawal.resume(shared)
+        if shared.lockout_until or shared.pause_until or shared.halted:
+            self._refuse(shared, now)
+        admission = self._admission
+        admission.look(shared)
+        while True:
+            call, self._wait = self._queue.choose(admission.wait, now)
+            if call is None:
+                return None
+            if (why := withdrawal.taken_back(call, shared)) is None:
+                return self._charge(call, shared, now)
+            self._outcomes.withdraw(call, withdrawn(call, why))
+
+    def _refuse(self, shared: Shared, now: float) -> None:
+        """Fail the waiting calls that an open breaker or a halt stops: they must not wait for its end."""
+        for call in self._outcomes.waiting():
+            error = None if call.options.ignore_breaker else breaker.refusal(shared, now, call.endpoint.name)
+            if error is None and shared.halted and withdrawal.places(call):
+                error = notices.halted(call)
+            if error is not None:
+                self._outcomes.withdraw(call, error)
+
+    def _charge(self, call: Call, shared: Shared, now: float) -> Call:
+        self._admission.charge(call, shared, now)
+        if call.endpoint.engine in ("cancel", "cancel_batch", "cancel_all"):
+            withdrawal.note_cancel(call, shared, now)
+        return call
+
+    async def _take(self, call: Call, nonce: int, *, overtake: bool) -> bool:
+        """The call goes out now. False: its caller left while the nonce was fetched, and nothing is sent."""
+        self._queue.remove(call)
+        if call.future.done():
+            call.state = "dropped"
+            self._outcomes.abandon(call)
+            return False
+        if not overtake:
+            self._overtaker.in_flight = call
+        now = self._clock()
+        metrics = self._metrics
+        if not call.attempt:
+            call.first_sent_at = now
+            metrics.waits.append(now - call.enqueued_at)
+            if call.timer is not None:  # it cannot expire in the queue any more
+                call.timer.cancel()
+                call.timer = None
+        call.attempt += 1
+        call.nonce, call.sent_at, call.sent_unix, call.state = nonce, now, time.time(), "sent"
+        self._outcomes.sent.add(call)
+        self._overtaker.moved_at = now
+        metrics.sent += 1
+        metrics.sent_at.append(now)
+        if self._admission.starting and self.governor.enabled:
+            await self._admission.started(call, now)
+        return True
+
+    def _sign(self, call: Call, nonce: int) -> SignedRequest:
+        signer = self._signer
+        assert signer is not None  # private calls are not taken in without one
+        if call.intent is not None:
+            self._desk.sent(call)  # on record before its bytes leave
+        if call.deadline is None:
+            return signer.sign(call.endpoint, call.fields, nonce)
+        return signer.sign(call.endpoint, call.fields, nonce, deadline=self._server_time.stamp(call.deadline))
+
+    def _hear(self, call: Call, response: Response) -> None:
+        now = self._clock()
+        if now >= self._server_time.due_at:
+            self._server_time.observe_date(response.headers.get("Date"), call.sent_at, now)
+
+    # -- without the turn ------------------------------------------------------------------------------------------
+
+    async def _exchange_cancel(self) -> Call | None:
+        """Send the most urgent waiting cancel without the turn; None when none waits."""
+        try:
+            call = await self._exchange(self._admit_cancel, overtake=True)
+        except NonceStoreError as error:
+            self._fail_waiting(error, Priority.CANCEL)
+            return None
+        if call is not None:
+            self._outcomes.tell(call)
+        return call
+
+    def _admit_cancel(self, shared: Shared) -> Call | None:
+        now = self._clock()
+        self._refuse(shared, now)
+        call, _ = self._queue.choose(lambda call, _: float(call.priority != Priority.CANCEL), now)
+        return None if call is None else self._charge(call, shared, now)
+
+    async def _without_turn(self, error: NonceStoreError) -> None:
+        """The store is out of reach: calls fail with its error, but cancels go out on the local floor."""
+        self._fail_waiting(error, *(each for each in Priority if each != Priority.CANCEL))
+        await self._overtaker.run()
+
+    def _fail_waiting(self, error: NonceStoreError, *priorities: Priority) -> None:
+        for call in self._outcomes.waiting():
+            if call.priority in priorities:
+                self._outcomes.withdraw(call, NonceStoreError(str(error), endpoint=call.endpoint.name))
