@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -46,6 +47,52 @@ class _Body(aiohttp.BytesPayload):
         await writer.write(self._value)
 
 
+class _QuickBody(_Body):
+    """A body that its request writes itself; it looks empty, so that aiohttp starts no task to write it."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+class _Together:
+    """A connection's transport for the one write of the headers: the body goes out in the same write."""
+
+    __slots__ = ("_body", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, body: _Body) -> None:
+        self._transport, self._body = transport, body
+
+    def write(self, headers: bytes) -> None:
+        self._body.started = True
+        self._transport.write(bytes(headers) + self._body._value)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class _Request(aiohttp.ClientRequest):
+    """Before Python 3.12 aiohttp writes each body in a task of its own, a tenth of what a call costs.
+
+    A body of some hundred bytes needs no task. This leans on how aiohttp 3.14 is made, so it is used with no other.
+    """
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        """Send headers and body in one write."""
+        body, protocol = self._body, conn.protocol
+        if type(body) is not _QuickBody or protocol.writing_paused:
+            return await super().send(conn)
+        transport = protocol.transport
+        protocol.transport = _Together(transport, body)
+        try:
+            return await super().send(conn)
+        finally:
+            protocol.transport = transport
+
+
+#: Whether requests of our own session write their body themselves.
+QUICK: Final = sys.version_info < (3, 12) and aiohttp.__version__.startswith("3.14.")
+
+
 class _Get:
     """Stands for the body of a request that has none and no effect."""
 
@@ -74,6 +121,7 @@ class Transport:
         self._given = http
         self._http: aiohttp.ClientSession | None = http
         self._agent = user_agent
+        self._body = _QuickBody if QUICK and http is None else _Body
         self._urls: dict[str, URL] = {}
         self._watchdog = Watchdog()
         self._opened_at = 0.0
@@ -91,6 +139,7 @@ class Transport:
                 headers={"User-Agent": self._agent},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=_TIMEOUT,
+                request_class=_Request if QUICK else aiohttp.ClientRequest,
             )
 
     async def close(self) -> None:
@@ -120,7 +169,7 @@ class Transport:
         url = self._urls.get(path)
         if url is None:
             url = self._url(path)
-        body: Any = _Body(request.body) if request.method == "POST" else _Get
+        body: Any = self._body(request.body) if request.method == "POST" else _Get
         data = body if body is not _Get else None
         task = self._watchdog.watch(timeout)
         try:

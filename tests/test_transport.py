@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+import kraken_async.transport as transport_module
 from kraken_async.errors import Outcome, RequestTimeout, TransportError
 from kraken_async.messages import SignedRequest
 from kraken_async.transport import Transport, check_url
@@ -44,6 +45,49 @@ async def test_the_bytes_given_are_the_bytes_sent() -> None:
     answer = await transport.send(post(b"nonce=1&price=%2B5%25"), 5.0)
     assert (answer.status, answer.body, seen) == (200, b"{}", [b"nonce=1&price=%2B5%25"])
     await transport.close()
+    await server.close()
+
+
+@pytest.mark.parametrize("quick", [True, False])
+async def test_headers_and_body_leave_in_one_write_whoever_writes_them(
+    quick: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "QUICK", quick and transport_module.QUICK)
+    received: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(3):
+            received.append(await reader.read(65536))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    transport = Transport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    for n in range(3):
+        await transport.send(post(b"nonce=%d&volume=1" % n), 5.0)
+    for n, request in enumerate(received):
+        head, _, body = request.partition(b"\r\n\r\n")
+        assert body == b"nonce=%d&volume=1" % n
+        assert b"Content-Length: 16" in head
+        assert head.lower().count(b"content-length") == 1
+        assert b"chunked" not in head
+    await transport.close()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_given_http_session_sends_the_body_too() -> None:
+    seen: list[bytes] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(await request.read())
+        return web.Response(text="{}")
+
+    server = await serve(handler)
+    async with aiohttp.ClientSession() as http:
+        transport = Transport(str(server.make_url("")), http=http)
+        await transport.send(post(b"nonce=7"), 5.0)
+    assert seen == [b"nonce=7"]
     await server.close()
 
 
