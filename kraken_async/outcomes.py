@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kraken_async import breaker, healing
-from kraken_async.calls import Orphan
 from kraken_async.errors import (
     InvalidNonce,
     KrakenError,
@@ -19,15 +18,15 @@ from kraken_async.errors import (
     OutcomeUnknown,
     RateLimitExceeded,
 )
-from kraken_async.metrics import CallRecord
 from kraken_async.order_ages import ages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from kraken_async.calls import Call
     from kraken_async.governor import Admission
-    from kraken_async.metrics import Metrics, Observer
+    from kraken_async.metrics import Metrics
+    from kraken_async.reporting import Reporter
     from kraken_async.request_queue import RequestQueue
     from kraken_async.retry import RetryPolicy
     from kraken_async.stores.base import KeyState, Shared
@@ -48,14 +47,13 @@ class Outcomes:
         queue: RequestQueue,
         retry: RetryPolicy,
         metrics: Metrics,
-        observers: Iterable[Observer],
-        on_orphan: Callable[[Orphan], Any] | None,
+        reporter: Reporter,
         unit: str,
     ) -> None:
         self.queue = queue
         self.retry = retry
         self.metrics = metrics
-        self.observers = tuple(observers)
+        self.reporter = reporter
         self.unit = unit
         self.pending = 0
         self.closing = False
@@ -65,7 +63,6 @@ class Outcomes:
         self.ended: Callable[[Call, Any, KrakenError | None], None] = lambda _call, _result, _error: None
         self.server_now: Callable[[], float] = time.time
         self.inspect: Callable[[], object] = lambda: None  # ask Kraken about the key, in the background
-        self._on_orphan = on_orphan
         self._clock: Callable[[], float]
         self.sent: set[Call] = set()  # in flight, or being settled
         self._resting: set[Call] = set()
@@ -108,7 +105,7 @@ class Outcomes:
         """The exchange brought a refusal, or no answer."""
         now = self._clock()
         error.endpoint = call.endpoint.name
-        self._count(error)
+        self.reporter.count(error)
         await self._learn(call, error, now)
         if call.unknown_before and _names_nothing(call, error):
             # The repeat of a cancel whose answer was lost finds the order gone: the goal is reached.
@@ -222,15 +219,15 @@ class Outcomes:
         self.ended(call, result, error)
         future = call.future
         if future.done():
-            self._orphaned(call, result, error)
+            self.reporter.orphaned(call, result, error)
         elif error is None:
-            self._record(call, None)
+            self.reporter.record(call, None)
             self._less()
             tell(result)
             return
         else:
             future.set_exception(error)
-        self._record(call, error)
+        self.reporter.record(call, error)
         self._less()
 
     def abandon(self, call: Call) -> None:
@@ -251,7 +248,7 @@ class Outcomes:
         """Take a waiting call back, unsent."""
         self.queue.remove(call)
         self._resting.discard(call)
-        self._count(error)
+        self.reporter.count(error)
         self.finish(call, error=error)
 
     def end_all(self, unsent: Callable[[str], KrakenError]) -> None:
@@ -270,77 +267,6 @@ class Outcomes:
     def waiting(self) -> list[Call]:
         """Return the calls that wait in the queue or rest before a repeat."""
         return [*self.queue, *(call for call in self._resting if call.state == "resting")]
-
-    def _count(self, error: KrakenError) -> None:
-        code = error.errors[0] if error.errors else error.__class__.__name__
-        self.metrics.errors[":".join(code.split(":")[:2])] += 1
-
-    def _record(self, call: Call, error: KrakenError | None) -> None:
-        metrics = self.metrics
-        outcome = "answered" if error is None else str(error.outcome)
-        if error is None:
-            metrics.answered += 1
-        elif error.outcome is Outcome.REFUSED:
-            metrics.refused += 1
-        elif error.outcome is Outcome.NOT_SENT:
-            metrics.not_sent += 1
-        else:
-            metrics.unknown += 1
-        now = self._clock()
-        code = None if error is None else (error.errors[0] if error.errors else error.__class__.__name__)
-        wait = (call.first_sent_at or now) - call.enqueued_at
-        round_trip = now - call.sent_at if call.attempt else 0.0
-        metrics.last_calls.append((call.sent_unix, call.endpoint.name, outcome, code, wait, round_trip))
-        if not self.observers and not log.isEnabledFor(logging.DEBUG):
-            return
-        record = CallRecord(
-            endpoint=call.endpoint.name,
-            priority=call.priority.name,
-            outcome=outcome,
-            error=code,
-            attempts=call.attempt,
-            wait=wait,
-            round_trip=round_trip,
-            nonce=call.nonce,
-        )
-        log.debug("%s %s", record.endpoint, record.outcome, extra={"call": record})
-        for observer in self.observers:
-            try:
-                observer(record)
-            except Exception:
-                metrics.observer_errors += 1
-                log.exception("an observer failed")
-
-    def _orphaned(self, call: Call, result: Any, error: KrakenError | None) -> None:
-        self.metrics.orphans += 1
-        if not call.endpoint.changes or call.internal:
-            return
-        orphan = Orphan(
-            endpoint=call.endpoint.name,
-            cl_ord_id=call.params.get("cl_ord_id"),
-            nonce=call.nonce,
-            sent_at=call.sent_unix,
-            result=result,
-            error=error,
-            params=dict(call.params),
-        )
-        log.warning(
-            "%s ended after its caller had left: %s",
-            orphan.endpoint,
-            "done" if error is None else error,
-            extra={"endpoint": orphan.endpoint, "cl_ord_id": orphan.cl_ord_id, "nonce": orphan.nonce},
-        )
-        self.report(orphan)
-
-    def report(self, orphan: Orphan) -> None:
-        """Hand an orphan to the caller's ``on_orphan``."""
-        if self._on_orphan is None:
-            return
-        try:
-            self._on_orphan(orphan)
-        except Exception:
-            self.metrics.observer_errors += 1
-            log.exception("on_orphan failed")
 
     # -- waiting for the end of all ------------------------------------------------------------------------------
 

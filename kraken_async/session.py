@@ -25,6 +25,7 @@ from kraken_async.orders import OrderDesk, OrderPolicy
 from kraken_async.outcomes import Outcomes
 from kraken_async.overtaking import Overtaker
 from kraken_async.public_calls import PublicCalls
+from kraken_async.reporting import Reporter
 from kraken_async.request_queue import RequestQueue
 from kraken_async.retry import RetryPolicy
 from kraken_async.server_time import ServerTime
@@ -141,17 +142,17 @@ class KrakenSession(Exchange):
         self._metrics = Metrics()
         self._server_time = ServerTime()
         self._queue = RequestQueue(max_queued)
+        self._background = Background()
+        self._reporter = Reporter(self._metrics, observers, on_orphan, self._background.spawn)
         self._outcomes = Outcomes(
             queue=self._queue,
             retry=retry,
             metrics=self._metrics,
-            observers=observers,
-            on_orphan=on_orphan,
+            reporter=self._reporter,
             unit=nonce_unit,
         )
         self._intake = Intake(self._signer, self._queue, self._outcomes, guard, timeout)
         self._public = PublicCalls(base_url, self._send, self.governor, retry, self._server_time)
-        self._background = Background()
         self._overtaker = Overtaker(
             cancel_patience, clock=self._now, send=self._exchange_cancel, spawn=self._background.spawn
         )
@@ -274,7 +275,7 @@ class KrakenSession(Exchange):
                 self._policy,
                 ask=self._intake.ask_internal,
                 finish=self._outcomes.finish,
-                report=self._outcomes.report,
+                report=self._reporter.report,
                 server_time=self._server_time,
                 clock=clock,
                 journal=open_journal(self._policy, self._store, self._signer.key_id),
@@ -282,6 +283,7 @@ class KrakenSession(Exchange):
             self._intake.key, self._intake.desk, self._intake.admission = key, self._desk, self._admission
             self._intake.time_known = lambda: self._server_time.known or self._learning_over()
             self._intake.learn_time = self._learn_time
+            self._reporter.clock = clock
             self._outcomes.bind(key, self._admission, clock)
             self._desk.resend = self._outcomes.repeat
             self._outcomes.lost, self._outcomes.ended = self._desk.lost, self._desk.ended
