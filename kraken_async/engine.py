@@ -54,7 +54,7 @@ class EngineCounter:
 
     def __init__(self, tier: Tier, account: Account) -> None:
         self._tier = tier
-        self._account = account
+        self.account = account
 
     def pair(self, call: Call) -> str:
         """Return the pair that a call is charged to; "?" when it names an order that is not known here."""
@@ -62,18 +62,18 @@ class EngineCounter:
         if pair is not None:
             return pair_key(str(pair))
         for name in named_orders(call.params):
-            if name in self._account.orders:
-                return str(self._account.orders[name][0])
+            if name in self.account.orders:
+                return str(self.account.orders[name][0])
         return "?"
 
     def pairs(self, shared: Shared, now: float) -> list[str]:
         """Return the pairs with a record."""
         self._merge(shared, now)
-        return list(self._account.levels)
+        return list(self.account.levels)
 
     def level(self, pair: str, now: float) -> float:
         """Return the level of a pair's counter; 0 with no record."""
-        level, at = self._account.levels.get(pair, (0.0, now))
+        level, at = self.account.levels.get(pair, (0.0, now))
         return decayed(level, at, self._tier.engine_decay, now)
 
     def wait(self, call: Call, shared: Shared, now: float) -> float:
@@ -87,7 +87,7 @@ class EngineCounter:
         self._merge(shared, now)
         cost = self._cost(call, now)
         everywhere = call.endpoint.engine == "cancel_all"
-        for pair in list(self._account.levels) if everywhere else [self.pair(call)]:
+        for pair in list(self.account.levels) if everywhere else [self.pair(call)]:
             self._set(pair, self.level(pair, now) + cost, now, shared)
 
     def refused(self, call: Call, shared: Shared, now: float) -> None:
@@ -100,13 +100,13 @@ class EngineCounter:
         cost = FIXED_COSTS[kind]
         if kind != "add":
             cost += age_cost(kind, age if age is not None else self._age(order or "", now))
-        self._account.levels[key] = [self.level(key, now) + cost, now]
+        self.account.levels[key] = [self.level(key, now) + cost, now]
         if order is not None and kind != "cancel":
-            self._account.orders[order] = [key, now]
+            self.account.orders[order] = [key, now]
 
     def learn(self, orders: dict[str, tuple[str, float]], shared: Shared, now: float) -> None:
         """Remember since when orders stand: ``{txid or cl_ord_id: (pair, time)}``; too old to cost are dropped."""
-        mine = self._account.orders
+        mine = self.account.orders
         for order, (pair, created) in orders.items():
             mine[order] = [pair_key(pair), created]
         for known in (mine, shared.orders):
@@ -116,15 +116,15 @@ class EngineCounter:
         shared.touch()
 
     def _set(self, pair: str, level: float, now: float, shared: Shared) -> None:
-        self._account.levels[pair] = [level, now]
+        self.account.levels[pair] = [level, now]
         shared.engine[pair] = [level, now]
         if shared.known_since is None:
-            shared.known_since = self._account.known_since
+            shared.known_since = self.account.known_since
         shared.touch()
 
     def _merge(self, shared: Shared, now: float) -> None:
         """Take over what other sessions of the key have recorded."""
-        mine = self._account
+        mine = self.account
         for pair, (level, at) in shared.engine.items():
             if decayed(level, at, self._tier.engine_decay, now) > self.level(pair, now):
                 mine.levels[pair] = [level, at]
@@ -145,9 +145,9 @@ class EngineCounter:
         )
 
     def _age(self, order: str, now: float) -> float:
-        record = self._account.orders.get(order)
+        record = self.account.orders.get(order)
         if record is not None:
             return max(0.0, now - float(record[1]))
         # Not ours, or placed before the record began: at least as old as the record.
-        since = self._account.known_since
+        since = self.account.known_since
         return now - since if since is not None else 0.0

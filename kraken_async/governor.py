@@ -104,9 +104,9 @@ class BurstGovernor:
         if kind not in FIXED_COSTS:
             msg = f"kind is one of {', '.join(FIXED_COSTS)}, not {kind!r}"
             raise ValueError(msg)
-        for admission in self._admissions:
+        engines = {id(admission.engine.account): admission for admission in self._admissions}
+        for admission in engines.values():  # the sessions of one account share its counters
             admission.engine.report(kind, pair, order, age, admission.now())
-            break  # the sessions of one account share its counters
 
     def admission(
         self, tier: Tier | None, account_name: str, clock: Callable[[], float], wake: Callable[[], None]
