@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 class Answer(asyncio.Future[Any]):
     """A future whose single waiter can be run by :meth:`hand_over` instead of in the loop's next turn."""
 
-    _waiter: Callable[[Any], object] | None = None
-    _context: Context | None = None
+    # Slots, as a hundred thousand of these may be waiting. They are set with the waiter.
+    __slots__ = ("_context", "_waiter")
+
+    _waiter: Callable[[Any], object] | None
+    _context: Context
 
     def add_done_callback(self, fn: Callable[[Any], object], *, context: Context | None = None) -> None:
         """Take the waiter (a task's wake-up); a future that is done already tells it in the usual way."""
-        if self._waiter is None and not self.done() and context is not None:
+        if not self.done() and not hasattr(self, "_waiter") and context is not None:
             self._waiter, self._context = fn, context
             super().add_done_callback(self._tell, context=context)
         else:
@@ -44,8 +47,8 @@ class Answer(asyncio.Future[Any]):
 
     def hand_over(self, result: Any) -> None:
         """Set the result and let the waiter go on now, within the running task's step."""
-        waiter, context, worker = self._waiter, self._context, asyncio.current_task()
-        if waiter is None or context is None or worker is None:
+        waiter, worker = getattr(self, "_waiter", None), asyncio.current_task()
+        if waiter is None or worker is None:
             self.set_result(result)
             return
         self._waiter = None
@@ -54,6 +57,6 @@ class Answer(asyncio.Future[Any]):
         loop = self.get_loop()
         _leave_task(loop, worker)
         try:
-            context.run(waiter, self)
+            self._context.run(waiter, self)
         finally:
             _enter_task(loop, worker)

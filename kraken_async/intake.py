@@ -53,23 +53,30 @@ class Intake:
         self.desk: OrderDesk
         self.admission: Admission
 
-    async def ask(self, options: Options, name: str, params: dict[str, Any]) -> Any:
-        """Make one private call and wait for its end; see Caller.private."""
+    async def enter(self, options: Options, name: str, params: dict[str, Any]) -> Call:
+        """Check, complete and queue one private call; its ``future`` is then to be awaited. See Caller.private."""
         call = self._prepare(options, name, params)
         if call.deadline is not None and not self.time_known():
             await self.learn_time()
         if call.endpoint.changes:
             await self.desk.open(call)
-        return await self._wait(call)
+        await self._queue_up(call)
+        return call
 
     async def ask_internal(
         self, name: str, params: Mapping[str, Any], *, timeout: float | None = None
     ) -> Any:
         """Make a read of the session's own, just below cancels, with the governor's reserve."""
         options = _INTERNAL if timeout is None else Options(priority=Priority.AMEND, timeout=timeout)
-        return await self._wait(self._prepare(options, name, dict(params), internal=True))
+        call = self._prepare(options, name, dict(params), internal=True)
+        await self._queue_up(call)
+        try:
+            return await call.future
+        except asyncio.CancelledError:
+            self._outcomes.abandon(call)
+            raise
 
-    async def _wait(self, call: Call) -> Any:
+    async def _queue_up(self, call: Call) -> None:
         seen = self.key.seen
         try:
             if seen.halted or seen.lockout_until or seen.pause_until:
@@ -77,11 +84,6 @@ class Intake:
             self._submit(call)
         except BaseException:
             self.desk.ended(call, None, None)
-            raise
-        try:
-            return await call.future
-        except asyncio.CancelledError:
-            self._outcomes.abandon(call)
             raise
 
     def _prepare(

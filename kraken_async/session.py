@@ -202,7 +202,12 @@ class KrakenSession(Exchange):
         self._check_open()
         if not self._metrics.sent:
             self._say_one_way()
-        return await self._intake.ask(options, name, {**params, **fields} if params else fields)
+        call = await self._intake.enter(options, name, {**params, **fields} if params else fields)
+        try:
+            return await call.future
+        except asyncio.CancelledError:
+            self._outcomes.abandon(call)
+            raise
 
     def _say_one_way(self) -> None:
         if self._signer is not None and self._key.is_new and self._unit == "ns":

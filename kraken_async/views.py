@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from kraken_async.calls import Options
     from kraken_async.endpoints import Priority
@@ -19,7 +19,9 @@ class Caller:
     _session: KrakenSession
     _options: Options
 
-    async def private(self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any) -> Any:
+    def private(
+        self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
+    ) -> Coroutine[Any, Any, Any]:
         """Make one private call, in turn, and return Kraken's result as it was sent (RetrieveExport: bytes).
 
         Args:
@@ -31,14 +33,16 @@ class Caller:
         sent, nothing spent. Cancelled after sending: the exchange finishes by itself and what came of a write is
         reported to ``on_orphan``.
         """
-        return await self._session._ask(self._options, endpoint, params, fields)
+        return self._session._ask(self._options, endpoint, params, fields)
 
-    async def public(self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any) -> Any:
+    def public(
+        self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
+    ) -> Coroutine[Any, Any, Any]:
         """Make one public call and return Kraken's result. Concurrent, without a nonce, at the public pace.
 
         Raises KrakenError, or ValueError for a field that cannot be encoded.
         """
-        return await self._session._ask_public(self._options, endpoint, params, fields)
+        return self._session._ask_public(self._options, endpoint, params, fields)
 
     def with_options(
         self,
