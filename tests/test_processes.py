@@ -182,3 +182,77 @@ def test_after_halt_no_order_leaves_from_another_process(shop: Shop) -> None:
     assert child.returncode != 0
     assert "TradingHalted" in err
     assert "AddOrder" not in [arrival.endpoint for arrival in shop.emulator.history]
+
+
+THREADS = """
+import asyncio, json, sys, threading, time
+from kraken_async import BurstGovernor, FileStore, KrakenSession
+
+options = json.loads(sys.argv[1])
+
+async def main():
+    async with KrakenSession(options["key"], options["secret"], base_url=options["url"],
+                             store=FileStore(options["state_dir"]), governor=BurstGovernor.off()) as client:
+        ready.wait()
+        for _ in range(options["calls"]):
+            await client.private("Balance")
+
+ready = threading.Barrier(options["threads"])
+failed = []
+
+def run():
+    try:
+        asyncio.run(main())
+    except BaseException as error:
+        failed.append(error)
+
+started = time.monotonic()
+threads = [threading.Thread(target=run) for _ in range(options["threads"])]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert not failed, failed
+print(json.dumps({"seconds": time.monotonic() - started}))
+"""
+
+
+def crowd(shop: Shop, processes: int, threads: int, calls: int) -> list[float]:
+    """Run so many processes of so many threads at once; return how long each process took, in seconds."""
+    for _ in range(processes):
+        options = {
+            "key": shop.key.api_key,
+            "secret": shop.key.api_secret,
+            "url": shop.server.url,
+            "state_dir": str(shop.state_dir),
+            "calls": calls,
+            "threads": threads,
+        }
+        command = [sys.executable, "-c", THREADS, json.dumps(options)]
+        shop.children.append(
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+    return [json.loads(finish(child, 300.0))["seconds"] for child in shop.children]
+
+
+def test_processes_of_several_threads_share_one_key_in_turns(shop: Shop) -> None:
+    crowd(shop, processes=3, threads=2, calls=20)
+    assert shop.arrived() == 120
+    assert shop.emulator.refused() == 0
+    assert shop.emulator.max_in_flight[shop.key.api_key] == 1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(400)
+def test_eight_processes_of_four_threads_make_500_calls_each_in_fair_turns(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = crowd(shop, processes=8, threads=4, calls=500)
+    with capsys.disabled():
+        print(
+            f"\n16,000 calls, slowest process {max(seconds) / min(seconds):.3f} x the fastest ({max(seconds):.1f} s)"
+        )
+    assert shop.arrived() == 16_000
+    assert shop.emulator.refused() == 0
+    assert shop.emulator.max_in_flight[shop.key.api_key] == 1
+    assert max(seconds) <= 1.5 * min(seconds)
