@@ -187,3 +187,19 @@ def test_environment_variables_that_are_named_are_read_somewhere() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "kraken_async").rglob("*.py"))
     named = {name for page in PAGES for name in re.findall(r"\bKRAKEN_[A-Z_]+[A-Z]\b", page.read_text())}
     assert not [name for name in named if name.removesuffix("_FILE") not in source], os.linesep.join(sorted(named))
+
+
+def test_troubleshooting_names_the_class_of_every_error() -> None:
+    rows = dict(re.findall(r"^\| `([^`]+)` \| `(\w+)` \|", text_of("troubleshooting.md"), re.MULTILINE))
+    assert {error: rows.get(error) for error in ERROR_TABLE} == {
+        error: row.cls.__name__ for error, row in ERROR_TABLE.items()
+    }
+
+
+def test_troubleshooting_says_rightly_what_may_have_had_an_effect() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| `\w+` \|.*\| ([^|]+) \| ([^|]+) \|$", text_of("troubleshooting.md"), re.MULTILINE)
+    words = {"no": "none", "possible": "possible", "an earlier one": "earlier", "a part was filled": "possible"}
+    effects = {error: words[effect] for error, _, effect in rows if error in ERROR_TABLE}
+    assert effects == {error: row.effect for error, row in ERROR_TABLE.items()}
+    never = {error for error, repeated, _ in rows if repeated == "no" and error in ERROR_TABLE}
+    assert never == {error for error, row in ERROR_TABLE.items() if row.retry == "no"}
