@@ -59,10 +59,9 @@ def run(blocks_of_a_page: list[tuple[int, str]], name: str, folder: Path) -> Non
 
 def run_as_tests(source: str, path: Path) -> None:
     path.write_text(source, encoding="utf-8")
-    options = ["-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", f"--rootdir={path.parent}", path.name]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options], cwd=path.parent, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"]
+    command += [f"--rootdir={path.parent}", path.name]
+    done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -120,14 +119,15 @@ def test_the_readme_and_most_guides_have_code_to_run() -> None:
 
 
 def test_python_is_fenced_in_a_way_that_is_seen_here() -> None:
-    hidden = re.compile(r"^(?:[ \t>]+```|~~~|:::|```\{code-block\}[ ]*)[ ]*(?:python|py|pycon)\b", re.MULTILINE)
+    hidden = re.compile(
+        r"^(?:[ \t>]+```|~~~|:::|```\{code-block\}[ ]*)[ ]*(?:python|py|pycon)\b", re.MULTILINE
+    )
     assert not [page.name for page in PAGES if hidden.search(page.read_text(encoding="utf-8"))]
     short = re.compile(r"^```(?:py|pycon|python3)$", re.MULTILINE)
     assert not [page.name for page in PAGES if short.search(page.read_text(encoding="utf-8"))]
 
 
 # ------------------------------------------------------------------ nothing is left out
-
 
 
 def text_of(name: str) -> str:
@@ -142,11 +142,13 @@ def test_the_reference_describes_every_public_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", kraken_async.emulator.__all__)
 def test_the_reference_describes_every_name_of_the_emulator(name: str) -> None:
-    assert re.search(rf"^\.\. (?:auto\w+|py:data):: kraken_async\.emulator\.{name}$", text_of("reference.md"), re.MULTILINE), name
+    entry = rf"^\.\. (?:auto\w+|py:data):: kraken_async\.emulator\.{name}$"
+    assert re.search(entry, text_of("reference.md"), re.MULTILINE), name
 
 
 def test_the_reference_describes_nothing_that_is_not_there() -> None:
-    for where in re.findall(r"^\.\. auto(?:class|function|exception|data):: ([\w.]+)$", text_of("reference.md"), re.MULTILINE):
+    entry = r"^\.\. auto(?:class|function|exception):: ([\w.]+)$"
+    for where in re.findall(entry, text_of("reference.md"), re.MULTILINE):
         home, _, name = where.rpartition(".")
         pytest.importorskip(home)
         assert hasattr(sys.modules[home], name), where
@@ -186,7 +188,9 @@ def test_every_page_is_in_a_table_of_contents() -> None:
 def test_environment_variables_that_are_named_are_read_somewhere() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "kraken_async").rglob("*.py"))
     named = {name for page in PAGES for name in re.findall(r"\bKRAKEN_[A-Z_]+[A-Z]\b", page.read_text())}
-    assert not [name for name in named if name.removesuffix("_FILE") not in source], os.linesep.join(sorted(named))
+    assert not [name for name in named if name.removesuffix("_FILE") not in source], os.linesep.join(
+        sorted(named)
+    )
 
 
 def test_troubleshooting_names_the_class_of_every_error() -> None:
@@ -197,8 +201,14 @@ def test_troubleshooting_names_the_class_of_every_error() -> None:
 
 
 def test_troubleshooting_says_rightly_what_may_have_had_an_effect() -> None:
-    rows = re.findall(r"^\| `([^`]+)` \| `\w+` \|.*\| ([^|]+) \| ([^|]+) \|$", text_of("troubleshooting.md"), re.MULTILINE)
-    words = {"no": "none", "possible": "possible", "an earlier one": "earlier", "a part was filled": "possible"}
+    row = r"^\| `([^`]+)` \| `\w+` \|.*\| ([^|]+) \| ([^|]+) \|$"
+    rows = re.findall(row, text_of("troubleshooting.md"), re.MULTILINE)
+    words = {
+        "no": "none",
+        "possible": "possible",
+        "an earlier one": "earlier",
+        "a part was filled": "possible",
+    }
     effects = {error: words[effect] for error, _, effect in rows if error in ERROR_TABLE}
     assert effects == {error: row.effect for error, row in ERROR_TABLE.items()}
     never = {error for error, repeated, _ in rows if repeated == "no" and error in ERROR_TABLE}
