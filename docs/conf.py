@@ -17,7 +17,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 # The docs extra brings none of these. What is described stands on them, so what is absent is stood in for.
-autodoc_mock_imports = [name for name in ("ccxt", "krakenex", "prometheus_client") if find_spec(name) is None]
+autodoc_mock_imports = [name for name in ("ccxt", "prometheus_client", "pytest") if find_spec(name) is None]
 
 html_theme = "furo"
 html_title = f"{project} {release}"
