@@ -275,7 +275,7 @@ async def test_a_field_that_cannot_be_sent_is_a_bad_request(exchange: Any) -> No
         await exchange.privatePostAddOrder({"pair": "XBTUSD", "price": float("nan")})
 
 
-class Exchange(ccxt.kraken):  # type: ignore[misc]
+class Exchange(ccxt.kraken):  # type: ignore[misc]  # ccxt is untyped
     """What ccxt makes of Kraken's strings, without a connection."""
 
 

@@ -174,9 +174,9 @@ def test_the_last_answer_is_kept_as_response(kraken: ours.API) -> None:
 def test_networking_that_would_be_ignored_cannot_be_set(kraken: ours.API) -> None:
     kraken.session.headers["User-Agent"] = "my bot"
     with pytest.raises(AttributeError):
-        kraken.session.proxies = {"https": "http://localhost:1"}  # type: ignore[attr-defined]
+        kraken.session.proxies = {"https": "http://localhost:1"}  # type: ignore[attr-defined]  # the test reaches inside
     with pytest.raises(AttributeError):
-        kraken.session = object()  # type: ignore[assignment, misc]
+        kraken.session = object()  # type: ignore[assignment, misc]  # wrong on purpose
 
 
 # ------------------------------------------------------------------ settings

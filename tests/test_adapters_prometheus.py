@@ -129,7 +129,7 @@ async def test_a_scrape_in_another_thread_is_answered_by_the_sessions_loop(
             seen.append(threading.current_thread())
             return stats()
 
-        client.stats = watched  # type: ignore[method-assign]
+        client.stats = watched  # type: ignore[method-assign]  # the test stands in for it
         samples = await asyncio.to_thread(read, registry)
     assert value(samples, "kraken_async_up") == 1
     assert seen == [threading.current_thread()]

@@ -324,7 +324,7 @@ def test_misuse_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="starter, intermediate, pro"):
         Emulator(tier="gold")
     with pytest.raises(ValueError, match="inclusive"):
-        Emulator(edge="sharp")  # type: ignore[arg-type]
+        Emulator(edge="sharp")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="query-everything"):
         Emulator().add_key(permissions=["query-everything"])
 

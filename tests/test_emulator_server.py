@@ -188,7 +188,7 @@ def fetch(url: str) -> object:
 def test_thread_serves_synchronous_clients_and_leaves_nothing() -> None:
     desk = Desk()
     with serve_in_thread(desk.emulator) as server:
-        assert fetch(server.url + "/0/public/Time")["error"] == []  # type: ignore[index]
+        assert fetch(server.url + "/0/public/Time")["error"] == []  # type: ignore[index]  # plain JSON
         port = server.port
         assert len(desk.emulator.history) == 1
         with pytest.raises(OSError), serve_in_thread(desk.emulator, port=port):
@@ -234,7 +234,7 @@ def test_command_serves_until_it_is_terminated() -> None:
     ) as child:
         assert child.stdout is not None
         said = json.loads(child.stdout.readline())
-        assert fetch(said["url"] + "/0/public/SystemStatus")["error"] == []  # type: ignore[index]
+        assert fetch(said["url"] + "/0/public/SystemStatus")["error"] == []  # type: ignore[index]  # plain JSON
         child.send_signal(signal.SIGTERM)
         assert child.wait(10) == 0
 

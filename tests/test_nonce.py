@@ -182,8 +182,8 @@ def test_a_number_drawn_from_a_stretch_that_was_taken_away_is_not_returned(store
             jumped = source.jump_forward(HOUR)  # the interruption: another thread jumps now
             yield 5
 
-        source._stretch = (numbers(), MAX_NONCE, time.monotonic() + 1)  # type: ignore[assignment]
-        source._retire = lambda: setattr(source, "_stretch", nonce_module._NONE)  # type: ignore[method-assign]
+        source._stretch = (numbers(), MAX_NONCE, time.monotonic() + 1)  # type: ignore[assignment]  # wrong on purpose
+        source._retire = lambda: setattr(source, "_stretch", nonce_module._NONE)  # type: ignore[method-assign]  # the test stands in for it
         assert source.next() > jumped > 5
 
 
@@ -242,7 +242,7 @@ def test_what_is_handed_out_stays_below_the_durable_ceiling_when_the_clock_is_se
             for _ in range(3):
                 source._extend_ahead()
                 drawn = source.jump_forward(400_000)
-                file = source._reservation._file  # type: ignore[union-attr]
+                file = source._reservation._file  # type: ignore[union-attr]  # the test reaches inside
                 assert drawn <= file.highest()
                 assert source._limit <= file.highest() + 1
 
@@ -279,7 +279,7 @@ def test_a_closed_source_says_so(store: Store | None) -> None:
 
 
 def test_closing_leaves_nothing_behind(tmp_path: Path, no_leaks: object) -> None:
-    with no_leaks:  # type: ignore[attr-defined]
+    with no_leaks:  # type: ignore[attr-defined]  # the test reaches inside
         with NonceSource(FileStore(tmp_path)) as source:
             source.next()
             source._reserve_ahead()
@@ -296,7 +296,7 @@ def test_a_forgotten_source_is_warned_of_and_its_thread_ends(tmp_path: Path) -> 
     while thread.is_alive():  # while it works it holds on to the source
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            source = None  # type: ignore[assignment]
+            source = None  # type: ignore[assignment]  # wrong on purpose
             gc.collect()
             thread.join(0.01)
             said += caught

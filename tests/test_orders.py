@@ -959,7 +959,7 @@ async def test_a_fault_in_settling_still_ends_the_call(caplog: pytest.LogCapture
     async def broken(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError
 
-    bench.kraken.ask = broken  # type: ignore[method-assign]
+    bench.kraken.ask = broken  # type: ignore[method-assign]  # the test stands in for it
     bench.desk._ask = broken
     call = await bench.lose("AddOrder", LIMIT)
     error, seconds = await outcome(call)

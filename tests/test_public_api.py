@@ -10,10 +10,39 @@ import pytest
 
 import kraken_async
 
-PROMISED = """KrakenSession BurstGovernor NonceSource OrderPolicy RetryPolicy Priority Tier guards FileStore MemoryStore
-RedisStore KrakenError KrakenAPIError InvalidNonce RateLimitExceeded TemporaryLockout AuthenticationError
-PermissionDenied InvalidArguments OrderError InsufficientFunds ServiceUnavailable TransportError RequestTimeout
-OutcomeUnknown OrderWithdrawn QueueTimeout QueueFull GuardRefused NonceStoreError SessionClosed""".split()
+PROMISED = [
+    "KrakenSession",
+    "BurstGovernor",
+    "NonceSource",
+    "OrderPolicy",
+    "RetryPolicy",
+    "Priority",
+    "Tier",
+    "guards",
+    "FileStore",
+    "MemoryStore",
+    "RedisStore",
+    "KrakenError",
+    "KrakenAPIError",
+    "InvalidNonce",
+    "RateLimitExceeded",
+    "TemporaryLockout",
+    "AuthenticationError",
+    "PermissionDenied",
+    "InvalidArguments",
+    "OrderError",
+    "InsufficientFunds",
+    "ServiceUnavailable",
+    "TransportError",
+    "RequestTimeout",
+    "OutcomeUnknown",
+    "OrderWithdrawn",
+    "QueueTimeout",
+    "QueueFull",
+    "GuardRefused",
+    "NonceStoreError",
+    "SessionClosed",
+]
 
 
 def test_all_is_sorted_and_everything_in_it_can_be_had() -> None:

@@ -179,7 +179,7 @@ async def test_a_waiter_whose_loop_was_closed_is_passed_over() -> None:
         key = loop.run_until_complete(opened(store))
         task = loop.create_task(key.acquire_turn())
         loop.run_until_complete(asyncio.sleep(0))
-        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # the test reaches inside
         loop.close()
 
     await asyncio.to_thread(in_threads, 1, vanish)
@@ -234,7 +234,7 @@ async def test_a_forked_child_is_refused() -> None:
         refused = 0
         for use in (key.step(yes), key.acquire_turn(), opened(store)):
             try:
-                use.send(None)  # type: ignore[attr-defined]
+                use.send(None)  # type: ignore[attr-defined]  # the test reaches inside
             except NonceStoreError as error:
                 refused += "parent process" in str(error)
         os._exit(refused)

@@ -396,7 +396,7 @@ async def test_a_cancelled_waiter_leaves_the_line_and_the_next_one_is_served(
         await cancelled
     with shared_server.client() as client:
         await until(lambda: client.hlen(keys.base + "seen") == 1)  # it has left
-        assert client.get(keys.base + "turn") == holder._turn.ticket.encode()  # type: ignore[union-attr]
+        assert client.get(keys.base + "turn") == holder._turn.ticket.encode()  # type: ignore[union-attr]  # the test reaches inside
     await holder.release_turn()
     await within(1.0, waiting)  # the lease is 5 s: nobody waited for it to run out
 
@@ -534,7 +534,7 @@ async def test_waiters_that_died_are_passed_over(keys: Keys, shared_server: Serv
     gone = {f"long gone {number}": now - 1 for number in range(20)}
     with shared_server.client() as client:
         client.rpush(keys.base + "line", *gone, "just died")
-        client.hset(keys.base + "seen", mapping={**gone, "just died": now + 60_000})  # type: ignore[dict-item]
+        client.hset(keys.base + "seen", mapping={**gone, "just died": now + 60_000})  # type: ignore[dict-item]  # redis takes numbers
     other = await keys.open(lease=0.5)
     waiting = asyncio.create_task(other.acquire_turn())
     await until(lambda: other.figures()["turns_waited_for"])
@@ -865,10 +865,10 @@ async def test_killed_in_mid_run_and_restarted_empty_no_nonce_is_reused_and_sess
     tasks = [asyncio.create_task(work(key)) for key in opened]
     for _ in range(3):
         before = calls
-        await until(lambda before=before: calls > before + 30)  # type: ignore[misc]
+        await until(lambda before=before: calls > before + 30)  # type: ignore[misc]  # mypy does not follow a lambda's default
         lost = failures
         server.kill()
-        await until(lambda lost=lost: failures >= lost + 3)  # type: ignore[misc]
+        await until(lambda lost=lost: failures >= lost + 3)  # type: ignore[misc]  # mypy does not follow a lambda's default
         await asyncio.to_thread(server.start)
     before = calls
     await until(lambda: calls > before + 30)
@@ -1352,10 +1352,10 @@ def killed_in_mid_run(children: Children, server: Server, *, rounds: int, calls:
     children.go()
     for _ in range(rounds):
         before = len(children.sent())
-        wait_for(lambda before=before: len(children.sent()) > before + 40)  # type: ignore[misc]
+        wait_for(lambda before=before: len(children.sent()) > before + 40)  # type: ignore[misc]  # mypy does not follow a lambda's default
         failed = len(children.lines("failed"))
         server.kill()
-        wait_for(lambda failed=failed: len(children.lines("failed")) >= failed + 4)  # type: ignore[misc]
+        wait_for(lambda failed=failed: len(children.lines("failed")) >= failed + 4)  # type: ignore[misc]  # mypy does not follow a lambda's default
         server.start()
     for child in children.started:
         assert child.wait(120) == 0

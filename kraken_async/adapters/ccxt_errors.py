@@ -92,4 +92,4 @@ def _translated(error: Exception, message: str, path: str, *, private: bool) -> 
     if isinstance(error, OutcomeUnknown) or find(path, private=private).changes:
         return KrakenOutcomeUnknown(message, error)
     kind = ccxt.RequestTimeout if isinstance(error, RequestTimeout) else ccxt.ExchangeNotAvailable
-    return kind(message)  # type: ignore[no-any-return]
+    return kind(message)  # type: ignore[no-any-return]  # untyped where it comes from

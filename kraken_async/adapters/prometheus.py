@@ -124,7 +124,7 @@ def _filled(
         if stats is not None:
             for label, value in family.samples(stats):
                 metric.add_metric((*values, *label), value)
-    return metric  # type: ignore[no-any-return]
+    return metric  # type: ignore[no-any-return]  # untyped where it comes from
 
 
 def _try(take: Callable[[], Statistics]) -> Statistics | None:

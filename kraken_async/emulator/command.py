@@ -59,7 +59,7 @@ async def _serve(
         except (NotImplementedError, RuntimeError):
             break  # Windows, or not the main thread: the interrupt ends asyncio.run instead
     options = {"host": host, "port": port, "jitter": jitter, "allow_remote": allow_remote}
-    async with EmulatorServer(emulator, **options) as server:  # type: ignore[arg-type]
+    async with EmulatorServer(emulator, **options) as server:  # type: ignore[arg-type]  # checked by the command's parser
         sys.stdout.write(announce(server.url, emulator, as_json=as_json) + "\n")
         sys.stdout.flush()
         await stop.wait()

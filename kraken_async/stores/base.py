@@ -239,8 +239,7 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def key(self, name: str, unit: str) -> KeyState:
-        """Return a session's hold on the key called ``name`` (a hash of the API key, never the key itself).
-        """
+        """Return a session's hold on the key called ``name`` (a hash of the API key, never the key itself)."""
 
     @abc.abstractmethod
     def reserve(self, name: str, unit: str) -> Reservation:

@@ -96,8 +96,7 @@ class Holder(NamedTuple):
 
 
 def lock_holders(status: os.stat_result) -> tuple[Holder, ...]:
-    """Return who holds or awaits the lock of a file, as far as the system tells (Linux, same PID namespace).
-    """
+    """Return who holds or awaits the lock of a file, as far as the system tells (Linux, same PID namespace)."""
     try:
         lines = Path("/proc/locks").read_text().splitlines()
     except OSError:
@@ -129,12 +128,12 @@ def in_thread(
     def deliver(result: T | None, error: BaseException | None) -> None:
         if future.done():
             if error is None and undo is not None:
-                undo(result)  # type: ignore[arg-type]
+                undo(result)  # type: ignore[arg-type]  # what the same call returned
         elif error is not None:
             future.set_exception(error)
             future.exception()  # seen: whoever waited may have gone, and asyncio would complain
         else:
-            future.set_result(result)  # type: ignore[arg-type]
+            future.set_result(result)  # type: ignore[arg-type]  # what the same call returned
 
     def run() -> None:
         result, error = None, None
@@ -146,7 +145,7 @@ def in_thread(
             loop.call_soon_threadsafe(deliver, result, error)
         except RuntimeError:  # the loop was closed in the meantime: nobody will ever ask
             if error is None and undo is not None:
-                undo(result)  # type: ignore[arg-type]
+                undo(result)  # type: ignore[arg-type]  # what the same call returned
 
     threading.Thread(target=run, daemon=True, name=name).start()
     return future
