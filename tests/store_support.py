@@ -1,0 +1,158 @@
+"""What the tests of the stores share: holds on keys, disks that fail, and disks that lose what was not
+synced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kraken_async.stores.base import KeyState, Shared, Store
+from kraken_async.stores.slots import Disk
+
+SECOND = 1_000_000_000
+HOUR = 3600 * SECOND
+
+
+def yes(shared: Shared) -> bool:
+    """Choose, whatever the state."""
+    return True
+
+
+def nothing(shared: Shared) -> None:
+    """Choose nothing."""
+    return
+
+
+async def opened(store: Store, name: str = "k", unit: str = "ns", *, flushed: bool = False) -> KeyState:
+    """A hold on a key; ``flushed``: with a background flush, as a session has it."""
+    key = store.key(name, unit)
+    if flushed:
+        tasks: set[asyncio.Task[None]] = set()
+
+        def flush() -> None:
+            task = asyncio.ensure_future(key.flush())
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        key.on_flush_due = flush
+    await key.open(time.monotonic)
+    return key
+
+
+async def draw(key: KeyState, **options: Any) -> int:
+    """One nonce."""
+    return (await key.step(yes, **options))[1]
+
+
+class FailingDisk(Disk):
+    """A disk that fails in the named calls ("sync", "pwrite", "open") while ``failing`` is set."""
+
+    def __init__(self, *failing: str) -> None:
+        self.failing = set(failing)
+        self.error: Callable[[], OSError] = lambda: OSError(28, "No space left on device")
+        self.synced = 0
+
+    def open(self, path: Path, flags: int) -> int:
+        """See Disk."""
+        self._fail("open")
+        return super().open(path, flags)
+
+    def pwrite(self, fd: int, data: bytes, offset: int) -> int:  # type: ignore[override]
+        """See Disk."""
+        self._fail("pwrite")
+        return os.pwrite(fd, data, offset)
+
+    def sync(self, fd: int) -> None:
+        """See Disk."""
+        self._fail("sync")
+        self.synced += 1
+        super().sync(fd)
+
+    def _fail(self, call: str) -> None:
+        if call in self.failing:
+            raise self.error()
+
+
+SECTOR = 512
+
+
+class LossyDisk(Disk):
+    """Keeps, beside the real file, what a power cut would leave of it at least, and what it may leave
+    besides.
+
+    A write that was not synced is on the disk in any subset of its sectors, whatever the order of writing.
+    A name that its directory was not synced for may be there or not. (The real files are what the page
+    cache shows.)
+    """
+
+    def __init__(self) -> None:
+        self.durable: dict[int, bytearray] = {}  # inode -> contents that are certain
+        self.loose: dict[int, list[tuple[int, bytes]]] = {}  # inode -> sectors that may be there
+        self.names: dict[Path, int] = {}  # certain
+        self.loose_names: dict[Path, int] = {}
+        self.on_write: Callable[[], None] = lambda: None
+
+    def open(self, path: Path, flags: int) -> int:
+        """See Disk."""
+        fd = super().open(path, flags)
+        inode = os.fstat(fd).st_ino
+        if flags & os.O_CREAT:
+            self.durable[inode] = bytearray()
+            self.loose[inode] = []
+            self.loose_names[path] = inode
+        return fd
+
+    def pwrite(self, fd: int, data: bytes, offset: int) -> int:  # type: ignore[override]
+        """See Disk."""
+        self.on_write()
+        inode = os.fstat(fd).st_ino
+        written = os.pwrite(fd, data, offset)
+        at = 0
+        while at < len(data):
+            size = min(len(data) - at, SECTOR - (offset + at) % SECTOR)
+            self.loose[inode].append((offset + at, bytes(data[at : at + size])))
+            at += size
+        self.on_write()
+        return written
+
+    def sync(self, fd: int) -> None:
+        """See Disk."""
+        inode = os.fstat(fd).st_ino
+        for offset, data in self.loose[inode]:
+            _put(self.durable[inode], offset, data)
+        self.loose[inode] = []
+        self.on_write()
+
+    def rename(self, source: Path, target: Path) -> None:
+        """See Disk."""
+        super().rename(source, target)
+        self.loose_names[target] = self.loose_names.pop(source)
+        self.on_write()
+
+    def sync_directory(self, directory: Path) -> None:
+        """See Disk."""
+        self.names.update(self.loose_names)
+        self.on_write()
+
+    def after_power_cut(self, target: Path, keep: Callable[[], bool]) -> None:
+        """Write into ``target`` what is left, asking ``keep`` about each thing that need not be."""
+        target.mkdir(mode=0o700)
+        for path, inode in {**self.loose_names, **self.names}.items():
+            if path not in self.names and not keep():
+                continue
+            content = bytearray(self.durable[inode])
+            for offset, data in self.loose[inode]:
+                if keep():
+                    _put(content, offset, data)
+            (target / path.name).write_bytes(content)
+
+
+def _put(content: bytearray, offset: int, data: bytes) -> None:
+    if len(content) < offset + len(data):
+        content.extend(bytes(offset + len(data) - len(content)))
+    content[offset : offset + len(data)] = data
