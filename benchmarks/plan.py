@@ -1,0 +1,65 @@
+"""How much is measured: the whole, or a quick look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Numbers of everything.
+
+    ``calls``: queued at a time -> (calls in a round, rounds in a generation of processes).
+    """
+
+    generations: int
+    calls: dict[int, tuple[int, int]]
+    rare: frozenset[int] = frozenset()  # of these queues, the rounds of one generation only
+    repeats: int  # fresh processes for every other measurement
+    waiting_repeats: int
+    waiting: int  # calls that wait at once
+    traced: int  # the same under tracemalloc, which is slow
+    locked: int  # the same on an asyncio.Lock, whose cancelling is quadratic
+    through_stub: bool  # also over HTTP, not in memory alone
+    pieces: int
+    nonces: float = 1.0
+
+
+FULL: Final = Plan(
+    generations=7,
+    calls={1: (600, 6), 10: (600, 6), 1_000: (1_000, 3), 10_000: (10_000, 1)},
+    repeats=5,
+    waiting_repeats=5,
+    waiting=100_000,
+    traced=100_000,
+    locked=20_000,
+    through_stub=True,
+    pieces=5_000,
+)
+QUICK: Final = Plan(
+    generations=2,
+    calls={1: (300, 6), 10: (300, 3), 1_000: (1_000, 1), 10_000: (10_000, 1)},
+    rare=frozenset({10_000}),
+    repeats=2,
+    waiting_repeats=1,
+    waiting=100_000,
+    traced=20_000,
+    locked=10_000,
+    through_stub=False,
+    pieces=1_000,
+    nonces=0.5,
+)
+#: Only to see that everything works; its figures mean nothing.
+TINY: Final = Plan(
+    generations=1,
+    calls={1: (5, 1), 10: (20, 1)},
+    repeats=1,
+    waiting_repeats=1,
+    waiting=50,
+    traced=50,
+    locked=50,
+    through_stub=False,
+    pieces=20,
+    nonces=0.001,
+)

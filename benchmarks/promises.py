@@ -1,0 +1,60 @@
+"""What the project promises of its speed, beside what a run has measured. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from benchmarks.contenders import OURS, OURS_SPEED, OURS_UVLOOP
+
+Row = tuple[str, str, str, str]
+
+
+def promises(found: Mapping[str, Any]) -> Iterator[Row]:
+    """Yield (what, promised, measured, kept) for everything that was measured; kept by the median alone."""
+    yield from _calls(found.get("calls", {}))
+    yield from _waiting(found.get("waiting", {}))
+    for name, figures in found.get("nonces", {}).items():
+        if name.startswith("NonceSource"):
+            source, _, threads = name.partition(" / ")
+            thread = "one thread" if threads == "1" else "eight threads"
+            value = figures["per_second"]["median"] / 1e6
+            yield _least(f"{source}, {thread}, million a second", 5, value, 1)
+    if stats := found.get("pieces", {}).get("stats()"):
+        yield _most("stats(), µs", 50, stats["median"], 0)
+    if ours := found.get("imports", {}).get("kraken_async, and KrakenSession from it"):
+        yield _most("import, ratio to aiohttp", 1.3, ours["ratio"]["median"], 2)
+
+
+def _calls(levels: Mapping[str, Any]) -> Iterator[Row]:
+    for name, bound in ((OURS, 1.0), (OURS_SPEED, 0.95), (OURS_UVLOOP, 0.75)):
+        if name in levels.get("1", {}):
+            ratio = levels["1"][name]["cpu_ratio"]["median"]
+            yield _most(f"{name}: CPU a call, ratio to plain aiohttp", bound, ratio, 3)
+    if OURS in levels.get("1", {}):
+        yield _least(f"{OURS}: calls a second, ratio", 1.0, levels["1"][OURS]["rate_ratio"]["median"], 3)
+    for level, figures in levels.items():
+        if level != "1" and figures.get(OURS, {}).get("cpu_ratio_locked"):
+            ratio = figures[OURS]["cpu_ratio_locked"]["median"]
+            yield _most(f"the same, {int(level):,} gathered, beside plain + Lock: CPU", 1.0, ratio, 3)
+            rate = figures[OURS]["rate_ratio_locked"]["median"]
+            yield _least(f"the same, {int(level):,} gathered: calls a second", 1.0, rate, 3)
+
+
+def _waiting(found: Mapping[str, Any]) -> Iterator[Row]:
+    if memory := found.get("memory, kraken_async"):
+        yield _most("a waiting call, its caller's task included, bytes", 1536, memory["bytes"]["median"], 0)
+    if cpu := found.get("CPU, kraken_async"):
+        what = f"CPU a call, {found['calls']:,} waiting beside {found['few']:,}"
+        yield _most(what, 1.3, cpu["ratio"]["median"], 2)
+    for name, figures in found.items():
+        if name.startswith("cancel all"):
+            yield _most(f"{name}, {found['calls']:,} calls, s", 3, figures["seconds"]["median"], 2)
+
+
+def _most(what: str, bound: float, value: float, digits: int) -> Row:
+    return what, f"≤ {bound:g}", f"{value:.{digits}f}", "yes" if value <= bound else "no"
+
+
+def _least(what: str, bound: float, value: float, digits: int) -> Row:
+    return what, f"≥ {bound:g}", f"{value:.{digits}f}", "yes" if value >= bound else "no"

@@ -1,0 +1,179 @@
+"""The tables of a run, as Markdown that is also readable as it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from benchmarks.contenders import CONTENDERS, FLOOR, LOCKED, TWIN
+from benchmarks.nonces import SOURCES
+from benchmarks.promises import promises
+
+Row = Sequence[str]
+
+
+def table(head: Row, rows: Iterable[Row]) -> str:
+    """Return an aligned Markdown table; the first column is text, the others are figures."""
+    lines = [[str(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+
+    def line(row: Row) -> str:
+        first, *others = row
+        cells = [first.ljust(widths[0]), *(c.rjust(w) for c, w in zip(others, widths[1:], strict=True))]
+        return f"| {' | '.join(cells)} |"
+
+    return "\n".join([line(lines[0]), line(rule), *map(line, lines[1:])]) + "\n"
+
+
+def report(found: Mapping[str, Any]) -> str:
+    """Return every table that the run has figures for."""
+    parts = [_run(found["run"])]
+    if kept := list(promises(found)):
+        parts += ["## What is promised\n", table(("", "promised", "measured", "kept"), kept)]
+    for name, section in (
+        ("calls", _calls),
+        ("waiting", _waiting),
+        ("nonces", _nonces),
+        ("pieces", _pieces),
+        ("imports", _imports),
+    ):
+        if found.get(name):
+            parts += section(found[name])
+    return "\n".join(parts) + "\n"
+
+
+def _run(run: Mapping[str, Any]) -> str:
+    packages = ", ".join(f"{name} {version}" for name, version in run["packages"].items())
+    quick = "a quick run, " if run["quick"] else ""
+    return (
+        f"Run of {run['date']}: {quick}{run.get('seconds', 0)} s, {run['python']}, {run['system']}, "
+        f"{run['cpus']} CPUs ({run['cpu']}), load {run['load_before']} before. {packages}.\n"
+    )
+
+
+# ------------------------------------------------------------------ calls
+
+
+def _ratio(value: Mapping[str, Any] | None) -> str:
+    """Return the median, and least and greatest median of a generation of processes."""
+    if not value:
+        return "-"
+    low, high = value["generations"]
+    return f"{value['median']:.3f} [{low:.2f}..{high:.2f}]"
+
+
+def _named(figures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for contender in CONTENDERS:
+        if contender.name in figures:
+            yield contender.name, figures[contender.name]
+
+
+def _calls(levels: Mapping[str, Any]) -> Iterator[str]:
+    if "1" in levels:
+        yield "## One call after the other\n"
+        yield f"Ratios are to `{FLOOR}`; `{TWIN}` is the same code in another process: the noise.\n"
+        yield table(
+            ("", "CPU µs", "CPU ratio", "calls/s", "calls/s ratio"),
+            (
+                (
+                    name,
+                    f"{each['cpu_us']['median']:.1f}",
+                    _ratio(each["cpu_ratio"]),
+                    f"{1e6 / each['wall_us']['median']:,.0f}",
+                    _ratio(each["rate_ratio"]),
+                )
+                for name, each in _named(levels["1"])
+            ),
+        )
+    gathered = [level for level in levels if level != "1"]
+    if not gathered:
+        return
+    yield "## Gathered calls\n"
+    yield (
+        f"So many calls at once through `asyncio.gather`. First beside `{LOCKED}`, which sends one at a time as "
+        f"Kraken needs it:\n"
+    )
+    yield _gathered(levels, gathered, "_locked")
+    yield f"Beside `{FLOOR}`, which sends up to 100 at once, in any order (Kraken refuses most of these):\n"
+    yield _gathered(levels, gathered, "")
+
+
+def _gathered(levels: Mapping[str, Any], gathered: list[str], suffix: str) -> str:
+    head = [""]
+    for level in gathered:
+        head += [f"{int(level):,}: CPU ratio", f"{int(level):,}: calls/s ratio"]
+    rows = []
+    for name, _ in _named(levels[gathered[0]]):
+        row = [name]
+        for level in gathered:
+            each = levels[level].get(name, {})
+            row += [_ratio(each.get(f"cpu_ratio{suffix}")), _ratio(each.get(f"rate_ratio{suffix}"))]
+        rows.append(row)
+    return table(head, rows)
+
+
+# ------------------------------------------------------------------ the rest
+
+
+def _span(value: Mapping[str, float], digits: int = 1, factor: float = 1.0) -> str:
+    """Return the median, and least and greatest of all."""
+    low, middle, high = (f"{value[name] * factor:,.{digits}f}" for name in ("min", "median", "max"))
+    return f"{middle} [{low}..{high}]"
+
+
+def _waiting(found: Mapping[str, Any]) -> Iterator[str]:
+    number, few = f"{found['calls']:,}", f"{found['few']:,}"
+    yield f"## {number} calls waiting\n"
+    yield (
+        f"Memory is counted for each call with everything that it holds, the task and the frames of its caller among "
+        f"it (by tracemalloc with {found['traced']:,} calls, resident with {number}). The path to Kraken is a function "
+        "that answers at once, unless it says HTTP.\n"
+    )
+    rows = []
+    for name, figures in found.items():
+        if not isinstance(figures, Mapping):
+            continue
+        if "bytes" in figures:
+            rows.append((name, f"{_span(figures['bytes'], 0)} bytes a call"))
+        elif "seconds" in figures:
+            rows.append((name, f"{_span(figures['seconds'], 2)} s"))
+        else:
+            rows.append((f"{name}: {few} at a time", f"{_span(figures['few'])} µs a call"))
+            rows.append((f"{name}: {number} at a time", f"{_span(figures['many'])} µs a call"))
+            rows.append((f"{name}: ratio", _span(figures["ratio"], 2)))
+    yield table(("", "median [least..greatest]"), rows)
+
+
+def _nonces(found: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Nonces\n"
+    yield table(
+        ("million a second", "one thread", "eight threads"),
+        (
+            (name, *(_span(found[f"{name} / {n}"]["per_second"], 3, 1e-6) for n in (1, 8)))
+            for name in SOURCES
+            if f"{name} / 1" in found and f"{name} / 8" in found
+        ),
+    )
+
+
+def _pieces(found: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Pieces of a call\n"
+    yield table(("", "µs"), ((name, _span(value, 2)) for name, value in found.items()))
+
+
+def _imports(found: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Import\n"
+    yield table(
+        ("in a fresh interpreter", "ms", "ratio to aiohttp", "MB", "ratio to aiohttp"),
+        (
+            (
+                name,
+                _span(each["wall_ms"], 0),
+                f"{each['ratio']['median']:.2f}",
+                _span(each["megabytes"]),
+                f"{each['memory_ratio']['median']:.2f}",
+            )
+            for name, each in found.items()
+        ),
+    )
