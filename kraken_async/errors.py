@@ -320,6 +320,10 @@ def _headline(endpoint: str | None, ids: dict[str, Any], finding: str | None) ->
     """What matters, first."""
     what = ", ".join(f"{name}={value}" for name, value in ids.items() if name != "nonce")
     what = what or ", ".join(f"{name}={value}" for name, value in ids.items()) or "no id"
+    if endpoint in (None, "AddOrder") and finding == "absent":
+        return (
+            f"Order is not to be found, past its deadline and the time it may take to show: {what} (absent)"
+        )
     if endpoint in (None, "AddOrder"):
         claim = "Order may be live"
     elif endpoint == "AddOrderBatch":

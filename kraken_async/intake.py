@@ -9,7 +9,7 @@ from kraken_async import breaker, notices, withdrawal
 from kraken_async.answer import Answer
 from kraken_async.calls import Call, Options
 from kraken_async.endpoints import Priority, find
-from kraken_async.errors import AuthenticationError, Outcome, QueueTimeout
+from kraken_async.errors import AuthenticationError, KrakenError, Outcome, QueueTimeout
 from kraken_async.guards import no_funding
 from kraken_async.messages import Request
 
@@ -82,8 +82,11 @@ class Intake:
             if seen.halted or seen.lockout_until or seen.pause_until:
                 await self.key.update(_nothing)  # what another session has opened again is open
             self._submit(call)
-        except BaseException:
+        except BaseException as error:
             self.desk.ended(call, None, None)
+            if isinstance(error, KrakenError):
+                self._outcomes.reporter.count(error)
+                self._outcomes.metrics.not_sent += 1
             raise
 
     def _prepare(
@@ -126,7 +129,7 @@ class Intake:
         if (seen.halted or self.halted) and withdrawal.places(call):
             raise notices.halted(call)
         self._queue.push(call)
-        self._outcomes.pending += 1
+        self._outcomes.pending += not call.internal
         if call.options.queue_timeout is not None:
             call.timer = loop.call_later(call.options.queue_timeout, self._expire, call)
 

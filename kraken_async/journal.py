@@ -56,14 +56,19 @@ LOCKS: Final = os.name != "nt"
 MOST_DEAD_LINES: Final = 1024
 
 
-def open_journal(policy: OrderPolicy, store: Store, key: str) -> Journal | None:
-    """Return a session's journal: beside the store's files, in memory for a MemoryStore; None: turned off."""
+def open_journal(
+    policy: OrderPolicy, store: Store, key: str, state_dir: str | os.PathLike[str] | None = None
+) -> Journal | None:
+    """Return a session's journal: beside the store's files, in memory for a MemoryStore; None: turned off.
+
+    A store that keeps no files (Redis) leaves it to ``state_dir``, this host's: a journal is of one host.
+    """
     if policy.journal is False:
         return None
     if isinstance(store, MemoryStore):
         return Journal(None, key)
-    place = getattr(store, "directory", None) or getattr(store, "state_dir", None)
-    directory = Path(place) if place is not None else default_directory()
+    place = getattr(store, "directory", None) or state_dir
+    directory = Path(place).expanduser().absolute() if place is not None else default_directory()
     return Journal(directory, key, synced=policy.journal == "synced")
 
 

@@ -84,7 +84,7 @@ class OrderDesk:
         self._left = 0 if journal is None else len(journal.left(server_time.now()))
         policy.warn()
         if self._left:
-            log.warning("%d orders of a session that died may be live: see client.unresolved()", self._left)
+            log.warning("of sessions that died, orders may be live: %d, see client.unresolved()", self._left)
 
     def __repr__(self) -> str:
         return f"<OrderDesk {len(self._tasks)} being settled, {len(self._given_up)} unknown>"

@@ -222,13 +222,13 @@ class Outcomes:
             self.reporter.orphaned(call, result, error)
         elif error is None:
             self.reporter.record(call, None)
-            self._less()
+            self._less(call)
             tell(result)
             return
         else:
             future.set_exception(error)
         self.reporter.record(call, error)
-        self._less()
+        self._less(call)
 
     def abandon(self, call: Call) -> None:
         """The caller left. What was not sent is forgotten; what was sent goes on and is reported."""
@@ -242,7 +242,7 @@ class Outcomes:
                 call.timer.cancel()
                 call.timer = None
             self.ended(call, None, None)
-            self._less()
+            self._less(call)
 
     def withdraw(self, call: Call, error: KrakenError) -> None:
         """Take a waiting call back, unsent."""
@@ -270,7 +270,9 @@ class Outcomes:
 
     # -- waiting for the end of all ------------------------------------------------------------------------------
 
-    def _less(self) -> None:
+    def _less(self, call: Call) -> None:
+        if call.internal:  # nobody waits for the session's own look-ups but who settles an order
+            return
         self.pending -= 1
         if not self.pending:
             for waiter in self._idle:

@@ -134,6 +134,7 @@ class KrakenSession(Exchange):
         self._tier_unset = tier is None and governor is None
         self.governor = governor if governor is not None else BurstGovernor(self._tier)
         self._unit, self._account, self._timeout = nonce_unit, account, timeout
+        self._state_dir = state_dir
         self._store = store if store is not None else FileStore(state_dir)
         self._transport = Transport(base_url, http=http, plain_http=plain_http)
         self._send = transport if transport is not None else self._transport.send
@@ -283,7 +284,7 @@ class KrakenSession(Exchange):
                 report=self._reporter.report,
                 server_time=self._server_time,
                 clock=clock,
-                journal=open_journal(self._policy, self._store, self._signer.key_id),
+                journal=open_journal(self._policy, self._store, self._signer.key_id, self._state_dir),
             )
             self._intake.key, self._intake.desk, self._intake.admission = key, self._desk, self._admission
             self._intake.time_known = lambda: self._server_time.known or self._learning_over()

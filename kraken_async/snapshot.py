@@ -82,7 +82,7 @@ def _key_part(session: KrakenSession, now: float) -> dict[str, Any]:
         "last_nonce": seen.last,
         "in_startup_window": admission.in_startup(now),
         "persistence_file": state.place,
-        "counter_level": admission.level(seen, now),
+        "counter_level": min(admission.level(seen, now), float(tier.maximum)),
         "counter_maximum": float(tier.maximum),
         "counter_decay": tier.decay,
         "pair_levels": MappingProxyType(
@@ -107,7 +107,7 @@ def _problems(session: KrakenSession, fields: dict[str, Any]) -> tuple[str, ...]
     if fields["halted"]:
         found.append("trading is halted on this key until resume()")
     if fields["unresolved"]:
-        found.append(f"{fields['unresolved']} orders have an unknown outcome: see unresolved()")
+        found.append(f"the outcome of orders is unknown: {fields['unresolved']}, see unresolved()")
     if fields["in_flight_age"] is not None and fields["in_flight_age"] > STALLED:
         found.append(f"the call in flight has no answer for {fields['in_flight_age']:.0f} s")
     if fields["nonce_lead"] > 120:
