@@ -8,6 +8,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class FailingDisk(Disk):
         self._fail("open")
         return super().open(path, flags)
 
-    def pwrite(self, fd: int, data: bytes, offset: int) -> int:  # type: ignore[override]
+    def pwrite(self, fd: int, data: bytes, offset: int) -> int:  # type: ignore[override]  # narrower than what it stands for
         """See Disk."""
         self._fail("pwrite")
         return os.pwrite(fd, data, offset)
@@ -81,65 +82,16 @@ class FailingDisk(Disk):
 SECTOR = 512
 
 
-class LossyDisk(Disk):
-    """Keeps, beside the real file, what a power cut would leave of it at least, and what it may leave
-    besides.
+@dataclass
+class Image:
+    """What a power cut in one moment leaves: contents that are certain, sectors and names that may be there."""
 
-    A write that was not synced is on the disk in any subset of its sectors, whatever the order of writing.
-    A name that its directory was not synced for may be there or not. (The real files are what the page
-    cache shows.)
-    """
+    durable: dict[int, bytes]
+    loose: dict[int, list[tuple[int, bytes]]]
+    names: dict[Path, int]
+    loose_names: dict[Path, int]
 
-    def __init__(self) -> None:
-        self.durable: dict[int, bytearray] = {}  # inode -> contents that are certain
-        self.loose: dict[int, list[tuple[int, bytes]]] = {}  # inode -> sectors that may be there
-        self.names: dict[Path, int] = {}  # certain
-        self.loose_names: dict[Path, int] = {}
-        self.on_write: Callable[[], None] = lambda: None
-
-    def open(self, path: Path, flags: int) -> int:
-        """See Disk."""
-        fd = super().open(path, flags)
-        inode = os.fstat(fd).st_ino
-        if flags & os.O_CREAT:
-            self.durable[inode] = bytearray()
-            self.loose[inode] = []
-            self.loose_names[path] = inode
-        return fd
-
-    def pwrite(self, fd: int, data: bytes, offset: int) -> int:  # type: ignore[override]
-        """See Disk."""
-        self.on_write()
-        inode = os.fstat(fd).st_ino
-        written = os.pwrite(fd, data, offset)
-        at = 0
-        while at < len(data):
-            size = min(len(data) - at, SECTOR - (offset + at) % SECTOR)
-            self.loose[inode].append((offset + at, bytes(data[at : at + size])))
-            at += size
-        self.on_write()
-        return written
-
-    def sync(self, fd: int) -> None:
-        """See Disk."""
-        inode = os.fstat(fd).st_ino
-        for offset, data in self.loose[inode]:
-            _put(self.durable[inode], offset, data)
-        self.loose[inode] = []
-        self.on_write()
-
-    def rename(self, source: Path, target: Path) -> None:
-        """See Disk."""
-        super().rename(source, target)
-        self.loose_names[target] = self.loose_names.pop(source)
-        self.on_write()
-
-    def sync_directory(self, directory: Path) -> None:
-        """See Disk."""
-        self.names.update(self.loose_names)
-        self.on_write()
-
-    def after_power_cut(self, target: Path, keep: Callable[[], bool]) -> None:
+    def restore(self, target: Path, keep: Callable[[], bool]) -> None:
         """Write into ``target`` what is left, asking ``keep`` about each thing that need not be."""
         target.mkdir(mode=0o700)
         for path, inode in {**self.loose_names, **self.names}.items():
@@ -150,6 +102,75 @@ class LossyDisk(Disk):
                 if keep():
                     _put(content, offset, data)
             (target / path.name).write_bytes(content)
+            (target / path.name).chmod(0o600)
+
+
+class LossyDisk(Disk):
+    """Keeps, beside the real files (what the page cache shows), what a power cut would leave of them.
+
+    A write that was not synced is on the disk in any subset of its sectors, whatever the order of writing. A name
+    that its directory was not synced for may be there or not. ``on_write`` is called before and after each write.
+    """
+
+    def __init__(self) -> None:
+        self._durable: dict[int, bytearray] = {}
+        self._loose: dict[int, list[tuple[int, bytes]]] = {}
+        self._names: dict[Path, int] = {}
+        self._loose_names: dict[Path, int] = {}
+        self.on_write: Callable[[], None] = lambda: None
+
+    def image(self) -> Image:
+        """A copy of what is certain and of what is not."""
+        return Image(
+            {inode: bytes(content) for inode, content in self._durable.items()},
+            {inode: list(sectors) for inode, sectors in self._loose.items()},
+            dict(self._names),
+            dict(self._loose_names),
+        )
+
+    def open(self, path: Path, flags: int) -> int:
+        """See Disk."""
+        fd = super().open(path, flags)
+        inode = os.fstat(fd).st_ino
+        if flags & os.O_CREAT:
+            self._durable[inode], self._loose[inode] = bytearray(), []
+            self._loose_names[path] = inode
+        elif inode not in self._durable:  # it was there before
+            self._durable[inode], self._loose[inode] = bytearray(path.read_bytes()), []
+            self._names[path] = inode
+        return fd
+
+    def pwrite(self, fd: int, data: bytes, offset: int) -> int:  # type: ignore[override]  # narrower than what it stands for
+        """See Disk."""
+        self.on_write()
+        sectors = self._loose[os.fstat(fd).st_ino]
+        written = os.pwrite(fd, data, offset)
+        at = 0
+        while at < len(data):
+            size = min(len(data) - at, SECTOR - (offset + at) % SECTOR)
+            sectors.append((offset + at, bytes(data[at : at + size])))
+            at += size
+        self.on_write()
+        return written
+
+    def sync(self, fd: int) -> None:
+        """See Disk."""
+        inode = os.fstat(fd).st_ino
+        for offset, data in self._loose[inode]:
+            _put(self._durable[inode], offset, data)
+        self._loose[inode] = []
+        self.on_write()
+
+    def rename(self, source: Path, target: Path) -> None:
+        """See Disk."""
+        super().rename(source, target)
+        self._loose_names[target] = self._loose_names.pop(source)
+        self.on_write()
+
+    def sync_directory(self, directory: Path) -> None:
+        """See Disk."""
+        self._names.update(self._loose_names)
+        self.on_write()
 
 
 def _put(content: bytearray, offset: int, data: bytes) -> None:

@@ -142,7 +142,7 @@ async def test_in_a_flow_of_calls_no_nonce_waits_for_the_disk(
     for _ in range(600):
         now += SECOND // 10
         with pytest.raises(StopIteration):
-            key.step(yes).send(None)  # type: ignore[attr-defined]
+            key.step(yes).send(None)  # type: ignore[attr-defined]  # the test reaches inside
         while key.figures()["ceiling"] < low_ceiling(key.seen.last, now, 1):
             await asyncio.sleep(0)  # the flush, in its thread
     assert 50 <= key.figures()["raises"] <= 65  # one a second, not one a call
@@ -864,7 +864,7 @@ async def test_opening_that_is_cancelled_leaves_nothing_and_locks_nobody_out(
             opening.cancel()
             result = (await asyncio.gather(opening, return_exceptions=True))[0]
             if not isinstance(result, BaseException):
-                await result.close()  # type: ignore[attr-defined]
+                await result.close()  # type: ignore[attr-defined]  # the test reaches inside
             await wait_for_threads()
     source = FileStore(tmp_path).reserve("k", "ns")
     source.close(0)
@@ -910,14 +910,14 @@ async def test_a_forked_child_is_refused_and_the_parents_turn_is_not_freed(tmp_p
             key.flush(),
         ):
             try:
-                use.send(None)  # type: ignore[attr-defined]
+                use.send(None)  # type: ignore[attr-defined]  # the test reaches inside
             except NonceStoreError as error:
                 refused += "parent process" in str(error)
             except StopIteration:
                 refused += 10
         os._exit(refused)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 14  # flush never raises
-    assert not other._turn.try_acquire()  # type: ignore[attr-defined]
+    assert not other._turn.try_acquire()  # type: ignore[attr-defined]  # the test reaches inside
     assert await draw(key) < await draw(other)
     await key.release_turn()
     await asyncio.wait_for(other.acquire_turn(), 5)

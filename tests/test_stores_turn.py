@@ -46,7 +46,7 @@ async def test_a_free_turn_is_taken_without_suspending(tmp_path: Path) -> None:
     for _ in range(3):
         for part in (key.acquire_turn(), key.release_turn()):
             with pytest.raises(StopIteration):
-                part.send(None)  # type: ignore[attr-defined]
+                part.send(None)  # type: ignore[attr-defined]  # the test reaches inside
     assert key.figures()["turn_waits"] == 0
     await key.close()
 
@@ -134,7 +134,7 @@ async def test_asking_again_after_a_cancelled_wait_takes_the_place_that_is_still
 async def test_cancelled_in_the_moment_of_the_grant_passes_the_turn_on(tmp_path: Path) -> None:
     one, two, three = [await opened(FileStore(tmp_path)) for _ in range(3)]
     await one.acquire_turn()
-    mine: turn.Turn = two._turn  # type: ignore[attr-defined]
+    mine: turn.Turn = two._turn  # type: ignore[attr-defined]  # the test reaches inside
     task = asyncio.create_task(two.acquire_turn())
     await asyncio.sleep(0)
     await one.release_turn()
