@@ -29,6 +29,18 @@ def nothing(shared: Shared) -> None:
     return
 
 
+def setting(*, touched: bool = False, **values: Any) -> Callable[[Shared], None]:
+    """A change that sets these values; ``touched``: and marks the seldom-changing part as changed."""
+
+    def change(shared: Shared) -> None:
+        for name, value in values.items():
+            setattr(shared, name, value)
+        if touched:
+            shared.touch()
+
+    return change
+
+
 async def opened(store: Store, name: str = "k", unit: str = "ns", *, flushed: bool = False) -> KeyState:
     """A hold on a key; ``flushed``: with a background flush, as a session has it."""
     key = store.key(name, unit)
@@ -135,10 +147,13 @@ class LossyDisk(Disk):
         if flags & os.O_CREAT:
             self._durable[inode], self._loose[inode] = bytearray(), []
             self._loose_names[path] = inode
-        elif inode not in self._durable:  # it was there before
-            self._durable[inode], self._loose[inode] = bytearray(path.read_bytes()), []
-            self._names[path] = inode
         return fd
+
+    def adopt(self, path: Path) -> None:
+        """Take a file as it is for durable."""
+        inode = path.stat().st_ino
+        self._durable[inode], self._loose[inode] = bytearray(path.read_bytes()), []
+        self._names[path] = inode
 
     def pwrite(self, fd: int, data: bytes, offset: int) -> int:  # type: ignore[override]  # narrower than what it stands for
         """See Disk."""
