@@ -92,7 +92,7 @@ class World:
         fd, journal._fd, journal._shut = journal._fd, -1, True
         if fd >= 0:
             os.close(fd)
-        session._reporter.report = lambda _orphan: None  # type: ignore[method-assign]  # the test stands in for it
+        session._reporter.report = lambda orphan: None  # type: ignore[method-assign]  # the test stands in for it
         with contextlib.suppress(asyncio.CancelledError):
             await session.aclose(grace=0)
 

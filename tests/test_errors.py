@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -117,7 +118,7 @@ def test_limits_carry_their_times() -> None:
         ("AddOrder", {}, "Order may be live: no id"),
     ],
 )
-def test_unknown_outcome_begins_with_what_matters(endpoint: str, ids: dict[str, str], headline: str) -> None:
+def test_unknown_outcome_begins_with_what_matters(endpoint: str, ids: dict[str, Any], headline: str) -> None:
     assert str(OutcomeUnknown("no answer came", endpoint=endpoint, **ids)) == f"{headline}. no answer came"
 
 

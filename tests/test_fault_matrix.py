@@ -76,7 +76,7 @@ def check_orders(world: World, kind: str, volume: str, answer: Told) -> None:
         assert there == [], "placed, and told to be absent"
 
 
-async def agree_later(world: World, kind: str, volume: str, answer: Told) -> None:
+async def agree_later(world: Alive, kind: str, volume: str, answer: Told) -> None:
     """After the faults are over, what was unknown becomes known, in this session or the next."""
     if answer.unknown:
         assert isinstance(answer.error, OutcomeUnknown), repr(answer.error)

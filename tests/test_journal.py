@@ -186,7 +186,7 @@ async def test_a_write_that_broke_off_does_not_spoil_the_next(
     journal, one, other = Journal(tmp_path, KEY), intent(), intent()
     await journal.record(one)
     write = os.write
-    monkeypatch.setattr(journal_module.os, "write", lambda fd, data: write(fd, data[:10]))
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:10]))
     with pytest.raises(NonceStoreError, match="full"):
         await journal.record(other)
     monkeypatch.undo()
@@ -210,7 +210,7 @@ async def test_a_full_disk_says_so_and_keeps_nothing(tmp_path: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     await journal.record(one)
-    monkeypatch.setattr(journal_module.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(NonceStoreError, match=r"jsonl cannot be written: No space left.*journal=False"):
         await journal.record(intent())
     journal.done(one.id)
@@ -249,7 +249,12 @@ async def test_no_secret_is_written(tmp_path: Path) -> None:
 async def test_synced_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     fsync = os.fsync
-    monkeypatch.setattr(journal_file.os, "fsync", lambda fd: (synced.append(fd), fsync(fd))[1])
+
+    def noted(fd: int) -> None:
+        synced.append(fd)
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", noted)
     journal = Journal(tmp_path, KEY, synced=True)
     await journal.record(intent())
     before = len(synced)
@@ -265,7 +270,7 @@ async def test_a_failed_sync_refuses_the_order(tmp_path: Path, monkeypatch: pyte
     def broken(_fd: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(journal_file.os, "fsync", broken)
+    monkeypatch.setattr(os, "fsync", broken)
     one = intent()
     with pytest.raises(NonceStoreError, match="Input/output"):
         await journal.record(one)

@@ -148,8 +148,9 @@ def test_lockout_nonce_and_what_never_left_are_not_decided_here(error: KrakenErr
     ("attempt", "longest"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 5.0), (2000, 5.0)]
 )
 def test_pause_is_drawn_between_nothing_and_a_doubling_cap(attempt: int, longest: float) -> None:
+    drawn = 0.0
+    policy = RetryPolicy(attempts=5000, jitter=lambda: drawn)
     for drawn in (0.0, 0.25, 1.0):
-        policy = RetryPolicy(attempts=5000, jitter=lambda drawn=drawn: drawn)
         assert policy.delay(LOST, READ, attempt, 0.0) == drawn * longest
 
 
@@ -222,4 +223,4 @@ def test_a_policy_is_a_value() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         RetryPolicy().attempts = 5  # type: ignore[misc]  # what is tried
     with pytest.raises(TypeError):
-        RetryPolicy(5)  # type: ignore[misc]  # by keyword only
+        RetryPolicy(5)  # type: ignore[call-arg]  # by keyword only

@@ -22,7 +22,7 @@ from kraken_async.metrics import Statistics
 from kraken_async.status_file import StatusFile
 
 if TYPE_CHECKING:
-    from conftest import LeakCheck
+    from tests.conftest import LeakCheck
 
 KEY = "0123456789abcdef"
 

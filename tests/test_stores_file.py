@@ -24,6 +24,7 @@ from kraken_async.stores import ceiling as ceiling_module
 from kraken_async.stores import filekey, places, recovery, slots
 from kraken_async.stores.base import MAX_NONCE, Shared, low_ceiling, new_ceiling
 from kraken_async.stores.file import FileStore, inspect
+from kraken_async.stores.locks import FileLock
 from kraken_async.stores.slots import (
     HEADER_AT,
     HEADER_SIZE,
@@ -33,7 +34,7 @@ from kraken_async.stores.slots import (
     unpack_header,
     unpack_slot,
 )
-from tests.store_support import HOUR, SECOND, FailingDisk, draw, nothing, opened, yes
+from tests.store_support import HOUR, SECOND, FailingDisk, draw, nothing, opened, setting, yes
 
 
 def state(directory: Path) -> Path:
@@ -47,8 +48,7 @@ def ceilings(directory: Path) -> list[int]:
     return [slot.ceiling for slot in found if isinstance(slot, Slot)]
 
 
-# ------------------------------------------------------------------------------------------ nonces, one
-# session
+# ---------------------------------------------------------------------------------- nonces, one session
 
 
 async def test_nonces_are_on_the_clock_and_rise(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ async def test_in_a_flow_of_calls_no_nonce_waits_for_the_disk(
     for _ in range(600):
         now += SECOND // 10
         with pytest.raises(StopIteration):
-            key.step(yes).send(None)  # type: ignore[attr-defined]  # the test reaches inside
+            key.step(yes).send(None)
         while key.figures()["ceiling"] < low_ceiling(key.seen.last, now, 1):
             await asyncio.sleep(0)  # the flush, in its thread
     assert 50 <= key.figures()["raises"] <= 65  # one a second, not one a call
@@ -173,9 +173,7 @@ async def test_a_charge_is_kept_even_when_nothing_was_chosen(tmp_path: Path) -> 
 
 async def test_a_choice_that_fails_leaves_no_half_change(tmp_path: Path) -> None:
     key = await opened(FileStore(tmp_path))
-    await key.update(
-        lambda shared: (setattr(shared, "level", 1.0), setattr(shared, "halted", True), shared.touch())
-    )
+    await key.update(setting(touched=True, level=1.0, halted=True))
     last = await draw(key)
 
     def half(shared: Shared) -> None:
@@ -291,8 +289,8 @@ async def test_times_of_this_boot_stay_and_times_of_another_boot_move_with_the_w
 
     key = store.key("k", "ns")
     await key.open(lambda: 5000.0)
-    await key.update(lambda shared: (setattr(shared, "level", 9.0), setattr(shared, "level_at", 4990.0)))
-    await key.update(lambda shared: (setattr(shared, "lockout_until", 5900.0), shared.touch()))
+    await key.update(setting(level=9.0, level_at=4990.0))
+    await key.update(setting(touched=True, lockout_until=5900.0))
     await key.close()
 
     assert await opened_at(5001.0) == (4990.0, 5900.0)
@@ -361,7 +359,7 @@ async def test_a_nonce_is_handed_out_without_the_turn_while_another_session_hold
 
 async def test_the_nonce_lock_held_elsewhere_is_waited_for_without_blocking_the_loop(tmp_path: Path) -> None:
     key = await opened(FileStore(tmp_path))
-    lock = filekey.FileLock(tmp_path / "k.nonce.lock")
+    lock = FileLock(tmp_path / "k.nonce.lock")
     lock.acquire()
     step = asyncio.create_task(draw(key))
     gone = asyncio.create_task(draw(key))
@@ -379,8 +377,7 @@ async def test_the_nonce_lock_held_elsewhere_is_waited_for_without_blocking_the_
     await key.close()
 
 
-# ------------------------------------------------------------------------------------------ unit and
-# exclusion
+# ------------------------------------------------------------------------------------- unit and exclusion
 
 
 async def test_the_first_finer_unit_closes_the_key_to_coarser_ones(tmp_path: Path) -> None:
@@ -429,7 +426,10 @@ def put(at: int, data: bytes) -> Callable[[Path], None]:
 
 
 def write(data: bytes) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(data) and None
+    def damage(path: Path) -> None:
+        path.write_bytes(data)
+
+    return damage
 
 
 def cut(size: int) -> Callable[[Path], None]:
@@ -713,7 +713,7 @@ async def test_when_even_the_header_cannot_be_written_nonces_go_on_in_memory(tmp
         nonce = await draw(key)
         assert nonce > last
         last = nonce
-    await key.update(lambda shared: (setattr(shared, "halted", True), shared.touch()))
+    await key.update(setting(touched=True, halted=True))
     assert not key.durable
     assert await key.update(lambda shared: shared.halted)
     disk.failing = set()
@@ -805,8 +805,8 @@ async def test_removed_in_mid_run_the_state_is_made_anew_from_what_the_session_k
     with no_leaks:
         key = await opened(FileStore(where))
         copy = state(where).read_bytes()
-        await key.update(lambda shared: (setattr(shared, "halted", True), shared.touch()))
-        await key.update(lambda shared: (setattr(shared, "level", 7.0), setattr(shared, "level_at", 1.0)))
+        await key.update(setting(touched=True, halted=True))
+        await key.update(setting(level=7.0, level_at=1.0))
         await key.jump(HOUR)
         last = await draw(key)
         await key.acquire_turn()
@@ -864,7 +864,7 @@ async def test_opening_that_is_cancelled_leaves_nothing_and_locks_nobody_out(
             opening.cancel()
             result = (await asyncio.gather(opening, return_exceptions=True))[0]
             if not isinstance(result, BaseException):
-                await result.close()  # type: ignore[attr-defined]  # the test reaches inside
+                await result.close()
             await wait_for_threads()
     source = FileStore(tmp_path).reserve("k", "ns")
     source.close(0)
@@ -882,7 +882,7 @@ async def test_opening_does_not_wait_for_ever_for_a_process_that_is_stopped(
 ) -> None:
     monkeypatch.setattr(filekey, "OPEN_PATIENCE", 0.05)
     tmp_path.joinpath("k.disk.lock").touch()
-    lock = filekey.FileLock(tmp_path / "k.disk.lock")
+    lock = FileLock(tmp_path / "k.disk.lock")
     lock.acquire()
     with pytest.raises(NonceStoreError, match=r"k\.state is being changed by another process"):
         await opened(FileStore(tmp_path))
@@ -910,7 +910,7 @@ async def test_a_forked_child_is_refused_and_the_parents_turn_is_not_freed(tmp_p
             key.flush(),
         ):
             try:
-                use.send(None)  # type: ignore[attr-defined]  # the test reaches inside
+                use.send(None)
             except NonceStoreError as error:
                 refused += "parent process" in str(error)
             except StopIteration:
@@ -1000,7 +1000,7 @@ async def test_inspect_shows_state_users_and_turn_without_touching_anything(tmp_
     path = state(tmp_path)
     assert not inspect(path).exists
     one, two = await opened(FileStore(tmp_path)), await opened(FileStore(tmp_path))
-    await one.update(lambda shared: (setattr(shared, "halted", True), shared.touch()))
+    await one.update(setting(touched=True, halted=True))
     last = await draw(one)
     await one.acquire_turn()
     waiting = asyncio.create_task(two.acquire_turn())

@@ -234,7 +234,7 @@ async def test_a_forked_child_is_refused() -> None:
         refused = 0
         for use in (key.step(yes), key.acquire_turn(), opened(store)):
             try:
-                use.send(None)  # type: ignore[attr-defined]  # the test reaches inside
+                use.send(None)
             except NonceStoreError as error:
                 refused += "parent process" in str(error)
         os._exit(refused)

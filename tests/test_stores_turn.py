@@ -46,7 +46,7 @@ async def test_a_free_turn_is_taken_without_suspending(tmp_path: Path) -> None:
     for _ in range(3):
         for part in (key.acquire_turn(), key.release_turn()):
             with pytest.raises(StopIteration):
-                part.send(None)  # type: ignore[attr-defined]  # the test reaches inside
+                part.send(None)
     assert key.figures()["turn_waits"] == 0
     await key.close()
 
