@@ -59,6 +59,7 @@ class Call:
         "sent_at",
         "sent_unix",
         "seq",
+        "short",
         "state",
         "timeout",
         "timer",
@@ -85,6 +86,7 @@ class Call:
         self.resource = ""
         self.result: Any = None  # between the answer and its telling
         self.seq = 0
+        self.short = True  # what it waits for is its resource, not only the pace at start-up
         self.state = "new"
         self.attempt = 0
         self.nonce = 0

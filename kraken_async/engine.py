@@ -107,6 +107,7 @@ class EngineCounter:
     def learn(self, orders: dict[str, tuple[str, float]], shared: Shared, now: float) -> None:
         """Remember since when orders stand: ``{txid or cl_ord_id: (pair, time)}``; too old to cost are dropped."""
         mine = self.account.orders
+        orders = {**{alias: record for o, record in orders.items() for alias in self._aliases(o)}, **orders}
         for order, (pair, created) in orders.items():
             mine[order] = [pair_key(pair), created]
         for known in (mine, shared.orders):
@@ -114,6 +115,13 @@ class EngineCounter:
                 del known[order]
         shared.orders = {**shared.orders, **{name: mine[name] for name in orders if name in mine}}
         shared.touch()
+
+    def _aliases(self, order: str) -> list[str]:
+        """Return the other names of an order: its txid and its cl_ord_id were learnt from the same answer."""
+        record = self.account.orders.get(order)
+        return (
+            [] if record is None else [name for name, other in self.account.orders.items() if other == record]
+        )
 
     def _set(self, pair: str, level: float, now: float, shared: Shared) -> None:
         self.account.levels[pair] = [level, now]

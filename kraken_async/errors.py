@@ -85,8 +85,7 @@ class KrakenError(Exception):
             self.retryable = retryable
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Rebuilt from what it holds, so that every subclass crosses processes whatever
-        # its constructor asks for.
+        # Rebuilt from what it holds, so that every subclass crosses processes whatever its constructor asks for.
         return _rebuild, (type(self), self.args, self._state())
 
     def _state(self) -> dict[str, Any]:

@@ -192,12 +192,13 @@ class Admission:
             return shared.throttled_until - now
         if not self.governor.enabled:
             return 0.0
-        startup = self._startup_wait(call, now)
+        seconds = 0.0
         if call.resource == "counter":
-            return max(startup, self._counter_wait(call, shared, now))
-        if call.resource:
-            return max(startup, self.engine.wait(call, shared, now))
-        return startup
+            seconds = self._counter_wait(call, shared, now)
+        elif call.resource:
+            seconds = self.engine.wait(call, shared, now)
+        call.short = seconds > 0
+        return max(seconds, self._startup_wait(call, now))
 
     def level(self, shared: Shared, now: float) -> float:
         """Return how full Kraken's call counter can be at ``now``."""

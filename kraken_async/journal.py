@@ -8,8 +8,7 @@ Rules kept here:
 2. The session holds ``flock`` on its file, and the kernel drops it when the process dies: so a free lock says
    that a session is dead, and nothing else does. A file gets its name only once it is locked.
 3. An order is on record before its turn is asked for, and marked as sent before its bytes leave. A dead
-   session's order without the mark was never sent, unless lines are damaged or the machine has been started
-   anew since.
+   session's order without the mark was never sent, unless lines are damaged or the machine has been started anew since.
 4. A line that cannot be read is counted and skipped: it must not hide the others.
 5. No secrets: see :func:`kraken_async.intents.redacted`.
 """
@@ -49,8 +48,7 @@ __all__ = ["Intent", "Journal", "open_journal"]
 
 log = logging.getLogger("kraken_async.journal")
 
-#: Whether locks tell living sessions from dead ones (not on Windows: there this process' own count as
-#: living).
+#: Whether locks tell living sessions from dead ones (not on Windows: there this process' own count as living).
 LOCKS: Final = os.name != "nt"
 #: Lines of what is over by now that a file may hold before it is written afresh.
 MOST_DEAD_LINES: Final = 1024
@@ -102,8 +100,7 @@ class Journal:
     async def record(self, intent: Intent) -> None:
         """Put ``intent`` on record; with "synced", wait for the disk.
 
-        Raises NonceStoreError naming the file and the cure. Cancelled: it may be on record; call
-        :meth:`done`.
+        Raises NonceStoreError naming the file and the cure. Cancelled: it may be on record; call :meth:`done`.
         """
         self._write(opening(intent))
         self._open[intent.id] = intent
@@ -208,8 +205,7 @@ class Journal:
     def left(self, now: float) -> list[Intent]:
         """Return the open intents of sessions of this key that have died; ``now`` is Kraken's time.
 
-        Reads small files where it stands, in the loop. A directory that cannot be read gives none, and is
-        logged.
+        Reads small files where it stands, in the loop. A directory that cannot be read gives none, and is logged.
         """
         found: list[Intent] = []
         if self._directory is None:

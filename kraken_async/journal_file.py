@@ -1,7 +1,6 @@
 """The intent journal's files: their lines, how they are read, and how a file gets and loses its name.
 
-A line is a JSON object. "open" puts an intent on record, "sent" marks it before each sending, "done" strikes
-it off.
+A line is a JSON object. "open" puts an intent on record, "sent" marks it before each sending, "done" strikes it off.
 """
 
 from __future__ import annotations

@@ -28,8 +28,7 @@ class Request:
 class SignedRequest(NamedTuple):
     """One request, ready to leave: `body` holds the exact bytes that were signed.
 
-    `headers` carry the API key and the signature and `body` may carry a one-time password, so the repr
-    shows neither.
+    `headers` carry the API key and the signature and `body` may carry a one-time password, so the repr shows neither.
     """
 
     method: str

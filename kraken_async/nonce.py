@@ -6,8 +6,7 @@ How millions a second are handed out without a lock, and why none comes twice:
 2. Counter, end and expiry travel as one tuple, a *stretch*, swapped in one assignment. A number counts only
    if its stretch is still the current one after the drawing; else it is thrown away and drawn anew.
 3. A stretch is replaced under a lock, in this order: take it away, then ask its counter for the next number
-   (all that were handed out are below it), then begin the new one there or at the clock, whichever is
-   higher.
+   (all that were handed out are below it), then begin the new one there or at the clock, whichever is higher.
 4. Every stretch ends at a limit that the store has made durable. A thread moves the limit ahead of need.
 """
 
@@ -131,8 +130,7 @@ class NonceSource:
                 counter, stop, expiry = stretch
                 nonce = next(counter)
                 # The last thing looked at, with no call after it: today's CPython changes threads only at
-                # calls and loops, so that what passes here is returned before any other thread can replace
-                # the stretch.
+                # calls and loops, so that what passes here is returned before any other thread can replace the stretch.
                 if monotonic() < expiry and nonce < stop and self._stretch is stretch:
                     return nonce
                 with self._lock:
@@ -164,8 +162,7 @@ class NonceSource:
             return self._last
 
     def jump_forward(self, nanoseconds: int) -> int:
-        """Raise the nonce by that much, from the clock or the last one, whichever is higher; return the new
-        last.
+        """Raise the nonce by that much, from the clock or the last one, whichever is higher; return the new last.
 
         From then on only higher ones are handed out, also by calls that were under way in other threads.
         Durable when it returns. ValueError for a negative number, or one beyond 64 bits.

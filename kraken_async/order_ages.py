@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 Ages = dict[str, tuple[str, float]]
 
 
-def ages(call: Call, result: Any, now: float, server_now: float) -> Ages:
+def ages(call: Call, result: Any, now: float, server_now: float, pair: str) -> Ages:
     """Return ``{txid or cl_ord_id: (pair, time of creation or last amend)}`` that a call's result tells.
 
-    Times are seconds of the loop's clock; ``server_now`` is Kraken's time at ``now``. A result in another shape than
-    Kraken documents tells nothing.
+    ``pair``: what the call was charged to, "?" if that is not known; an amend names an order and no pair. Times are
+    seconds of the loop's clock; ``server_now`` is Kraken's time at ``now``. A result in another shape than Kraken
+    documents tells nothing.
     """
     if not isinstance(result, dict):
         return {}
@@ -28,8 +29,8 @@ def ages(call: Call, result: Any, now: float, server_now: float) -> Ages:
     if kind == "add_batch":
         rows = zip(params.get("orders") or (), result.get("orders") or (), strict=False)
         return {name: (str(params.get("pair")), now) for sent, got in rows for name in _names(sent, got)}
-    if kind == "amend" and params.get("pair"):
-        return dict.fromkeys(named_orders(params), (str(params["pair"]), now))
+    if kind == "amend" and pair != "?":
+        return dict.fromkeys(named_orders(params), (pair, now))
     if call.endpoint.name in ("OpenOrders", "QueryOrders"):
         orders = result.get("open", result)
         return dict(_listed(orders, now, server_now)) if isinstance(orders, dict) else {}
@@ -47,10 +48,10 @@ def _listed(orders: dict[str, Any], now: float, server_now: float) -> Iterator[t
     for txid, order in orders.items():
         try:
             age = max(0.0, server_now - float(order["opentm"]))
-            pair = str(order["descr"]["pair"])
+            name_of_pair = str(order["descr"]["pair"])
         except (KeyError, TypeError, ValueError):
             continue
         if age < OLDEST:
             for name in (txid, order.get("cl_ord_id")):
                 if name:
-                    yield str(name), (pair, now - age)
+                    yield str(name), (name_of_pair, now - age)

@@ -111,8 +111,7 @@ class OrderDesk:
     async def open(self, call: Call) -> None:
         """Put an order on record before it is queued. Returns at once for everything else.
 
-        Raises NonceStoreError, naming the file and the cure, when that fails. Cancelled: nothing is left on
-        record.
+        Raises NonceStoreError, naming the file and the cure, when that fails. Cancelled: nothing is left on record.
         """
         if call.endpoint.engine not in ORDERS or validates(call.params):
             return
@@ -341,8 +340,7 @@ class OrderDesk:
 def _leaves_open(call: Call, ticket: Ticket, error: KrakenError) -> bool:
     if error.outcome is Outcome.UNKNOWN:
         return True
-    # "cl_ord_id not unique": an earlier sending of this very order lives, if there was one or nobody else has
-    # the id.
+    # "cl_ord_id not unique": an earlier sending of this very order lives, if there was one or nobody else has the id.
     earlier = getattr(error, "effect", "none") == "earlier"
     return earlier and (ticket.intent.generated or call.unknown_before)
 

@@ -17,6 +17,7 @@ from kraken_async.errors import (
     Outcome,
     OutcomeUnknown,
     RateLimitExceeded,
+    TransportError,
 )
 from kraken_async.order_ages import ages
 
@@ -88,7 +89,7 @@ class Outcomes:
         if call.nonce_refusals >= 2:
             self.inspect()
         if call.endpoint.engine or call.endpoint.name in ("OpenOrders", "QueryOrders"):
-            known = ages(call, result, now, self.server_now())
+            known = ages(call, result, now, self.server_now(), self.admission.engine.pair(call))
             if known:
                 await self._note(lambda shared: self.admission.engine.learn(known, shared, now))
         call.state, call.result = "answered", result
@@ -256,12 +257,14 @@ class Outcomes:
         for call in [*self.waiting(), *self.sent]:
             self.queue.remove(call)
             self._resting.discard(call)
-            error = unsent(call.endpoint.name)
             if call.state == "answered":
                 self.finish(call, result=call.result)
                 continue
-            if call.attempt and call.state == "sent" and call.endpoint.changes:
-                error = OutcomeUnknown.of(call, error)
+            error = unsent(call.endpoint.name)
+            if call.attempt and call.state == "sent":
+                msg = f"{call.endpoint.name} was in flight when the session was closed: its answer is lost"
+                lost = TransportError(msg, endpoint=call.endpoint.name, outcome=Outcome.UNKNOWN)
+                error = OutcomeUnknown.of(call, lost) if call.endpoint.changes else lost
             self.finish(call, error=error)
 
     def waiting(self) -> list[Call]:

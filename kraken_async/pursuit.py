@@ -26,8 +26,7 @@ PAUSE: Final = 2.0
 BACKGROUND_PAUSE: Final = 10.0
 #: What is not known of Kraken's clock, in seconds.
 CLOCK_ERROR: Final = 1.0
-#: How long it goes on beyond the moment from which absence can be told, or altogether when there is no
-#: deadline.
+#: How long it goes on beyond the moment from which absence can be told, or altogether when there is no deadline.
 BEYOND: Final = 60.0
 WITHOUT_DEADLINE: Final = 300.0
 
@@ -57,8 +56,7 @@ class Pursuit:
         """
         pause, first, started = FIRST_PAUSE, True, self._clock()
         while True:
-            # Before the look: one that began earlier proves nothing. The first answer may be what tells
-            # Kraken's time.
+            # Before the look: one that began earlier proves nothing. The first answer may be what tells Kraken's time.
             past = self._over_for(ticket) >= 0 and (self._server_time.known or not first)
             first = False
             look = await self.finder.look(ticket, self._since(ticket), ticket.intent.due)

@@ -2,7 +2,7 @@
 
 Rules:
 
-1. A call stands in the lane of its (priority, resource); within a lane, arrival order.
+1. A call stands in the lane of its (priority, resource, start-up protection); within a lane, arrival order.
 2. The most urgent call *that may go now* is next: higher priority first, then earlier arrival.
 3. What may not go closes its resource for everything less urgent, so dear calls are not starved by cheap ones.
 4. After ``AGEING`` seconds of waiting a call counts as PLACE; nothing ever counts as CANCEL but a cancel.
@@ -29,14 +29,19 @@ if TYPE_CHECKING:
 AGEING = 30.0
 
 Lane = deque["Call"]
+Key = tuple[Priority, str, bool]
+
+
+def _key(call: Call) -> Key:
+    return call.priority, call.resource, call.options.burst_protection
 
 
 class RequestQueue:
     """Waiting calls of one session. Belongs to one event loop; ``len()`` is the number still wanted."""
 
     def __init__(self, max_queued: int | None = None) -> None:
-        self._lanes: dict[tuple[Priority, str], Lane] = {}
-        self._dead: dict[tuple[Priority, str], int] = {}
+        self._lanes: dict[Key, Lane] = {}
+        self._dead: dict[Key, int] = {}
         self._seq = 0
         self._size = 0
         self._max = max_queued
@@ -74,7 +79,7 @@ class RequestQueue:
         self._seq += 1
         call.seq = self._seq
         call.state = "queued"
-        key = (call.priority, call.resource)
+        key = _key(call)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = deque()
@@ -83,7 +88,7 @@ class RequestQueue:
 
     def put_back(self, call: Call) -> None:
         """Put a call that is to be repeated at its old place."""
-        key = (call.priority, call.resource)
+        key = _key(call)
         lane = self._lanes.setdefault(key, deque())
         place = 0
         while place < len(lane) and lane[place].seq < call.seq:
@@ -104,7 +109,7 @@ class RequestQueue:
             return
         call.state = "taken"
         self._size -= 1
-        key = (call.priority, call.resource)
+        key = _key(call)
         lane = self._lanes[key]
         if lane[0] is call:
             lane.popleft()
@@ -117,7 +122,7 @@ class RequestQueue:
             self._lanes[key] = deque(c for c in lane if c.state == "queued")
             self._dead[key] = 0
 
-    def _head(self, key: tuple[Priority, str]) -> Call | None:
+    def _head(self, key: Key) -> Call | None:
         lane = self._lanes[key]
         while lane:
             call = lane[0]
@@ -153,7 +158,7 @@ class RequestQueue:
             seconds = wait(call, now)
             if seconds <= 0:
                 return call, 0.0
-            if call.resource:
+            if call.resource and call.short:
                 closed.add(call.resource)
             if earliest is None or seconds < earliest:
                 earliest = seconds

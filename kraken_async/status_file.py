@@ -1,5 +1,4 @@
-"""What a session shows of itself beside its state, for ``kraken-async top``: a small JSON file, once a
-second.
+"""What a session shows of itself beside its state, for ``kraken-async top``: a small JSON file, once a second.
 
 Rules:
 
@@ -7,8 +6,7 @@ Rules:
 2. It is written whole under another name and put in place, so that a reader never sees half of it; 0600.
 3. It is removed on close. A killed process leaves it; readers tell by its ``pid`` and its ``written_at``.
 4. It is written only when something changed, and every few seconds to show that its session lives. A session
-that is
-   over within a second writes nothing.
+   that is over within a second writes nothing.
 """
 
 from __future__ import annotations
@@ -54,8 +52,7 @@ class StatusFile:
         key_id: the hash that names the key's state.
         stats: gives the session's statistics.
         last_calls: the last calls as the session keeps them: unix time, endpoint, outcome, error (or None),
-        seconds of
-            wait and of the round trip. No fields of a call, and so no secrets.
+            seconds of wait and of the round trip. No fields of a call, and so no secrets.
     """
 
     def __init__(

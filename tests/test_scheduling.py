@@ -125,3 +125,30 @@ async def test_a_refusal_by_the_engine_is_told_and_sets_its_counter() -> None:
             await client.private("AddOrder", ORDER)
         assert caught.value.outcome == "refused"
         assert client.budget().pairs["XBTUSD"] > 170
+
+
+async def test_a_call_without_burst_protection_passes_those_that_start_up_holds() -> None:
+    async with limited(governor=BurstGovernor("pro"), account="burst test") as (_, client):
+        orders = [asyncio.create_task(client.private("AddOrder", ORDER)) for _ in range(14)]
+        while client.stats().queue_depth["PLACE"] != 4:
+            await asyncio.sleep(0.002)
+        started = time.monotonic()
+        await client.with_options(burst_protection=False).private("AddOrder", ORDER)
+        await client.with_options(burst_protection=False).private("Balance")
+        assert time.monotonic() - started < 0.3
+        assert client.stats().queue_depth["PLACE"] >= 3
+        client.governor.enabled = False
+        await asyncio.gather(*orders)
+
+
+async def test_an_amend_makes_an_order_young_again_by_all_its_names() -> None:
+    async with limited("starter", account="amend test") as (emulator, client):
+        order = await client.private("AddOrder", ORDER, cl_ord_id="mine")
+        account = client._admission.engine.account
+        for record in account.orders.values():
+            record[1] -= 200.0  # as if it had been placed long ago
+        await client.private("AmendOrder", txid=order["txid"][0], limit_price="99")
+        before = client.budget().pairs["XBTUSD"]
+        await client.private("CancelOrder", cl_ord_id="mine")
+        assert client.budget().pairs["XBTUSD"] == pytest.approx(before + 8, abs=0.5)
+        assert emulator.refused("EOrder") == 0

@@ -112,8 +112,7 @@ def _emulated(options: dict[str, Any]) -> Iterator[None]:
 
 
 def parse_fields(words: list[str]) -> dict[str, Any]:
-    """Return ``key=value`` words as a call's fields: ``close[ordertype]=limit`` nests, JSON and ``@file``
-    make lists.
+    """Return ``key=value`` words as a call's fields: ``close[ordertype]=limit`` nests, JSON and ``@file`` make lists.
 
     Ends the command with a sentence for a word that is none of these.
     """

@@ -65,8 +65,7 @@ def demo(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the same gathered calls with a plain client and with KrakenSession, against a local emulator of
-    Kraken.
+    """Make the same gathered calls with a plain client and with KrakenSession, against a local emulator of Kraken.
 
     No key and no network are needed. Kraken's limits are off on both sides, as it is the order of calls that
     is shown; up to 5 ms of jitter are on the path. Exits with 1 if any call of KrakenSession was refused.

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 Grade = Literal["OK", "WARN", "FAIL"]
 
 _COLOURS: Final = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
-#: Seconds by which clocks may differ: the deadline of an order is stamped in Kraken's time, so this is for
-#: people.
+#: Seconds by which clocks may differ: the deadline of an order is stamped in Kraken's time, so this is for people.
 CLOCK_WARN: Final = 2.0
 CLOCK_FAIL: Final = 60.0
 LEAD_WARN: Final = 60.0

@@ -61,11 +61,9 @@ def jump(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Raise the nonce of KRAKEN_API_KEY by so many seconds, for when Kraken has seen a higher one than is
-    kept here.
+    """Raise the nonce of KRAKEN_API_KEY by so many seconds, for when Kraken has seen a higher one than is kept here.
 
-    Running sessions on the key go on above it at once. It cannot be taken back: lower nonces are refused for
-    good.
+    Running sessions on the key go on above it at once. It cannot be taken back: lower nonces are refused for good.
 
     Example: kraken-async nonce jump 3600
     """

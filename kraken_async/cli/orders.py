@@ -21,11 +21,9 @@ app = typer.Typer(help="Orders whose outcome is not known.", no_args_is_help=Tru
 
 @app.command()
 def unresolved(state_dir: StateDir = None, as_json: Json = False) -> None:
-    """List the orders of KRAKEN_API_KEY that were sent, or about to be, and of which nobody knows what
-    became.
+    """List the orders of KRAKEN_API_KEY that were sent, or about to be, and of which nobody knows what became.
 
-    Those that a living session has in flight are not among them. Nothing is sent. Exits with 3 if there are
-    any.
+    Those that a living session has in flight are not among them. Nothing is sent. Exits with 3 if there are any.
 
     Example: kraken-async orders unresolved
     """

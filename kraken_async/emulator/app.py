@@ -164,8 +164,7 @@ async def _dribble(request: web.BaseRequest, reply: Reply) -> web.StreamResponse
 
 @contextlib.contextmanager
 def serve_in_thread(emulator: Emulator, **options: Any) -> Iterator[EmulatorServer]:
-    """Serve an emulator from a thread with a loop of its own, for synchronous clients, threads and child
-    processes.
+    """Serve an emulator from a thread with a loop of its own, for synchronous clients, threads and child processes.
 
     ``options`` are those of `EmulatorServer`. An error while starting is raised here.
     """

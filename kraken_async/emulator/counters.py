@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-# Two floats that should be equal may differ in the last place after decay; Kraken's own resolution is far
-# coarser.
+# Two floats that should be equal may differ in the last place after decay; Kraken's own resolution is far coarser.
 _ROUNDING = 1e-9
 
 

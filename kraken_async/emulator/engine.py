@@ -38,12 +38,10 @@ _NO_FAULT = Fault()
 
 
 class Engine:
-    """Answers requests; nothing in it waits. `handle` may be called from several threads, one at a time goes
-    on.
+    """Answers requests; nothing in it waits. `handle` may be called from several threads, one at a time goes on.
 
     ``skew`` in seconds puts the clock that clients are shown, and that deadlines are held against, off the
-    one that the call counter, the lockout and the record run on. ``public_limit`` is (burst, calls per
-    second).
+    one that the call counter, the lockout and the record run on. ``public_limit`` is (burst, calls per second).
     """
 
     def __init__(

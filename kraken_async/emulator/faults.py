@@ -74,8 +74,7 @@ class Fault:
     def http(
         cls, status: int, when: When = "before", *, error: str = "", retry_after: int | None = None
     ) -> Fault:
-        """An HTML page with a status of the edge or the gateway; with ``error`` Kraken's envelope instead of
-        the page.
+        """An HTML page with a status of the edge or the gateway; with ``error`` Kraken's envelope instead of the page.
 
         ``retry_after`` seconds go into the header of that name.
         """
@@ -167,8 +166,7 @@ Plan = Callable[[int, str], "Fault | None"]
 
 
 class Faults:
-    """Which fault the next call meets: those queued for its endpoint (or for "*") first, then what ``plan``
-    says.
+    """Which fault the next call meets: those queued for its endpoint (or for "*") first, then what ``plan`` says.
 
     ``plan`` gets the number of the exchange (0, 1, ...) and the endpoint.
     """

@@ -185,8 +185,7 @@ def read_order(params: Mapping[str, Any], pair: Pair, t: float) -> Order:
 
 def _check_combination(order: Order, params: Mapping[str, Any], t: float) -> None:
     if order.cl_ord_id is not None and (params.get("userref") is not None or order.close):
-        # Kraken's SDK refuses a client id beside a conditional close; the documentation excludes userref
-        # only.
+        # Kraken's SDK refuses a client id beside a conditional close; the documentation excludes userref only.
         raise bad("cl_ord_id")
     if "post" in order.oflags and order.ordertype not in _AT_LIMIT:
         raise bad("oflags")

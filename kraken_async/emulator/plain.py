@@ -16,8 +16,7 @@ from .values import KeyPair
 
 
 class PlainClient:
-    """Stamps each call with the clock in nanoseconds, signs it and sends it at once, as its caller asks for
-    it.
+    """Stamps each call with the clock in nanoseconds, signs it and sends it at once, as its caller asks for it.
 
     ``tries``: how often a call is sent when no answer comes within ``timeout`` seconds or the connection
     breaks; each time with a fresh nonce, as most retrying clients do, orders included.

@@ -82,8 +82,7 @@ PERMISSIONS: Final = (
 _OPEN = "query-open-trades"
 _CLOSED = "query-closed-trades"
 
-#: What a key must be allowed to do: any one of the alternatives ("|"), each of which may name several codes
-#: ("&").
+#: What a key must be allowed to do: any one of the alternatives ("|"), each of which may name several codes ("&").
 _NEEDS: Final = {
     "query-funds": "Balance BalanceEx CreditLines TradeVolume WalletTransfer "
     "DepositAddresses DepositStatus Earn/Allocations",

@@ -42,8 +42,7 @@ class ConnectionDropped(Exception):
 
     ``executed`` tells what the client cannot know: whether the request reached the rules (it may still have
     been refused there). ``reply`` is the part of an answer that left before the cut, with a full-length
-    ``Content-Length`` header; None when not one byte left. ``abrupt`` is a reset, as opposed to an orderly
-    end of file.
+    ``Content-Length`` header; None when not one byte left. ``abrupt`` is a reset, as opposed to an orderly end of file.
     """
 
     def __init__(self, *, executed: bool, reply: Reply | None = None, abrupt: bool = True) -> None:

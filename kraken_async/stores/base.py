@@ -3,12 +3,9 @@
 Rules that every store keeps:
 
 1. A nonce is handed out under the *nonce lock*, above every nonce handed out before on this key.
-2. The *turn*, the exclusive right to send, is another lock: a cancel that may not wait takes a nonce
-   without it.
-3. Shared state is read, changed and written back under the nonce lock, in one go: nothing is decided on a
-   stale copy.
-4. What must survive a crash is durable before it is relied upon; a crash may skip nonces, it never repeats
-   one.
+2. The *turn*, the exclusive right to send, is another lock: a cancel that may not wait takes a nonce without it.
+3. Shared state is read, changed and written back under the nonce lock, in one go: nothing is decided on a stale copy.
+4. What must survive a crash is durable before it is relied upon; a crash may skip nonces, it never repeats one.
 """
 
 from __future__ import annotations
@@ -48,8 +45,7 @@ def next_nonce(last: int, unit: str) -> int:
 
 
 def new_ceiling(last: int, unit: str) -> int:
-    """Return how far to reserve: 2 s beyond the clock, or 1 ms of nonces beyond ``last``, whichever is
-    higher.
+    """Return how far to reserve: 2 s beyond the clock, or 1 ms of nonces beyond ``last``, whichever is higher.
 
     A reservation of fixed size drifts: a process that crashes in a loop leaves the clock by a whole one
     each time. This one stays within 2 s of the clock whatever the number of crashes, as long as they are 1
@@ -62,11 +58,9 @@ def new_ceiling(last: int, unit: str) -> int:
 
 
 def low_ceiling(last: int, now: int, tick: int) -> int:
-    """Return the ceiling below which it is time for the next one: half of :func:`new_ceiling`'s lead is
-    used up.
+    """Return the ceiling below which it is time for the next one: half of :func:`new_ceiling`'s lead is used up.
 
-    Both halves are looked at, so that nonces which ran ahead and are caught up by the clock do not have to
-    wait.
+    Both halves are looked at, so that nonces which ran ahead and are caught up by the clock do not have to wait.
     """
     return max(now + WINDOW_NS // 2 // tick, last + max(AHEAD_NS // tick, AHEAD_TICKS) // 2)
 
@@ -195,8 +189,7 @@ class KeyState(abc.ABC):
     async def step(
         self, choose: Callable[[Shared], T | None], *, overtake: bool = False
     ) -> tuple[T | None, int]:
-        """Under the nonce lock: show ``choose`` the shared state; if it returns something, hand out a nonce
-        with it.
+        """Under the nonce lock: show ``choose`` the shared state; if it returns something, hand out a nonce with it.
 
         ``choose`` may charge counters in the state it is shown. It is synchronous, without other effects,
         and may be called again when the attempt has to be repeated. ``overtake``: asked for without holding

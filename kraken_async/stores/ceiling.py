@@ -95,8 +95,7 @@ class Ceiling:
     async def cover(self, last: int, patience: float) -> None:
         """Wait until a ceiling above ``last`` is durable, or the disk has failed, or ``patience`` is over.
 
-        Raises NonceStoreError when it is not durable then and the store is strict. Cancelled: the raise
-        goes on.
+        Raises NonceStoreError when it is not durable then and the store is strict. Cancelled: the raise goes on.
         """
         if self._strict and self.resting():
             raise self._refusal()
@@ -134,6 +133,8 @@ class Ceiling:
         if raising.cancelled():
             return
         error = raising.exception()
+        if error is not None and self._file.fd < 0:
+            return  # closed meanwhile: not the disk's fault, and nobody's loss
         if error is not None:
             self.failed(error if isinstance(error, OSError) else OSError(None, str(error)))
             return

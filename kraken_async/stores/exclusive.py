@@ -17,9 +17,7 @@ log = logging.getLogger("kraken_async.store")
 
 
 class FileReservation(Reservation):
-    """Exclusive use of one key's state file, held from creation to :meth:`close`, or the death of the
-    process.
-    """
+    """Exclusive use of one key's state file, held from creation to :meth:`close`, or the death of the process."""
 
     def __init__(self, file: StateFile, *, strict: bool) -> None:
         self._file = file
@@ -43,8 +41,7 @@ class FileReservation(Reservation):
         self._file.left_behind()
 
     def block(self, above: int, size: int) -> tuple[int, int]:
-        """Make ``[start, stop)`` durable and return it; ``stop`` leaves ``size`` nonces or 2 s, whichever
-        is more.
+        """Make ``[start, stop)`` durable and return it; ``stop`` leaves ``size`` nonces or 2 s, whichever is more.
 
         Waits for the disk. When that fails, says so once and goes on without durability, or raises
         NonceStoreError if the store has ``strict_durability``.

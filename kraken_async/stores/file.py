@@ -21,8 +21,7 @@ __all__ = ["FileKey", "FileReservation", "FileStore", "StateView", "inspect"]
 
 
 class FileStore(Store):
-    """Keeps each key in a file of ``state_dir`` (default: the user's state directory), for all processes of
-    this host.
+    """Keeps each key in a file of ``state_dir`` (default: the user's state directory), for all processes of this host.
 
     ``strict_durability``: when the disk fails in mid-run, refuse nonces (NonceStoreError) rather than go on
     without a durable ceiling. Going on risks one refused nonce after a crash *and* a clock that was set

@@ -107,8 +107,7 @@ class FileKey(KeyState):
         """Join the key's users; as the first of them, recover.
 
         Waits for the disk (some syncs), and up to 10 s for another process that is just coming or going.
-        Raises NonceStoreError naming the file and the cure. Cancelled: not open; what a thread is at is
-        undone.
+        Raises NonceStoreError naming the file and the cure. Cancelled: not open; what a thread is at is undone.
         """
         if self._forked:
             raise self._unusable()

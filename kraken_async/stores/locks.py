@@ -4,8 +4,7 @@ Rules kept here:
 
 1. A lock of the file system (``flock``) is released by the kernel when its process dies, at any instruction.
 2. Nothing waits by polling, and nothing blocks an event loop: what must wait in the kernel waits in a
-   thread of its own. These threads are daemons outside the default executor, which ``asyncio.run`` would
-   join.
+   thread of its own. These threads are daemons outside the default executor, which ``asyncio.run`` would join.
 3. A waiter that gives up never keeps what it is then given.
 4. A forked child lets go of what it inherited without unlocking it: the lock is still its parent's.
 5. Each user opens its own descriptors: ``flock`` then also keeps threads and sessions of one process apart.
@@ -28,11 +27,9 @@ if sys.platform != "win32":
     from fcntl import LOCK_UN as LOCK_UN
     from fcntl import flock as flock
 else:  # pragma: no cover - one process per key, as places.py says
-    LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = 1, 2, 4, 8
+    from kraken_async.stores.emulated import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, EmulatedLocks
 
-    def flock(fd: int, operation: int, /) -> None:
-        """Lock nothing."""
-
+    flock = EmulatedLocks().flock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +51,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.fd = -1
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
 
     def acquire(self) -> None:
@@ -80,8 +78,11 @@ class FileLock:
             finally:
                 self.abandon()
 
+    def __del__(self) -> None:
+        self.abandon()  # a forgotten session must not keep the turn for the rest of the process's life
+
     def abandon(self) -> None:
-        """Close without unlocking."""
+        """Close without unlocking, which the kernel does unless a forked child still has a copy."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)

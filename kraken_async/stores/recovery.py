@@ -78,9 +78,7 @@ def finest_unit(slots: list[Slot], *units: str) -> str:
 def recover(
     path: Path, raw: bytes, slots: list[Slot], now: float, *, created: bool
 ) -> tuple[Shared, Header | None, list[str]]:
-    """Return the state above everything that was ever handed out, its header if that is well, and what to
-    say.
-    """
+    """Return the state above everything that was ever handed out, its header if that is well, and what to say."""
     said = []
     shared = Shared()
     if not created:

@@ -10,8 +10,7 @@ What protects what:
    InvalidNonce heals by itself. A holder that stalled before it took its nonce is found out by the script,
    which takes none; it then stands in line again.
 3. One script compares the generation, raises the nonce and writes the counters, or does nothing. A nonce is
-   above the stored one, above every nonce this caller knows of, and not below the caller's and the server's
-   clock.
+   above the stored one, above every nonce this caller knows of, and not below the caller's and the server's clock.
 4. State may be lost: the server comes back empty, or from disk without the last second, or an older replica
    is promoted. Every caller sends the last nonce it knows of, so none goes below its own. And the script
    notices a server process that has not seen the key (its run_id): once, it adds 5 s to both clocks and
@@ -40,8 +39,7 @@ __all__ = ["RedisKey", "RedisStore"]
 class RedisStore(Store):
     """Shares keys between hosts by a Redis (6 or later) or Valkey server; needs the ``[redis]`` extra.
 
-    ``url``: ``redis://[user:password@]host:6379/0``, ``rediss://`` for TLS, ``unix:///path``. One primary,
-    no cluster.
+    ``url``: ``redis://[user:password@]host:6379/0``, ``rediss://`` for TLS, ``unix:///path``. One primary, no cluster.
     ``prefix``: what the names of its keys on the server begin with.
     ``lease``: seconds after which a holder of the turn that is not heard of loses it: longer than the event
     loop is ever blocked, shorter than you want to wait for a host that died.

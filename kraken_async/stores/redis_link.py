@@ -132,8 +132,7 @@ class Link:
                 break
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSES[1])
-        # Raised outside of `except`: redis-py's frames, which a traceback would drag along, hold the
-        # password.
+        # Raised outside of `except`: redis-py's frames, which a traceback would drag along, hold the password.
         self.counts["failures"] += 1
         raise NonceStoreError(f"{self.place}: {trouble}")
 
@@ -145,8 +144,7 @@ class Link:
         try:
             return await self._client.execute_command("EVALSHA", SHA, *rest)
         except NoScriptError:
-            # The server was restarted, failed over or told SCRIPT FLUSH. EVAL stores the script as it runs
-            # it.
+            # The server was restarted, failed over or told SCRIPT FLUSH. EVAL stores the script as it runs it.
             self.counts["round_trips"] += 1
             self.counts["scripts_loaded"] += 1
         except ReadOnlyError:

@@ -77,8 +77,7 @@ class Floor:
             self.nonce, self._at = nonce, time.monotonic_ns()
 
     def next(self) -> int:
-        """Return a nonce found without the server: the clock, or the floor moved on with the time since it
-        was learnt.
+        """Return a nonce found without the server: the clock, or the floor moved on with the time since it was learnt.
 
         What others took meanwhile from a server they could reach was on the clock, or counted up by ones:
         below this, unless one of them jumped or has a clock ahead of ours.
@@ -144,8 +143,7 @@ def merge(view: View, own: Shared, now: float, *, fresh: bool, lost: bool) -> Vi
     """Return ``view`` joined with the caller's own copy: of each field, what holds back more.
 
     ``lost``: the server has forgotten what this caller has seen. What others charged since then is unknown:
-    so is the call counter, unless the copy is ``fresh``; and the record of orders is whole only from now
-    on.
+    so is the call counter, unless the copy is ``fresh``; and the record of orders is whole only from now on.
     """
     shared = copy(view.shared)
     levels = [level for level in (shared.level, own.level if fresh else None) if level is not None]

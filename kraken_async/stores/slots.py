@@ -13,8 +13,7 @@ offset what         how it is written
 12288  the rest     what seldom changes, as JSON, twice in turn; the header says which of the two counts
 ====== ============ =========================================================================================
 
-Slots are readable by the release before and by people (``head -1``); they say which reader they need at
-least.
+Slots are readable by the release before and by people (``head -1``); they say which reader they need at least.
 """
 
 from __future__ import annotations
@@ -55,8 +54,7 @@ def step_done(name: str) -> None:
 class Disk:
     """The system calls on state files, in one place so that tests can lose what was not synced.
 
-    ``pread`` and ``pwrite`` are the plain functions of ``os`` where it has them: they are on the path of
-    each call.
+    ``pread`` and ``pwrite`` are the plain functions of ``os`` where it has them: they are on the path of each call.
     """
 
     def open(self, path: Path, flags: int) -> int:
@@ -86,8 +84,7 @@ class Disk:
         if sys.platform == "darwin":  # pragma: no cover
             import fcntl
 
-            # fsync on macOS hands the data to the drive and does not wait for it (its own manual page says
-            # so).
+            # fsync on macOS hands the data to the drive and does not wait for it (its own manual page says so).
             fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
         else:
             getattr(os, "fdatasync", os.fsync)(fd)
@@ -232,9 +229,7 @@ class Rest:
     crc: int = 0
 
     def place(self, data: bytes) -> Rest:
-        """Return where ``data`` goes next: never over the part that counts now, so that a crash keeps that
-        one.
-        """
+        """Return where ``data`` goes next: never over the part that counts now, so that a crash keeps that one."""
         at = REST_AT
         if at + len(data) > self.at and self.size:
             at = -(-(self.at + self.size) // 512) * 512

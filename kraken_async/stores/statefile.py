@@ -4,8 +4,7 @@ Synchronous: the durable steps run in a thread. Invariants, each by the crash it
 
 1. Both slots hold the new ceiling, synced one after the other, before a nonce above the old one is handed
    out. Power cut at any point: either slot alone covers every nonce, whatever happened to the other.
-2. The header's ceiling is raised only after that. Killed between sync and header: the raise is merely done
-   again.
+2. The header's ceiling is raised only after that. Killed between sync and header: the raise is merely done again.
 3. The header's ``last`` is written before its nonce is used. Killed: the page cache still has it.
 4. Users hold a shared lock on the state file. The first one in (nobody else holds it) starts above
    everything the slots and the header know; the last one out may lower the ceiling to ``last``.
@@ -17,12 +16,13 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import UNITS, Shared, clock_ticks, low_ceiling, new_ceiling
-from kraken_async.stores.locks import TRY, TRY_SHARED, FileLock, flock, lock_holders
+from kraken_async.stores.locks import TRY, TRY_SHARED, UNLOCK, FileLock, flock, lock_holders
 from kraken_async.stores.places import make_directory
 from kraken_async.stores.recovery import Found, finest_unit, judge, make_header, recover, rest_of
 from kraken_async.stores.slots import (
@@ -77,8 +77,7 @@ class StateFile:
     # ------------------------------------------------------------------------------------------------ joining
 
     def enter(self) -> None:
-        """Open or create the state and become one of its users; ``disk.lock`` stays held until
-        :meth:`settle`.
+        """Open or create the state and become one of its users; ``disk.lock`` stays held until :meth:`settle`.
 
         Blocks while another user comes, goes or raises. Raises NonceStoreError naming the file and the cure.
         """
@@ -120,7 +119,7 @@ class StateFile:
             raise NonceStoreError(
                 f"nonce state {self.path} belongs to user {status.st_uid}: chown it, or use your own"
             )
-        if hasattr(os, "fchmod") and stat.S_IMODE(status.st_mode) & 0o077:
+        if sys.platform != "win32" and stat.S_IMODE(status.st_mode) & 0o077:
             os.fchmod(self.fd, 0o600)  # loosened by a copy or a backup; nothing in it is for others
 
     def _create(self) -> None:
@@ -197,8 +196,7 @@ class StateFile:
                     flock(self.fd, TRY_SHARED)  # nobody else comes or goes while we hold disk.lock
             else:
                 # The users before us know the state; their header is read under nonce.lock with the first
-                # step. A finer unit is written down at once: from now on the coarser one is closed to
-                # everybody.
+                # step. A finer unit is written down at once: from now on the coarser one is closed to everybody.
                 if finest_unit(slots, self.unit) != finest_unit(slots):
                     self._write_slots(max(slot.ceiling for slot in slots))
                 found = Found(Shared(last=floor), 0, said)
@@ -227,8 +225,7 @@ class StateFile:
     # ------------------------------------------------------------------------------------------------ ceiling
 
     def raise_ceiling(self, last: int) -> int:
-        """Make a ceiling above ``last`` durable, publish it in the header and return it. OSError if that
-        failed.
+        """Make a ceiling above ``last`` durable, publish it in the header and return it. OSError if that failed.
 
         Does nothing when another user has just done so. Moved: the file is gone.
         """
@@ -336,6 +333,8 @@ class StateFile:
         with self._mutex:
             for lock in self._locks:
                 lock.close()
+            if self.fd >= 0:
+                flock(self.fd, UNLOCK)
             self._close_state()
 
     def left_behind(self) -> None:
@@ -348,6 +347,9 @@ class StateFile:
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
+
+    def __del__(self) -> None:
+        self._close_state()  # see FileLock
 
 
 class _Held:

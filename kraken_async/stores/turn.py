@@ -8,8 +8,7 @@ for ``turn``, and lets ``next`` and the head of the line go:
     turn:  held from before the nonce until the answer is in
 
 Without ``next``, who has just released ``turn`` would take it again before a waiter has woken up. With it, a
-newcomer that finds ``turn`` free fails on ``next`` as long as somebody waits, and goes to the end of the
-line.
+newcomer that finds ``turn`` free fails on ``next`` as long as somebody waits, and goes to the end of the line.
 """
 
 from __future__ import annotations
@@ -43,8 +42,7 @@ class Turn:
 
     Free, the turn is taken by four system calls without suspending. Else a helper thread (one per session,
     started when first needed) stands in line. Closing while it stands there cannot recall it: it gives the
-    turn back when it gets it and closes its descriptors then; until that moment the thread and the
-    descriptors stay.
+    turn back when it gets it and closes its descriptors then; until that moment the thread and the descriptors stay.
     """
 
     __slots__ = (
