@@ -22,7 +22,7 @@ from typing import Any
 
 from kraken_async.nonce import NonceSource
 from kraken_async.stores import slots
-from kraken_async.stores.base import Shared
+from kraken_async.stores.base import KeyState, Shared
 from kraken_async.stores.file import FileStore
 
 
@@ -51,8 +51,12 @@ async def session(where: str, log: int, nonces: int) -> None:
     """Two sessions' worth of everything that writes: opening, steps, changes, jumps, flushes, a clean close."""
     for number in range(2):
         key = FileStore(where).key("k", "ns")
-        flushes = []
-        key.on_flush_due = lambda key=key, flushes=flushes: flushes.append(asyncio.ensure_future(key.flush()))  # type: ignore[misc]
+        flushes: list[asyncio.Future[None]] = []
+
+        def flush(key: KeyState = key, flushes: list[asyncio.Future[None]] = flushes) -> None:
+            flushes.append(asyncio.ensure_future(key.flush()))
+
+        key.on_flush_due = flush
         await key.open(time.monotonic)
         for count in range(nonces):
             await key.acquire_turn()

@@ -22,7 +22,7 @@ import pytest
 
 from kraken_async.stores import slots
 from kraken_async.stores.file import FileStore, inspect
-from tests.store_support import HOUR, SECOND, draw, opened
+from tests.store_support import HOUR, SECOND, draw, opened, setting
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
@@ -225,7 +225,7 @@ async def test_what_a_killed_process_had_shared_is_still_known(nursery: Nursery)
     """Pauses and counters are never synced, and yet survive a kill: the page cache is not the process's."""
     nursery.run({"fault": "ceiling published", "nth": 1})
     key = await opened(FileStore(nursery.where))
-    await key.update(lambda shared: (setattr(shared, "lockout_until", 1e9), shared.touch()))
+    await key.update(setting(touched=True, lockout_until=1e9))
     nursery.run({"kind": "crowd", "nonces": 10})
     assert await key.update(lambda shared: (shared.lockout_until, shared.level)) == (1e9, 1.0)
     key.left_behind()  # type: ignore[attr-defined]  # as killed
