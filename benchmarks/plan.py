@@ -39,7 +39,7 @@ FULL: Final = Plan(
 )
 QUICK: Final = Plan(
     generations=2,
-    calls={1: (300, 6), 10: (300, 3), 1_000: (1_000, 1), 10_000: (10_000, 1)},
+    calls={1: (300, 5), 10: (200, 3), 1_000: (1_000, 1), 10_000: (10_000, 1)},
     rare=frozenset({10_000}),
     repeats=2,
     waiting_repeats=1,

@@ -218,13 +218,13 @@ def test_the_page_shows_the_run_that_is_kept_beside_it() -> None:
 def test_publishing_replaces_the_run_that_is_there(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{publish.BEGIN}\nold\n{publish.END}\nafter\n")
+    page.write_text(f"before\n{publish.BEGIN}\nwhat was here\n{publish.END}\nafter\n")
     kept = json.loads((publish.FOLDER / "run.json").read_text(encoding="utf-8"))
     publish.publish(kept, page, tmp_path / "folder")
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
-    assert "old" not in text
+    assert "what was here" not in text
     assert report(kept) in text
     assert json.loads((tmp_path / "folder" / "run.json").read_text()) == kept
 
