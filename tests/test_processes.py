@@ -168,7 +168,7 @@ def test_a_call_that_hangs_in_another_process_does_not_block_a_cancel(shop: Shop
             await client.private("CancelAll")
             return time.monotonic() - started
 
-    assert asyncio.run(cancel()) < 1.5
+    assert asyncio.run(cancel()) < 10.0  # it overtakes after one second; the call hangs for thirty
 
 
 def test_after_halt_no_order_leaves_from_another_process(shop: Shop) -> None:

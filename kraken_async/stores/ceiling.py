@@ -109,6 +109,11 @@ class Ceiling:
         if self._strict and not self.durable:
             raise self._refusal()
 
+    async def quiet(self, patience: float) -> None:
+        """Wait until no raise is under way; before closing."""
+        if self._raising is not None:
+            await asyncio.wait([self._raising], timeout=patience)
+
     def _raise(self, last: int) -> Raised:
         """In a thread."""
         file = self._file

@@ -116,7 +116,7 @@ class FileKey(KeyState):
         self._clock = clock
         file = self._new_file()
         # A step in a thread that fails closes the file; one that is no longer waited for is undone when done.
-        entering = in_thread(file.enter, lambda _: file.close())
+        entering = in_thread(file.enter, lambda _: file.close(), joined=True)
         try:
             await asyncio.wait_for(entering, OPEN_PATIENCE)
         except TimeoutError:
@@ -130,7 +130,7 @@ class FileKey(KeyState):
         except BaseException:
             file.close()
             raise
-        found = await in_thread(lambda: file.settle(raw, clock), lambda _: file.close())
+        found = await in_thread(lambda: file.settle(raw, clock), lambda _: file.close(), joined=True)
         self._limit = Ceiling(
             file, clock, strict=self._strict, on_raised=self._on_raised, on_change=self._on_durable
         )
@@ -172,9 +172,12 @@ class FileKey(KeyState):
         unwatch_forks(self)
         self._turn.close()
         self._lock.close()
+        await self._limit.quiet(CLOSE_PATIENCE)
         file, last = self._file, self._record.shared.last
         try:
-            await asyncio.wait_for(asyncio.shield(in_thread(lambda: file.finish(last))), CLOSE_PATIENCE)
+            await asyncio.wait_for(
+                asyncio.shield(in_thread(lambda: file.finish(last), joined=True)), CLOSE_PATIENCE
+            )
         except (OSError, TimeoutError) as error:
             log.warning("nonce state %s: the reservation could not be given back: %r", self.place, error)
 

@@ -127,8 +127,12 @@ class Record:
     def save(self) -> None:
         """Write the state back. OSError: it is kept in memory, and the next attempt writes it all."""
         shared = self.shared
+        failure = None
         if shared.changed:
-            self._save_rest()
+            try:
+                self._save_rest()
+            except OSError as error:
+                failure = error  # the header fits where it is, and has the last nonce
         rest = self._rest
         level = shared.level
         self.generation += 1
@@ -151,6 +155,8 @@ class Record:
             raise OSError(None, "the header was written in part")
         self._raw = raw
         step_done("header written")
+        if failure is not None:
+            raise failure
 
     def _save_rest(self) -> None:
         # Beside the one that counts, which the header still points to if we are killed now.

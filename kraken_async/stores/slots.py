@@ -84,8 +84,11 @@ class Disk:
         if sys.platform == "darwin":  # pragma: no cover
             import fcntl
 
-            # fsync on macOS hands the data to the drive and does not wait for it (its own manual page says so).
-            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+            # fsync on macOS hands the data to the drive and does not wait for it (its own manual page).
+            try:
+                fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+            except OSError:  # not every file system there knows it
+                os.fsync(fd)
         else:
             getattr(os, "fdatasync", os.fsync)(fd)
 

@@ -17,6 +17,7 @@ import asyncio
 import logging
 import queue
 import threading
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +47,7 @@ class Turn:
     """
 
     __slots__ = (
+        "__weakref__",
         "_closed",
         "_jobs",
         "_line",
@@ -144,26 +146,32 @@ class Turn:
         self._state = _WAITING
         self._jobs.put(asyncio.get_running_loop())
         if self._thread is None:
-            self._thread = threading.Thread(target=self._help, daemon=True, name="kraken_async-turn")
+            jobs = self._jobs
+            me = weakref.ref(self, lambda _: jobs.put(None))
+            self._thread = threading.Thread(
+                target=_help, args=(me, jobs), daemon=True, name="kraken_async-turn"
+            )
             self._thread.start()
 
-    def _help(self) -> None:
-        # In the helper thread. While it works the state is _WAITING, so the loop leaves the descriptors
-        # alone: a second flock on the same descriptor would succeed at once.
-        while (loop := self._jobs.get()) is not None:
-            error = None
-            try:
-                self._wait_in_line()
-            except OSError as failure:
-                error = failure
-            if self._closed:
-                break  # closing the descriptors gives the turn back
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """In the helper thread: stand in line for the loop. Return whether to go on.
+
+        Meanwhile the state is _WAITING, so that the loop leaves the descriptors alone: a second flock on the
+        same descriptor would succeed at once.
+        """
+        error = None
+        try:
+            self._wait_in_line()
+        except OSError as failure:
+            error = failure
+        if not self._closed:
             try:
                 loop.call_soon_threadsafe(self._arrived, error)
             except RuntimeError:  # the loop was closed without closing us
                 self._closed = True
-                break
-        self._shut()
+        if self._closed:
+            self._shut()  # which gives the turn back
+        return not self._closed
 
     def _wait_in_line(self) -> None:
         if not tickets.available:  # pragma: no cover - macOS
@@ -233,6 +241,18 @@ class Turn:
         self._next.abandon()
         if self._line is not None:
             self._line.close()
+
+
+def _help(reference: weakref.ref[Turn], jobs: queue.SimpleQueue[asyncio.AbstractEventLoop | None]) -> None:
+    # Idle, it has no hold on the turn, so that a forgotten one is collected, and its locks with it.
+    while (loop := jobs.get()) is not None:
+        turn = reference()
+        if turn is None or not turn._serve(loop):
+            return
+        del turn, loop
+    turn = reference()
+    if turn is not None:
+        turn._shut()
 
 
 def _closed() -> NonceStoreError:
