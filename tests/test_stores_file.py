@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import math
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -837,6 +839,24 @@ async def test_removed_in_mid_run_the_state_is_made_anew_from_what_the_session_k
         await other.close()
 
 
+@pytest.mark.parametrize("what", ["directory", "state file", "a lock file"])
+def test_removed_under_a_source_the_state_is_made_anew(what: str, tmp_path: Path, no_leaks: Any) -> None:
+    where = tmp_path / "state"
+    with no_leaks:
+        source = FileStore(where).reserve("k", "ns")
+        _, stop = source.block(time.time_ns() + HOUR, 10)
+        if what == "a lock file":
+            (where / "k.nonce.lock").unlink()
+        else:
+            shutil.rmtree(where) if what == "directory" else state(where).unlink()
+        start, stop = source.block(stop - 1, 10)
+        assert min(ceilings(where)) >= stop - 1
+        with pytest.raises(NonceStoreError, match="in use"):
+            FileStore(where).reserve("k", "ns")
+        source.close(start)
+        assert start <= ceilings(where)[0] == ceilings(where)[1] < stop + 2 * SECOND
+
+
 # ---------------------------------------------------------------------------------------------------- closing
 
 
@@ -1045,3 +1065,71 @@ def test_slots_and_headers_survive_the_round_trip_and_nothing_else_passes() -> N
     used = len(line.rstrip())
     for at in range(used):
         assert unpack_slot(line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :]) != slot
+
+
+async def test_a_session_that_was_forgotten_keeps_no_lock_once_it_is_collected(tmp_path: Path) -> None:
+    other = await opened(FileStore(tmp_path))
+
+    async def forget() -> None:
+        key = await opened(FileStore(tmp_path))
+        await other.acquire_turn()
+        asking = asyncio.create_task(key.acquire_turn())  # with the helper thread, too
+        await asyncio.sleep(0)
+        await other.release_turn()
+        await asking
+
+    await forget()
+    gc.collect()
+    await asyncio.wait_for(other.acquire_turn(), 5)
+    await other.close()
+    assert len(set(ceilings(tmp_path))) == 1  # it was the last user
+    await wait_for_threads()
+
+
+def test_emulated_locks_do_what_flock_does(tmp_path: Path) -> None:
+    """On systems without flock. The same sequence is played on both."""
+    import fcntl
+
+    (tmp_path / "file").touch()
+
+    def play(flock: Callable[[int, int], None]) -> list[bool]:
+        one, two = (os.open(tmp_path / "file", os.O_RDWR) for _ in range(2))
+        results = []
+        for fd, operation in [
+            (one, LOCK_EX),
+            (one, LOCK_EX),
+            (two, LOCK_EX),
+            (two, LOCK_SH),
+            (one, LOCK_SH),
+            (two, LOCK_SH),
+            (two, LOCK_EX),
+            (one, LOCK_UN),
+            (one, LOCK_UN),
+            (two, LOCK_EX),
+            (one, LOCK_SH),
+            (two, LOCK_UN),
+            (one, LOCK_SH),
+        ]:
+            try:
+                flock(fd, operation | (LOCK_NB if operation != LOCK_UN else 0))
+                results.append(True)
+            except BlockingIOError:
+                results.append(False)
+        flock(one, LOCK_EX)
+        waiter = threading.Thread(target=flock, args=(two, LOCK_EX))
+        waiter.start()
+        waiter.join(0.01)
+        results.append(waiter.is_alive())
+        flock(one, LOCK_UN)
+        waiter.join(5)
+        results.append(waiter.is_alive())
+        flock(two, LOCK_UN)
+        for fd in (one, two):
+            os.close(fd)
+        with pytest.raises(ValueError, match="negative"):
+            flock(-1, LOCK_EX)
+        return results
+
+    from kraken_async.stores.emulated import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, EmulatedLocks
+
+    assert play(EmulatedLocks().flock) == play(fcntl.flock)

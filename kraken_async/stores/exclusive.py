@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
 
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import MAX_NONCE, Reservation, new_ceiling, next_nonce
 from kraken_async.stores.locks import FORKED, unwatch_forks, watch_forks
-
-if TYPE_CHECKING:
-    from kraken_async.stores.statefile import StateFile
+from kraken_async.stores.statefile import Moved, StateFile
 
 log = logging.getLogger("kraken_async.store")
 
@@ -24,6 +21,7 @@ class FileReservation(Reservation):
         self._strict = strict
         self.durable = True
         self._forked = False
+        self._closed = False
         file.enter()
         found = file.settle(file.read(), time.monotonic)
         for sentence in found.said:
@@ -46,7 +44,7 @@ class FileReservation(Reservation):
         Waits for the disk. When that fails, says so once and goes on without durability, or raises
         NonceStoreError if the store has ``strict_durability``.
         """
-        if self._file.fd < 0:
+        if self._forked or self._closed:
             why = FORKED if self._forked else "it is closed"
             raise NonceStoreError(f"this reservation of {self._file.path} cannot be used: {why}")
         start = next_nonce(max(above, self._floor), self._file.unit)
@@ -58,7 +56,7 @@ class FileReservation(Reservation):
         wanted = max(self._ceiling, new_ceiling(start, self._file.unit), start + size - 1)
         ceiling = self._ceiling = min(MAX_NONCE, wanted)
         try:
-            self._file.reserve(ceiling)
+            self._reserve(ceiling)
         except OSError as error:
             self._disk_failed(error)
         else:
@@ -66,6 +64,20 @@ class FileReservation(Reservation):
                 log.warning("nonce state %s: the disk works again", self._file.path)
             self.durable = True
         return start, ceiling + 1
+
+    def _reserve(self, ceiling: int) -> None:
+        file = self._file
+        try:
+            if file.fd >= 0:
+                file.reserve(ceiling)
+                return
+        except Moved as moved:
+            log.error("nonce state %s: %s; it is made anew", file.path, moved.strerror)
+            # First the old one: when only a lock file was removed, it is the same, and locked by ourselves.
+            file.close()
+        new = self._file = StateFile(file.directory, file.name, file.unit, file.disk, exclusive=True)
+        new.enter()
+        new.settle(new.read(), time.monotonic, floor=ceiling)
 
     def _disk_failed(self, error: OSError) -> None:
         text = f"nonce state {self._file.path} cannot be written ({error.strerror or error}); free or repair the disk"
@@ -78,6 +90,7 @@ class FileReservation(Reservation):
     def close(self, last: int) -> None:
         """Give back what was reserved above ``last``, and let go of the lock. Idempotent."""
         unwatch_forks(self)
+        self._closed = True
         try:
             self._file.finish(max(last, self._floor))
         except OSError as error:
