@@ -93,7 +93,7 @@ async def test_cancelled_in_the_moment_of_the_grant_passes_the_turn_on() -> None
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await asyncio.wait_for(three.acquire_turn(), 1)
+    await asyncio.wait_for(three.acquire_turn(), 10)
 
 
 async def test_closing_gives_the_turn_on_and_fails_who_waits() -> None:
@@ -107,7 +107,7 @@ async def test_closing_gives_the_turn_on_and_fails_who_waits() -> None:
     await one.close()
     with pytest.raises(NonceStoreError, match="closed"):
         await waiting[0]
-    await asyncio.wait_for(waiting[1], 1)
+    await asyncio.wait_for(waiting[1], 10)
     with pytest.raises(NonceStoreError, match="not open"):
         await one.step(yes)
 
@@ -125,7 +125,7 @@ async def test_closing_after_the_grant_but_before_the_waiter_ran_loses_no_turn()
         closing.send(None)  # runs before the waiter does
     with pytest.raises(NonceStoreError, match="closed"):
         await waiting
-    await asyncio.wait_for(three.acquire_turn(), 1)
+    await asyncio.wait_for(three.acquire_turn(), 10)
 
 
 def in_threads(count: int, work: Callable[[int], Any]) -> None:
@@ -184,7 +184,7 @@ async def test_a_waiter_whose_loop_was_closed_is_passed_over() -> None:
 
     await asyncio.to_thread(in_threads, 1, vanish)
     await one.release_turn()
-    await asyncio.wait_for(two.acquire_turn(), 1)
+    await asyncio.wait_for(two.acquire_turn(), 10)
 
 
 async def test_jump_counts_from_the_clock_or_the_last_nonce() -> None:
