@@ -68,7 +68,7 @@ async def session(where: str, log: int, nonces: int) -> None:
             if count % 16 == 7:
                 os.write(log, b"%d\n" % await key.jump(2_000_000))
                 await key.flush()
-            await asyncio.sleep(random.random() * 0.0005)
+            await asyncio.sleep(0)
         await asyncio.gather(*flushes)
         if number == 0 or random.random() < 0.5:
             await key.close()

@@ -142,7 +142,7 @@ def random_kills(nursery: Nursery, kind: str, cycles: int, *, back: float) -> li
         job = {
             "kind": kind,
             "back": back * cycle,
-            "life": 0.002 + chance.random() * 0.03,
+            "life": 0.002 + chance.random() * 0.05,
             "nonces": 10**6,
             "seed": cycle,
         }
@@ -153,7 +153,7 @@ def random_kills(nursery: Nursery, kind: str, cycles: int, *, back: float) -> li
 
 @pytest.mark.parametrize("kind", ["session", "source"])
 def test_killed_at_random_with_the_clock_an_hour_further_back_each_time(kind: str, nursery: Nursery) -> None:
-    assert len(random_kills(nursery, kind, 40, back=3600)) > 100
+    assert len(random_kills(nursery, kind, 40, back=3600)) > 40
 
 
 @pytest.mark.soak
@@ -184,7 +184,7 @@ def crowded_kills(nursery: Nursery, cycles: int) -> list[int]:
 
 
 def test_several_processes_on_one_key_killed_at_random(nursery: Nursery) -> None:
-    assert len(crowded_kills(nursery, 12)) > 100
+    assert len(crowded_kills(nursery, 12)) > 40
 
 
 @pytest.mark.soak
