@@ -137,7 +137,7 @@ def test_killed_in_mid_traffic_with_the_clock_an_hour_further_back_each_time_not
 
 @pytest.mark.parametrize("shop", [{"limits": True, "tier": "pro", "jitter": (0.0, 0.002)}], indirect=True)
 def test_killed_and_restarted_in_mid_burst_the_counter_is_remembered(shop: Shop) -> None:
-    for _ in range(4):
+    for _ in range(10):
         before = shop.arrived()
         child = shop.start(100, tier="pro")
         wait_for(lambda seen=before: shop.arrived() > seen)

@@ -210,11 +210,13 @@ class Bot:
     async def leave(self) -> None:
         """Ask, and go away before the answer: while it waits, or while it is in flight."""
         task = asyncio.ensure_future(self.place() if self.random.random() < 0.5 else self.read())
-        await asyncio.wait([task], timeout=self.random.random() * 0.004)
-        task.cancel()
-        await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error
+        try:
+            await asyncio.wait([task], timeout=self.random.random() * 0.004)
+        finally:
+            task.cancel()
+            (found,) = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(found, Exception):
+            raise found
 
     async def hurry(self) -> None:
         options = self.client.with_options(queue_timeout=0.01, priority=Priority.HISTORY)
@@ -232,7 +234,9 @@ async def life(url: str, emulator: Emulator, folder: Path, tally: Tally, number:
         base_url=url,
         state_dir=folder,
         governor=BurstGovernor.off(),
-        timeout=1.0,
+        # Not the patience of a cancel (1 s): a call that is given up in the very moment in which a cancel
+        # overtakes it lets the next one go beside that cancel, and their order is the path's.
+        timeout=1.5,
         orders=OrderPolicy(deadline=2.0, visibility=1.0, settle_timeout=2.0),
         on_orphan=orphan,
     )
