@@ -120,16 +120,16 @@ def test_four_processes_on_one_key_are_never_refused_and_one_in_flight(shop: Sho
 def test_killed_in_mid_traffic_with_the_clock_an_hour_further_back_each_time_nothing_is_refused(
     shop: Shop,
 ) -> None:
-    for hours in range(8):
+    for hours in range(20):
         before = shop.arrived()
         child = shop.start(2_000, back_ns=hours * 3_600_000_000_000)
         wait_for(lambda seen=before: shop.arrived() >= seen + 20)
         os.kill(child.pid, signal.SIGKILL)
         child.communicate(timeout=10)
-    finish(shop.start(5, back_ns=8 * 3_600_000_000_000))
+    finish(shop.start(5, back_ns=20 * 3_600_000_000_000))
     # What the killed process had on the wire may still arrive late; that alone may be refused.
     history = shop.emulator.history
-    assert len([arrival for arrival in history if not arrival.errors]) >= len(history) - 8
+    assert len([arrival for arrival in history if not arrival.errors]) >= len(history) - 20
     answered = [arrival.nonce or 0 for arrival in history if not arrival.errors]
     assert answered == sorted(set(answered))
     assert shop.emulator.refused() == 0
