@@ -40,25 +40,28 @@ class Look:
     complete: bool = True
     barred: bool = False  # the key may look at nothing, or there is nothing to look for
     closed: bool = False  # the session is closed
+    others: frozenset[str] = frozenset()  # txids and amend ids that are other calls'
 
 
 class Finder:
     """Asks for one ticket's order.
 
-    ``known``: txids and amend ids that are other calls', kept by the desk. ``rivals`` tells whether another
-    order with the same userref is on its way.
+    ``known``: txids and amend ids, and the id of the intent that each became of, kept by the desk. ``rivals``
+    tells whether another order with the same userref is on its way.
     """
 
     def __init__(
         self, ask: Callable[[str, dict[str, Any]], Awaitable[Any]], rivals: Callable[[Ticket], bool]
     ) -> None:
-        self.known: dict[str, None] = {}
+        self.known: dict[str, str] = {}
         self._ask = ask
         self._rivals = rivals
 
     async def look(self, ticket: Ticket, since: float | None, until: float | None) -> Look:
         """Go once through all there is to ask."""
-        look = Look(since, until)
+        mine = ticket.intent.id  # found before, and looked for again
+        others = frozenset(name for name, owner in self.known.items() if owner != mine)
+        look = Look(since, until, others=others)
         how = {"AmendOrder": self._amend, "EditOrder": self._edit, "AddOrderBatch": self._batch}
         look.result = await how.get(ticket.intent.endpoint, self._order)(ticket, look)
         ticket.looked = ticket.looked or look.complete
@@ -85,7 +88,7 @@ class Finder:
         return None if txid is None else settling.add_result(txid, orders[txid])
 
     def _fresh(self, look: Look, orders: Orders) -> Orders:
-        return settling.new_orders(orders, look.since, look.until, self.known)
+        return settling.new_orders(orders, look.since, look.until, look.others)
 
     def _pick(self, ticket: Ticket, look: Look, row: Row, orders: Orders, *, filtered: bool) -> str | None:
         if not row.named and (look.since is None or self._rivals(ticket)):
@@ -137,7 +140,7 @@ class Finder:
         if not answer:
             return None
         amends = answer.get("amends") or []
-        amend_id = settling.pick_amend(params, amends, look.since, look.until, self.known)
+        amend_id = settling.pick_amend(params, amends, look.since, look.until, look.others)
         return None if amend_id is None else {"amend_id": amend_id}
 
     async def _edit(self, ticket: Ticket, look: Look) -> Any:

@@ -166,7 +166,7 @@ class OrderDesk:
     def _settled(self, ticket: Ticket, result: Any) -> None:
         known = self._pursuit.finder.known
         for name in names_in(result):
-            known[name] = None
+            known[name] = ticket.intent.id
         while len(known) > REMEMBERED:
             del known[next(iter(known))]
         self._given_up.pop(ticket.intent.id, None)

@@ -901,6 +901,42 @@ async def test_an_error_resolves_itself_once_kraken_is_back() -> None:
 
 
 @virtual
+@pytest.mark.parametrize("own", [{"cl_ord_id": "mine"}, {"userref": 7}, {}])
+@pytest.mark.parametrize("pickled", [False, True])
+async def test_an_order_that_was_found_is_found_again_however_often_it_is_resolved(
+    own: dict[str, Any], *, pickled: bool
+) -> None:
+    bench = Bench()
+    call = await bench.lose("AddOrder", {**LIMIT, **own})
+    bench.kraken.place(call.params, visible=START + 30)
+    error = await unknown(call)
+    await asyncio.sleep(10)
+    if pickled:
+        error = pickle.loads(pickle.dumps(error))
+        await bench.desk.close()
+        bench, kraken = Bench(), bench.kraken
+        bench.kraken.orders, bench.kraken.visible = kraken.orders, kraken.visible
+    await asyncio.sleep(190)  # a living session's search has found and reported it by now
+    for _ in range(2):
+        if pickled and "userref" in own:  # sent by another clock, so nothing is told of it
+            with pytest.raises(OutcomeUnknown, match="may be live"):
+                await bench.desk.resolve(error)
+        else:
+            assert (await bench.desk.resolve(error))["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
+
+
+@virtual
+async def test_an_amend_that_was_found_is_found_again() -> None:
+    bench = Bench()
+    call = await bench.lose("AmendOrder", {"txid": "TXID", "limit_price": "27510"})
+    error = await unknown(call)
+    bench.kraken.amends["TXID"] = [amend_row("A1", 0, limit_price="27510.0")]
+    for _ in range(2):
+        assert await bench.desk.resolve(error) == {"amend_id": "A1"}
+    await bench.desk.close()
+
+
+@virtual
 async def test_an_error_of_another_process_can_be_resolved() -> None:
     first = Bench()
     call = await first.lose("AddOrder", LIMIT)
