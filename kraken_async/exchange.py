@@ -86,6 +86,8 @@ class Exchange(Caller):
                 await self._key.acquire_turn()
                 self._overtaker.moved_at = self._clock()
                 try:
+                    if self._overtaker.running:
+                        await self._overtaker.clear()
                     call = await self._exchange(self._admit)
                 finally:
                     self._overtaker.in_flight = None

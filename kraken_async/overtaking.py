@@ -35,6 +35,8 @@ class Overtaker:
     ) -> None:
         self.in_flight: Call | None = None  # the worker's; overtaking cancels come on top
         self.moved_at = 0.0  # when a call was last sent or answered
+        self.running = 0  # overtaking cancels that are on their way
+        self._waiting: list[asyncio.Future[None]] = []
         self._patience = patience
         self._clock = clock
         self._send = send
@@ -63,6 +65,21 @@ class Overtaker:
     async def run(self) -> None:
         """Send the waiting cancels one after the other, as long as the same call stalls."""
         stalled = self.in_flight
-        while self.in_flight is stalled:
-            if await self._send() is None:
-                return
+        self.running += 1
+        try:
+            while self.in_flight is stalled:
+                if await self._send() is None:
+                    return
+        finally:
+            self.running -= 1
+            if not self.running:
+                for waiter in self._waiting:
+                    if not waiter.done():
+                        waiter.set_result(None)
+                self._waiting.clear()
+
+    async def clear(self) -> None:
+        """Let a cancel that is on its way arrive before the next call takes a higher nonce; wait for its patience."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await asyncio.wait([waiter], timeout=self._patience)

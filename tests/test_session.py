@@ -245,6 +245,21 @@ async def test_a_call_stalled_in_another_session_does_not_block_a_cancel(tmp_pat
         read.cancel()
 
 
+async def test_the_next_call_lets_an_overtaking_cancel_arrive_first(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session(timeout=0.4, cancel_patience=0.2) as client:
+        kraken.emulator.faults.next("Ledgers", Fault.hang("before"))
+        kraken.emulator.faults.next(
+            "CancelAll", Fault.late(0.3, "before")
+        )  # on its way as the read times out
+        read = asyncio.create_task(client.private("Ledgers"))
+        await until(lambda: client.stats().in_flight == 1)
+        next_call = asyncio.create_task(client.private("Balance"))
+        assert (await client.with_options(timeout=2.0).private("CancelAll"))["count"] == 0
+        await asyncio.gather(next_call, read)
+        assert kraken.calls().index("CancelAll") < kraken.calls().index("Balance")
+        assert kraken.emulator.refused() == 0
+
+
 async def test_an_invalid_nonce_heals_with_a_fresh_one(tmp_path: Path) -> None:
     async with exchange(tmp_path) as kraken, kraken.session() as client:
         kraken.emulator.faults.next("Balance", Fault.refuse("EAPI:Invalid nonce"))
