@@ -297,6 +297,7 @@ def test_eight_processes_of_four_threads_share_a_key_in_fair_turns(tmp_path: Pat
 
 @pytest.mark.skipif(not tickets.available, reason="the kernel's order has to do here")
 @needs_proc
+@pytest.mark.soak  # the order among those left has failed once on a very busy machine, and a loser waits a minute
 async def test_a_process_killed_in_line_or_with_the_turn_holds_up_nobody(tmp_path: Path) -> None:
     code = """if 1:
         import asyncio, sys, time
