@@ -126,6 +126,8 @@ def test_killed_at_any_step_the_next_start_is_above_everything_used(kind: str, n
             (code,) = nursery.run({"fault": step, "nth": nth, "back": 3600 * hours, "kind": kind})
             assert code in (KILLED, 0)
             assert code == KILLED or nth > 1, f"{step} was never reached"
+            if (nursery.where / "k.state").exists():  # what is shared is whole, too
+                assert inspect(nursery.where / "k.state").shared is not None
             (code,) = nursery.run({"back": 3600 * (hours + 1), "kind": kind, "nonces": 3})
             assert code == 0
             check(nursery)

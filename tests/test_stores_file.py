@@ -726,6 +726,55 @@ async def test_when_even_the_header_cannot_be_written_nonces_go_on_in_memory(tmp
     await key.close()
 
 
+async def test_nonces_above_the_ceiling_of_a_failing_disk_are_remembered_over_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FailingDisk()
+    key = await opened(FileStore(tmp_path, disk=disk))
+    disk.failing = {"sync"}
+    now = time.time_ns() + HOUR
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    await draw(key)
+    now += 10 * SECOND  # beyond what the failed attempt has written, which may be there or not
+    last = await draw(key)
+    assert last > max(ceilings(tmp_path))
+    key.left_behind()  # type: ignore[attr-defined]  # as killed
+    now -= 2 * HOUR
+    key = await opened(FileStore(tmp_path))
+    assert await draw(key) > last
+    await key.close()
+
+
+async def test_a_session_that_cannot_write_does_not_fall_back_behind_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FailingDisk()
+    one, two = await opened(FileStore(tmp_path, disk=disk)), await opened(FileStore(tmp_path))
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    disk.failing = {"pwrite"}
+    unseen = [await draw(one) for _ in range(10)][-1]
+    await draw(two)  # what it writes is lower than what the other one knows of itself
+    assert await draw(one) > unseen
+    for key in (one, two):
+        await key.close()
+
+
+async def test_with_the_whole_file_wiped_nonces_go_on_above_all_that_others_had_reserved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = await opened(FileStore(tmp_path)), await opened(FileStore(tmp_path))
+    await draw(one)
+    now = time.time_ns() + 3 * SECOND // 2
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    last = await draw(two)  # under the ceiling that both know
+    put(0, bytes(HEADER_AT + HEADER_SIZE))(state(tmp_path))
+    now -= HOUR
+    assert await draw(one) > last
+    for key in (one, two):
+        await key.close()
+
+
 class HangingDisk(FailingDisk):
     """Syncs wait until ``go_on`` is set."""
 

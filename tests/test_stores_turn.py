@@ -79,7 +79,9 @@ async def test_who_releases_the_turn_does_not_get_it_again_before_a_waiter(tmp_p
     await one.acquire_turn()
     waiter = asyncio.create_task(two.acquire_turn())
     await in_line(tmp_path, 1)
+    mine: turn.Turn = one._turn  # type: ignore[attr-defined]
     await one.release_turn()
+    assert not mine.try_acquire()  # while the waiter has hardly woken up
     greedy = asyncio.create_task(one.acquire_turn())
     await waiter
     await asyncio.sleep(0.01)
@@ -323,17 +325,20 @@ async def test_a_process_killed_in_line_or_with_the_turn_holds_up_nobody(tmp_pat
                 await in_line(tmp_path, number)
         mine = asyncio.create_task(key.acquire_turn())
         await in_line(tmp_path, 4)
-        for number in (2, 1):  # out of the middle of the line, then the head of it
-            children[number].kill()
-            children[number].wait()
+        children[3].kill()  # our predecessor, out of the middle of the line
+        children[3].wait()
         await asyncio.sleep(0.02)
         assert not mine.done()
         assert inspect(tmp_path / "k.state").turn == children[0].pid
-        children[0].kill()  # with the turn: the one that is left gets it, and we do not
-        assert children[3].stdout is not None
-        assert children[3].stdout.readline() == b"got it\n"
-        assert not mine.done()
-        children[3].kill()
+        for number in (0, 1):  # with the turn: the next one in line gets it, and we do not
+            children[number].kill()
+            children[number].wait()
+            following = children[number + 1].stdout
+            assert following is not None
+            assert await asyncio.to_thread(following.readline) == b"got it\n"
+            await asyncio.sleep(0.02)
+            assert not mine.done()
+        children[2].kill()
         await asyncio.wait_for(mine, 5)
         await draw(key)
     finally:
