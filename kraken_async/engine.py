@@ -107,7 +107,9 @@ class EngineCounter:
     def learn(self, orders: dict[str, tuple[str, float]], shared: Shared, now: float) -> None:
         """Remember since when orders stand: ``{txid or cl_ord_id: (pair, time)}``; too old to cost are dropped."""
         mine = self.account.orders
-        orders = {**{alias: record for o, record in orders.items() for alias in self._aliases(o)}, **orders}
+        # Younger than known: amended, and so it is by its other name.
+        amended = [o for o, (_, created) in orders.items() if o in mine and created > mine[o][1] + 1.0]
+        orders = {**{alias: orders[o] for o in amended for alias in self._aliases(o)}, **orders}
         for order, (pair, created) in orders.items():
             mine[order] = [pair_key(pair), created]
         for known in (mine, shared.orders):
