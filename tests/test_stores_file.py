@@ -959,6 +959,25 @@ async def test_opening_does_not_wait_for_ever_for_a_process_that_is_stopped(
     await wait_for_threads()
 
 
+async def test_closing_in_the_middle_of_a_raise_is_no_failure_of_the_disk(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = await opened(FileStore(tmp_path))
+    await draw(key)
+    lock = FileLock(tmp_path / "k.disk.lock")
+    lock.acquire()  # the raise waits here
+    flush = asyncio.create_task(key.flush())
+    await asyncio.sleep(0)
+    flush.cancel()
+    closing = asyncio.create_task(key.close())
+    await asyncio.sleep(0)  # the turn's and the nonces' descriptors are closed
+    lock.close()
+    await closing
+    await wait_for_threads()
+    assert key.durable
+    assert "cannot be written" not in caplog.text
+
+
 # ------------------------------------------------------------------------------------------------------- fork
 
 

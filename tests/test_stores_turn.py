@@ -79,7 +79,7 @@ async def test_who_releases_the_turn_does_not_get_it_again_before_a_waiter(tmp_p
     await one.acquire_turn()
     waiter = asyncio.create_task(two.acquire_turn())
     await in_line(tmp_path, 1)
-    mine: turn.Turn = one._turn  # type: ignore[attr-defined]
+    mine: turn.Turn = one._turn  # type: ignore[attr-defined]  # the test reaches inside
     await one.release_turn()
     assert not mine.try_acquire()  # while the waiter has hardly woken up
     greedy = asyncio.create_task(one.acquire_turn())

@@ -49,6 +49,7 @@ class Ceiling:
         "_on_raised",
         "_raising",
         "_retry_at",
+        "_stopped",
         "_strict",
         "durable",
         "errors",
@@ -72,10 +73,15 @@ class Ceiling:
         self._on_change = on_change
         self._raising: asyncio.Future[Raised] | None = None
         self._retry_at = 0.0
+        self._stopped = False
         self.durable = True
         self.failure = ""
         self.errors = 0
         self.raises = 0
+
+    def stop(self) -> None:
+        """The session closes its descriptors: what a raise on its way then meets is no failure of the disk."""
+        self._stopped = True
 
     def resting(self) -> bool:
         """Whether the disk has failed just now and is not to be asked again yet."""

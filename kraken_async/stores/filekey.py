@@ -169,6 +169,7 @@ class FileKey(KeyState):
             return
         await self.release_turn()
         self._lock_fd = -1
+        self._limit.stop()
         unwatch_forks(self)
         self._turn.close()
         self._lock.close()
