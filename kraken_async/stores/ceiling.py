@@ -144,7 +144,7 @@ class Ceiling:
         if raising.cancelled():
             return
         error = raising.exception()
-        if error is not None and self._file.fd < 0:
+        if error is not None and self._stopped:
             return  # closed meanwhile: not the disk's fault, and nobody's loss
         if error is not None:
             self.failed(error if isinstance(error, OSError) else OSError(None, str(error)))
