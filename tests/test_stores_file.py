@@ -811,7 +811,7 @@ async def test_a_full_file_system_in_mid_run(tmp_path: Path) -> None:
     """A real limit of the system: the file may not grow, so the slots go on and the pauses cannot be kept."""
     code = """if 1:
         import asyncio, resource, sys, time
-        from kraken_async.stores.file import FileStore
+        from kraken_async.stores.file import FileStore, inspect
         async def main():
             key = FileStore(sys.argv[1]).key("k", "ns")
             await key.open(time.monotonic)
@@ -820,6 +820,7 @@ async def test_a_full_file_system_in_mid_run(tmp_path: Path) -> None:
             await key.update(lambda shared: (setattr(shared, "orders", orders), shared.touch()))
             assert not key.durable and "cannot be written" in key.problems()[0], key.problems()
             first = (await key.step(lambda shared: True))[1]
+            assert inspect(key.place).last == first  # the header fits where it is
             await key.jump(10**12)
             assert (await key.step(lambda shared: len(shared.orders)))[0] == 5000
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
