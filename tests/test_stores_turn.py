@@ -350,6 +350,41 @@ async def test_a_process_killed_in_line_or_with_the_turn_holds_up_nobody(tmp_pat
     await key.close()
 
 
+def test_whose_predecessor_was_killed_in_line_is_not_at_the_head(tmp_path: Path) -> None:
+    if not tickets.available:
+        pytest.skip("no line here")
+    first, killed, third = (tickets.Line(tmp_path / "line") for _ in range(3))
+    assert [first.draw(), killed.draw(), third.draw()] == [1, 2, 3]
+    first.wait(1)
+    passed = threading.Thread(target=third.wait, args=(3,))
+    passed.start()
+    killed.close()  # as the kernel closes it
+    passed.join(0.05)
+    assert passed.is_alive()
+    first.leave(1)
+    passed.join(5)
+    assert not passed.is_alive()
+    for line in (first, third):
+        line.close()
+
+
+@needs_proc
+async def test_nobody_passes_a_waiter_that_has_not_woken_up_yet(tmp_path: Path) -> None:
+    """A hundred times, as whether it could be passed is a matter of microseconds."""
+    one, two = await opened(FileStore(tmp_path)), await opened(FileStore(tmp_path))
+    mine: turn.Turn = one._turn  # type: ignore[attr-defined]  # how the turn is held inside
+    for _ in range(100):
+        await one.acquire_turn()
+        waiter = asyncio.create_task(two.acquire_turn())
+        await in_line(tmp_path, 1)
+        await one.release_turn()
+        assert not mine.try_acquire()
+        await waiter
+        await two.release_turn()
+    for key in (one, two):
+        await key.close()
+
+
 def test_a_damaged_counter_of_the_line_costs_order_but_not_exclusion(tmp_path: Path) -> None:
     if not tickets.available:
         pytest.skip("no line here")
