@@ -1,6 +1,4 @@
-"""What the tests of the stores share: holds on keys, disks that fail, and disks that lose what was not
-synced.
-"""
+"""What the tests of the stores share: holds on keys, disks that fail, and disks that lose what was not synced."""
 
 from __future__ import annotations
 

@@ -140,9 +140,7 @@ def test_eight_threads_never_get_the_same_nonce_and_each_sees_its_own_rise(store
 
 
 def test_nothing_lower_is_returned_after_a_jump_has_returned(store: Store | None) -> None:
-    """The drawing threads note each nonce together with the highest jump known to have returned before they
-    ask.
-    """
+    """The drawing threads note each nonce together with the highest jump known to have returned before they ask."""
     with NonceSource(store) as source:
         known = 0
         stop = False
@@ -248,9 +246,7 @@ def test_what_is_handed_out_stays_below_the_durable_ceiling_when_the_clock_is_se
 
 
 def test_in_flow_the_limit_is_moved_ahead_of_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With time passing at the caller's wish: a quarter of a second per nonce, and the disk is never waited
-    for.
-    """
+    """With time passing at the caller's wish: a quarter of a second per nonce, and the disk is never waited for."""
     store = FileStore(tmp_path)
     with NonceSource(store) as source:
         now = time.time_ns()

@@ -486,8 +486,7 @@ def both(*damages: Callable[[Path], None]) -> Callable[[Path], None]:
 
 UNREADABLE = "no readable nonce state.*Move it away"
 
-#: Every kind of damage, and how it ends: in an error that names the file and says this, or (None) in a safe
-#: start.
+#: Every kind of damage, and how it ends: in an error that names the file and says this, or (None) in a safe start.
 DAMAGES: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "empty": (write(b""), UNREADABLE),
     "a few bytes": (write(b"17"), UNREADABLE),
