@@ -92,7 +92,7 @@ def intent_of_error(error: OutcomeUnknown, policy: OrderPolicy) -> Intent:
     if due is None and policy.deadline is not None:
         due = sent_at + policy.deadline
     return Intent(
-        id=f"nonce {error.nonce}",  # another one than its journal's, which is not known here
+        id=error._intent or f"nonce {error.nonce}",
         endpoint=error.endpoint or "",
         params=dict(error.sent),
         sent_at=sent_at,

@@ -155,13 +155,15 @@ class OrderDesk:
         if ticket is None:
             return
         self._live.discard(ticket)
-        if isinstance(error, OutcomeUnknown) and error.finding != "absent":
-            error._resolver = partial(self._resolve, ticket)
-            self._given_up[ticket.intent.id] = ticket
-            return
         if isinstance(error, OutcomeUnknown):
-            error._resolver = partial(self._resolve, ticket)
+            self._bind(error, ticket)
+            if error.finding != "absent":
+                self._given_up[ticket.intent.id] = ticket
+                return
         self._settled(ticket, result)
+
+    def _bind(self, error: OutcomeUnknown, ticket: Ticket) -> None:
+        error._resolver, error._intent = partial(self._resolve, ticket), ticket.intent.id
 
     def _settled(self, ticket: Ticket, result: Any) -> None:
         known = self._pursuit.finder.known
@@ -316,7 +318,7 @@ class OrderDesk:
 
     def _unknown(self, ticket: Ticket, finding: Finding | None) -> OutcomeUnknown:
         error = ticket.unknown(finding)
-        error._resolver = partial(self._resolve, ticket)
+        self._bind(error, ticket)
         return error
 
     def stop(self) -> None:

@@ -926,6 +926,19 @@ async def test_an_order_that_was_found_is_found_again_however_often_it_is_resolv
 
 
 @virtual
+async def test_an_error_that_has_travelled_is_still_its_own_sessions() -> None:
+    bench = Bench()
+    call = await bench.lose("AddOrder", {**LIMIT, "cl_ord_id": "mine"})
+    bench.kraken.place(call.params, visible=START + 30)
+    error = await unknown(call)
+    await asyncio.sleep(200)  # the search has found and reported it by now
+    assert bench.orphans
+    for _ in range(2):
+        travelled = pickle.loads(pickle.dumps(error))
+        assert (await bench.desk.resolve(travelled))["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
+
+
+@virtual
 async def test_an_amend_that_was_found_is_found_again() -> None:
     bench = Bench()
     call = await bench.lose("AmendOrder", {"txid": "TXID", "limit_price": "27510"})

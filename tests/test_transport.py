@@ -156,16 +156,17 @@ async def test_no_answer_in_time_is_a_timeout_that_may_have_had_an_effect() -> N
 
 
 async def test_a_cancelled_caller_is_cancelled_and_not_told_of_a_timeout() -> None:
-    release = asyncio.Event()
+    arrived, release = asyncio.Event(), asyncio.Event()
 
     async def handler(request: web.Request) -> web.Response:
+        arrived.set()
         await release.wait()
         return web.Response()
 
     server = await serve(handler)
     transport = Transport(str(server.make_url("")))
     task = asyncio.create_task(transport.send(post(), 5.0))
-    await asyncio.sleep(0.02)
+    await arrived.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
