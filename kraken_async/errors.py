@@ -267,9 +267,8 @@ class OutcomeUnknown(KrakenError):
         self.sent: dict[str, Any] = {k: "***" if k in _SECRET else v for k, v in (sent or {}).items()}
         self.sent_at = sent_at
         self.finding = finding
-        self._intent: str | None = (
-            None  # its line in the journal: found again as its own, also after a journey
-        )
+        # The id of its line in the journal: by it the order is known as its own, also after a journey.
+        self._intent: str | None = None
         self._resolver: Callable[[], Awaitable[Any]] | None = None
 
     @classmethod
