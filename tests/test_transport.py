@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -17,12 +18,58 @@ from kraken_async.messages import SignedRequest
 from kraken_async.transport import Transport, check_url
 
 PATH = "/0/private/Balance"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def post(body: bytes = b"nonce=1") -> SignedRequest:
     headers = {"API-Key": "canary-key", "API-Sign": "canary-signature", "Content-Type": "text/plain"}
     return SignedRequest("POST", PATH, headers, body, 1)
+
+
+@pytest.fixture(params=["short", "ordinary"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every rule of this file holds on both ways to the wire."""
+    monkeypatch.setattr(transport_module, "SHORT", request.param == "short")
+    return str(request.param)
+
+
+Raw = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+async def raw() -> AsyncIterator[Raw]:
+    """Start a server that answers each request in one write; gives its address.
+
+    ``then`` follows unasked, after the answer was read; ``once`` ends the connection after the answer.
+    """
+    servers: list[asyncio.Server] = []
+    running: set[asyncio.Task[Any]] = set()
+
+    async def start(answer: Callable[[bytes], bytes], *, then: bytes = b"", once: bool = False) -> str:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            running.add(task)
+            while request := await reader.read(1 << 20):
+                writer.write(answer(request))
+                if then:
+                    await asyncio.sleep(0.05)
+                    writer.write(then)
+                if once:
+                    break
+            writer.close()
+            await writer.wait_closed()
+
+        servers.append(server := await asyncio.start_server(handle, "127.0.0.1", 0))
+        return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    yield start
+    for server in servers:
+        server.close()
+        await server.wait_closed()
+    if running:
+        await asyncio.wait(running, timeout=5)
 
 
 async def serve(handler: Handler) -> TestServer:
@@ -48,32 +95,160 @@ async def test_the_bytes_given_are_the_bytes_sent() -> None:
     await server.close()
 
 
-@pytest.mark.parametrize("quick", [True, False])
-async def test_headers_and_body_leave_in_one_write_whoever_writes_them(
-    quick: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transport_module, "QUICK", quick and transport_module.QUICK)
+async def test_headers_and_body_leave_in_one_write_with_all_that_a_request_needs(raw: Raw) -> None:
     received: list[bytes] = []
 
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for _ in range(3):
-            received.append(await reader.read(65536))
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-        writer.close()
+    def answer(request: bytes) -> bytes:
+        received.append(request)
+        return OK
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    transport = Transport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    url = await raw(answer)
+    transport = Transport(url, user_agent="kraken_async/test")
     for n in range(3):
         await transport.send(post(b"nonce=%d&volume=1" % n), 5.0)
     for n, request in enumerate(received):
         head, _, body = request.partition(b"\r\n\r\n")
         assert body == b"nonce=%d&volume=1" % n
-        assert b"Content-Length: 16" in head
-        assert head.lower().count(b"content-length") == 1
-        assert b"chunked" not in head
+        first, *lines = head.decode().split("\r\n")
+        assert first == f"POST {PATH} HTTP/1.1"
+        found = dict(line.split(": ", 1) for line in lines)
+        assert len(found) == len(lines)
+        assert found == {
+            "Host": url.removeprefix("http://"),
+            "User-Agent": "kraken_async/test",
+            "Accept": "*/*",
+            "Accept-Encoding": found["Accept-Encoding"],  # what aiohttp can unpack
+            "API-Key": "canary-key",
+            "API-Sign": "canary-signature",
+            "Content-Type": "text/plain",
+            "Content-Length": "16",
+        }
     await transport.close()
-    server.close()
-    await server.wait_closed()
+
+
+async def test_the_ways_to_the_wire_send_the_same_bytes(monkeypatch: pytest.MonkeyPatch, raw: Raw) -> None:
+    received: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        received.append(request)
+        return OK
+
+    url = await raw(answer)
+    for short in (True, False):
+        monkeypatch.setattr(transport_module, "SHORT", short)
+        transport = Transport(f"{url}/behind/a/path")
+        await transport.send(post(b"nonce=1"), 5.0)
+        await transport.close()
+    one, other = (sorted(request.split(b"\r\n")) for request in received)
+    assert one == other
+
+
+async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(way: str, raw: Raw) -> None:
+    if way == "ordinary":
+        pytest.skip("aiohttp itself takes what lies in the connection for the answer")
+    stale = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 5\r\n\r\nstale"
+    url = await raw(lambda _request: OK, then=stale)
+    transport = Transport(url)
+    assert (await transport.send(post(), 5.0)).body == b"{}"
+    await asyncio.sleep(0.2)
+    assert (await transport.send(post(), 5.0)).body == b"{}"
+    await transport.close()
+
+
+async def test_what_goes_before_an_answer_is_passed_over(raw: Raw) -> None:
+    url = await raw(lambda _request: b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK)
+    transport = Transport(url)
+    for _ in range(2):
+        assert await transport.send(post(), 5.0) == (200, {"Content-Length": "2"}, b"{}")
+    await transport.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n4\r\n":1}\r\n0\r\n\r\n',
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b"
+        % (len(PACKED := gzip.compress(b'{"a":1}')), PACKED),
+    ],
+    ids=["chunked", "gzip"],
+)
+async def test_an_answer_is_read_whole_however_it_is_packed(answer: bytes, raw: Raw) -> None:
+    url = await raw(lambda _request: answer)
+    transport = Transport(url)
+    for _ in range(2):
+        assert (await transport.send(post(), 5.0)).body == b'{"a":1}'
+    await transport.close()
+
+
+async def test_an_answer_that_lasts_until_the_connection_ends_is_read_whole(raw: Raw) -> None:
+    url = await raw(lambda _request: b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 100_000, once=True)
+    transport = Transport(url)
+    for _ in range(2):
+        assert (await transport.send(post(), 5.0)).body == b"x" * 100_000
+    await transport.close()
+
+
+async def test_what_is_not_http_is_an_unknown_outcome(raw: Raw) -> None:
+    url = await raw(lambda _request: b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+    transport = Transport(url)
+    with pytest.raises(TransportError, match="failed") as caught:
+        await transport.send(post(), 5.0)
+    assert caught.value.outcome is Outcome.UNKNOWN
+    await transport.close()
+
+
+async def test_a_header_that_would_break_the_request_is_never_sent(raw: Raw) -> None:
+    received: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        received.append(request)
+        return OK
+
+    url = await raw(answer)
+    transport = Transport(url)
+    with pytest.raises(TransportError) as caught:
+        await transport.send(SignedRequest("POST", PATH, {"API-Key": "x\r\nHost: elsewhere"}, b"", 1), 5.0)
+    assert caught.value.outcome is Outcome.NOT_SENT
+    await transport.send(SignedRequest("POST", f"{PATH}\r\nHost: elsewhere", {"API-Key": "k"}, b"", 1), 5.0)
+    (request,) = received  # a path is one line, whatever it holds
+    assert request.count(b"\r\nHost: ") == 1
+    await transport.close()
+
+
+async def test_a_large_body_arrives_whole() -> None:
+    received: list[bytes] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        received.append(await request.read())
+        return web.Response(text="{}")
+
+    server = await serve(handler)
+    transport = Transport(str(server.make_url("")))
+    for size in (transport_module._LARGEST, transport_module._LARGEST + 1, 1_000_000):
+        await transport.send(post(b"x" * size), 5.0)
+        assert received.pop() == b"x" * size
+    await transport.close()
+    await server.close()
+
+
+async def test_a_call_that_nobody_answers_drops_its_connection_and_the_next_has_another() -> None:
+    connections: set[object] = set()
+
+    async def handler(request: web.Request) -> web.Response:
+        connections.add(request.transport)
+        if len(connections) == 1:
+            await asyncio.sleep(0.2)
+        return web.Response(text=str(len(connections)))
+
+    server = await serve(handler)
+    transport = Transport(str(server.make_url("")))
+    with pytest.raises(RequestTimeout):
+        await transport.send(post(), 0.05)
+    assert (await transport.send(post(), 5.0)).body == b"2"
+    await asyncio.sleep(0.3)  # the first answer comes now, to nobody
+    assert (await transport.send(post(), 5.0)).body == b"2"
+    await transport.close()
+    await server.close()
 
 
 async def test_a_given_http_session_sends_the_body_too() -> None:
