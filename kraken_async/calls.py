@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncio
 
-    from kraken_async.answer import Answer
     from kraken_async.endpoints import Endpoint, Priority
     from kraken_async.errors import KrakenError
 
@@ -55,7 +54,6 @@ class Call:
         "params",
         "priority",
         "resource",
-        "result",
         "sent_at",
         "sent_unix",
         "seq",
@@ -74,7 +72,7 @@ class Call:
         priority: Priority,
         timeout: float,
         options: Options,
-        future: Answer,
+        future: asyncio.Future[Any],
     ) -> None:
         self.endpoint = endpoint
         self.params = params
@@ -84,7 +82,6 @@ class Call:
         self.options = options
         self.future = future
         self.resource = ""
-        self.result: Any = None  # between the answer and its telling
         self.seq = 0
         self.short = True  # what it waits for is its resource, not only the pace at start-up
         self.state = "new"

@@ -98,8 +98,6 @@ class Exchange(Caller):
             self._overtaker.moved_at = self._clock()
             if call is None:
                 await self._queue.sleep(self._wait)
-            else:
-                self._outcomes.tell(call)
 
     def _admit(self, shared: Shared) -> Call | None:
         """Choose the most urgent call that may go now, and charge it. What must not go at all is refused here."""
@@ -180,13 +178,10 @@ class Exchange(Caller):
     async def _exchange_cancel(self) -> Call | None:
         """Send the most urgent waiting cancel without the turn; None when none waits."""
         try:
-            call = await self._exchange(self._admit_cancel, overtake=True)
+            return await self._exchange(self._admit_cancel, overtake=True)
         except NonceStoreError as error:
             self._fail_waiting(error, Priority.CANCEL)
             return None
-        if call is not None:
-            self._outcomes.tell(call)
-        return call
 
     def _admit_cancel(self, shared: Shared) -> Call | None:
         now = self._clock()

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async import breaker, notices, withdrawal
-from kraken_async.answer import Answer
 from kraken_async.calls import Call, Options
 from kraken_async.endpoints import Priority, find
 from kraken_async.errors import AuthenticationError, KrakenError, Outcome, QueueTimeout
@@ -110,8 +109,7 @@ class Intake:
         priority = endpoint.priority if options.priority is None else Priority(options.priority)
         timeout = options.timeout or self._timeout or (WRITE_TIMEOUT if endpoint.changes else READ_TIMEOUT)
         loop = asyncio.get_running_loop()
-        future = Answer(loop=loop)
-        call = Call(endpoint, params, fields, priority, timeout, options, future)
+        call = Call(endpoint, params, fields, priority, timeout, options, loop.create_future())
         call.deadline, call.internal = deadline, internal
         call.resource = self.admission.resource(call)
         call.enqueued_at = loop.time()  # from here on a cancel that names it takes it back

@@ -76,9 +76,10 @@ class Outcomes:
     # -- after an exchange ----------------------------------------------------------------------------------------
 
     async def answered(self, call: Call, result: Any) -> None:
-        """The exchange brought a result. The caller is told by :meth:`tell`, once the turn is given on."""
+        """The exchange brought a result: the caller has it, whatever becomes of what else it taught."""
         now = self._clock()
         self.metrics.round_trips.append(now - call.sent_at)
+        self.finish(call, result=result)
         seen = self.key.seen
         if seen.pauses or seen.lockout_until:
             await self._note(lambda shared: breaker.passed(shared, now))
@@ -92,12 +93,6 @@ class Outcomes:
             known = ages(call, result, now, self.server_now(), self.admission.engine.pair(call))
             if known:
                 await self._note(lambda shared: self.admission.engine.learn(known, shared, now))
-        call.state, call.result = "answered", result
-
-    def tell(self, call: Call) -> None:
-        """Let the caller of an answered call go on at once, within the running task's step."""
-        if call.state == "answered":
-            self._finish(call, call.result, None, call.future.hand_over)
 
     def _raise_level(self, shared: Shared, late: float, now: float) -> None:
         shared.level, shared.level_at = self.admission.level(shared, now) + late, now
@@ -206,12 +201,8 @@ class Outcomes:
 
     def finish(self, call: Call, *, result: Any = None, error: KrakenError | None = None) -> None:
         """End a call: its caller is told, or ``on_orphan`` if the caller has left."""
-        if call.state != "done":
-            self._finish(call, result, error, call.future.set_result)
-
-    def _finish(
-        self, call: Call, result: Any, error: KrakenError | None, tell: Callable[[Any], None]
-    ) -> None:
+        if call.state == "done":
+            return
         call.state = "done"
         self.sent.discard(call)
         if call.timer is not None:
@@ -222,10 +213,7 @@ class Outcomes:
         if future.done():
             self.reporter.orphaned(call, result, error)
         elif error is None:
-            self.reporter.record(call, None)
-            self._less(call)
-            tell(result)
-            return
+            future.set_result(result)
         else:
             future.set_exception(error)
         self.reporter.record(call, error)
@@ -257,9 +245,6 @@ class Outcomes:
         for call in [*self.waiting(), *self.sent]:
             self.queue.remove(call)
             self._resting.discard(call)
-            if call.state == "answered":
-                self.finish(call, result=call.result)
-                continue
             error = unsent(call.endpoint.name)
             if call.attempt and call.state == "sent":
                 msg = f"{call.endpoint.name} was in flight when the session was closed: its answer is lost"

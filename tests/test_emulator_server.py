@@ -153,6 +153,22 @@ async def test_stopping_drops_calls_in_flight_without_waiting(desk: Desk) -> Non
     await server.stop()
 
 
+async def test_stopping_as_answers_leave_is_quiet(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(5):
+        desk = Desk()
+        desk.emulator.faults.plan = lambda _index, _name: Fault.late(0.01)
+        running = await EmulatorServer(desk.emulator).start()
+        async with aiohttp.ClientSession(running.url) as http:
+            calls = [asyncio.ensure_future(http.get("/0/public/Time")) for _ in range(30)]
+            while not running._flights:
+                await asyncio.sleep(0)
+            await running.stop()
+            for each in await asyncio.gather(*calls, return_exceptions=True):
+                if isinstance(each, aiohttp.ClientResponse):
+                    each.close()
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_overlap_and_overtaking_show_on_a_path_with_jitter(desk: Desk) -> None:
     async with (
         EmulatorServer(desk.emulator, jitter=(0.0, 0.005)) as server,

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from kraken_async.answer import Answer
 from kraken_async.calls import DEFAULTS, Call
 from kraken_async.counters import age_cost, decayed, pair_key
 from kraken_async.endpoints import Priority, Tier, find
@@ -39,7 +38,7 @@ class Oracle:
 
 def call(name: str, priority: Priority | None = None, **params: object) -> Call:
     endpoint = find(name, private=True)
-    future = Answer(loop=asyncio.get_running_loop())
+    future = asyncio.get_running_loop().create_future()
     return Call(
         endpoint,
         dict(params),

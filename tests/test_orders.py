@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from kraken_async.answer import Answer
 from kraken_async.calls import DEFAULTS, Call, Orphan
 from kraken_async.catalogue import api_error
 from kraken_async.endpoints import find
@@ -142,7 +141,7 @@ class Bench:
             endpoint.priority,
             30.0,
             DEFAULTS,
-            Answer(loop=asyncio.get_running_loop()),
+            asyncio.get_running_loop().create_future(),
         )
         call.deadline = deadline
         await self.desk.open(call)

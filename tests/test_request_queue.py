@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from kraken_async.answer import Answer
 from kraken_async.calls import DEFAULTS, Call
 from kraken_async.endpoints import Priority, find
 from kraken_async.errors import QueueFull
@@ -17,7 +16,7 @@ from kraken_async.request_queue import AGEING, RequestQueue
 
 def call(name: str = "Balance", priority: Priority | None = None, resource: str = "") -> Call:
     endpoint = find(name, private=True)
-    future = Answer(loop=asyncio.get_running_loop())
+    future = asyncio.get_running_loop().create_future()
     made = Call(
         endpoint, {}, b"", endpoint.priority if priority is None else priority, 10.0, DEFAULTS, future
     )

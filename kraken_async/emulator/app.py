@@ -69,6 +69,7 @@ class EmulatorServer:
         self.jitter = jitter
         self._keepalive = keepalive
         self._flights: dict[RequestHandler, Flight] = {}
+        self._handlers: set[asyncio.Task[Any]] = set()
         self._runner: web.ServerRunner | None = None
 
     @property
@@ -90,8 +91,16 @@ class EmulatorServer:
     async def stop(self) -> None:
         """Stop listening and drop all connections, calls in flight among them."""
         runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        if runner is None:
+            return
+        for site in list(runner.sites):
+            await site.stop()
+        # Left to itself, aiohttp waits for the handlers, and stumbles over one that ends as it stops waiting.
+        while self._handlers:
+            for task in self._handlers:
+                task.cancel()
+            await asyncio.wait(self._handlers)
+        await runner.cleanup()
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -102,6 +111,17 @@ class EmulatorServer:
         await self.stop()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None
+        if self._runner is None:
+            task.cancel()  # it came while we stop
+        self._handlers.add(task)
+        try:
+            return await self._answer(request)
+        finally:
+            self._handlers.discard(task)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         emulator, handler = self.emulator, request.protocol
         # The flight begins with the headers: a body still on its way is a call in flight.
         flight = self._flights[handler] = emulator.begin(request.headers.get("API-Key", ""))
