@@ -28,14 +28,19 @@ async def in_line(path: Path, count: int) -> None:
 
 
 def waiting(path: Path) -> int:
-    """Waiters of the turn, and of the line that leads to it."""
+    """Waiters of the turn, and of the line that leads to it.
+
+    Each is counted once: the list shows some of them twice while others take and release locks. That it misses
+    some is no harm to whoever waits for them to be there.
+    """
     inodes = {
         (path / f"k.{kind}.lock").stat().st_ino
         for kind in ("turn", "line")
         if (path / f"k.{kind}.lock").exists()
     }
     lines = Path("/proc/locks").read_text().splitlines()
-    return sum(" -> " in line and int(line.split()[6].split(":")[2]) in inodes for line in lines)
+    found = {tuple(line.split()[1:]) for line in lines if " -> " in line}
+    return sum(int(each[5].split(":")[2]) in inodes for each in found)
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="nothing shows who waits here")
@@ -299,7 +304,6 @@ def test_eight_processes_of_four_threads_share_a_key_in_fair_turns(tmp_path: Pat
 
 @pytest.mark.skipif(not tickets.available, reason="the kernel's order has to do here")
 @needs_proc
-@pytest.mark.soak  # the order among those left has failed once on a very busy machine, and a loser waits a minute
 async def test_a_process_killed_in_line_or_with_the_turn_holds_up_nobody(tmp_path: Path) -> None:
     code = """if 1:
         import asyncio, sys, time
@@ -335,7 +339,7 @@ async def test_a_process_killed_in_line_or_with_the_turn_holds_up_nobody(tmp_pat
             children[number].wait()
             following = children[number + 1].stdout
             assert following is not None
-            assert await asyncio.to_thread(following.readline) == b"got it\n"
+            assert await asyncio.wait_for(asyncio.to_thread(following.readline), 20) == b"got it\n"
             await asyncio.sleep(0.02)
             assert not mine.done()
         children[2].kill()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import stat
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -13,22 +13,12 @@ import typer
 
 from kraken_async import FileStore
 from kraken_async.settings import Settings
-from kraken_async.stores.base import UNITS
-from kraken_async.stores.locks import lock_holders
-from kraken_async.stores.slots import (
-    HEADER_AT,
-    HEADER_SIZE,
-    REST_AT,
-    SLOT_AT,
-    SLOT_SIZE,
-    Slot,
-    TooNew,
-    unpack_header,
-    unpack_slot,
-)
+from kraken_async.stores.view import inspect as look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from kraken_async.stores.view import StateView
 
 StateDir = Annotated[
     Path | None, typer.Option("--state-dir", envvar="KRAKEN_STATE_DIR", help="Where nonces are kept.")
@@ -81,56 +71,34 @@ def states(state_dir: Path | None) -> list[State]:
 
 def inspect(path: Path) -> State:
     """Read a state file. What is wrong with it goes into ``trouble``; nothing is raised."""
-    name = path.name.removesuffix(".state")
-    try:
-        with path.open("rb") as file:
-            raw = file.read(REST_AT)
-        status = path.stat()
-    except OSError as error:
-        return State(key=name, path=str(path), trouble=(f"cannot be read: {error.strerror}",))
-    found = {slot: unpack_slot(raw[at : at + SLOT_SIZE]) for slot, at in SLOT_AT.items()}
-    slots = [slot for slot in found.values() if isinstance(slot, Slot)]
-    header = unpack_header(raw[HEADER_AT : HEADER_AT + HEADER_SIZE])
-    unit = min((slot.unit for slot in slots), key=lambda unit: UNITS[unit], default="ns")
-    ceiling = max((slot.ceiling for slot in slots), default=0)
-    last = header.last if header is not None else ceiling
-    users = {holder.pid for holder in lock_holders(status) if not holder.waiting}
-    turn = _holders(path.with_name(f"{name}.turn.lock"))
+    view = look(path)
     return State(
-        key=name,
+        key=path.name.removesuffix(".state"),
         path=str(path),
-        unit=unit,
-        last=last,
-        ceiling=ceiling,
-        lead=last * UNITS[unit] / 1e9 - time.time() if last else 0.0,
-        counter=None if header is None or header.level != header.level else header.level,
-        users=tuple(sorted(users)),
-        turn=tuple(holder.pid for holder in turn if not holder.waiting),
-        waiting=tuple(holder.pid for holder in turn if holder.waiting),
-        trouble=tuple(_trouble(path, status.st_mode, found, header is None, last, ceiling)),
+        unit=view.unit,
+        last=view.last,
+        ceiling=view.ceiling,
+        lead=view.lead if view.last else 0.0,
+        counter=view.shared.level if view.shared is not None else None,
+        users=view.users,
+        turn=() if view.turn is None else (view.turn,),
+        waiting=view.waiting,
+        trouble=tuple(_trouble(path, view)),
     )
 
 
-def _holders(path: Path) -> tuple[Any, ...]:
-    try:
-        return lock_holders(path.stat())
-    except OSError:
-        return ()
-
-
-def _trouble(
-    path: Path, mode: int, slots: dict[str, Any], headless: bool, last: int, ceiling: int
-) -> Iterable[str]:
-    for name, slot in slots.items():
-        if isinstance(slot, TooNew):
-            yield f"slot {name} was written by a newer release: upgrade kraken-async"
-        elif not isinstance(slot, Slot):
-            yield f"slot {name} is damaged ({slot.why}); the next session repairs it from the other one"
-    if not any(isinstance(slot, Slot | TooNew) for slot in slots.values()):
-        yield f"no readable slot: move {path} away; if the clock was set back since, raise the nonce by hand"
-    if headless:
+def _trouble(path: Path, view: StateView) -> Iterable[str]:
+    for each in view.damaged:
+        slot, _, why = each.partition(": ")
+        yield f"{slot} is damaged ({why}); the next session repairs it from the other one"
+    if view.newer:
+        yield "it was written by a newer release: upgrade kraken-async"
+    elif view.error:
+        yield f"{view.error}: move {path} away; if the clock was set back since, raise the nonce by hand"
+    if view.shared is None:
         yield "the header is damaged: the next session starts at the ceiling, with the counters unknown"
-    if last > ceiling:
+    if view.last > view.ceiling:
         yield "the last nonce is above the durable ceiling: the disk failed while a session went on"
-    if stat.S_IMODE(mode) & _LOOSE:
-        yield f"others may read it: chmod 600 {path}"
+    with contextlib.suppress(OSError):
+        if stat.S_IMODE(path.stat().st_mode) & _LOOSE:
+            yield f"others may read it: chmod 600 {path}"

@@ -97,19 +97,32 @@ class Holder(NamedTuple):
 
 
 def lock_holders(status: os.stat_result) -> tuple[Holder, ...]:
-    """Return who holds or awaits the lock of a file, as far as the system tells (Linux, same PID namespace)."""
+    """Return who holds or awaits the lock of a file, as far as the system tells (Linux, same PID namespace).
+
+    While others take and release locks, a look at the system's list misses some and shows some twice (one of
+    two looks, beside two busy processes): so it is looked at until two looks agree, five times at most.
+    """
+    before, found = None, _look(status)
+    for _ in range(4):
+        if found == before:
+            break
+        before, found = found, _look(status)
+    return found
+
+
+def _look(status: os.stat_result) -> tuple[Holder, ...]:
     try:
         lines = Path("/proc/locks").read_text().splitlines()
     except OSError:
         return ()
     wanted = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    found = []
+    found: dict[Holder, None] = {}
     for line in lines:
         fields = line.split()
         waiting = fields[1] == "->"
         kind, _, mode, pid, inode = fields[1 + waiting : 6 + waiting]
         if kind == "FLOCK" and inode == wanted:
-            found.append(Holder(int(pid), mode == "WRITE", waiting))
+            found[Holder(int(pid), mode == "WRITE", waiting)] = None
     return tuple(found)
 
 

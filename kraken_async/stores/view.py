@@ -39,6 +39,7 @@ class StateView:
     path: Path
     exists: bool
     error: str = ""  # why nothing can be said, or the file not be used
+    newer: bool = False  # a newer release wrote it
     unit: str = "ns"
     ceiling: int = 0  # durable: the next start is above it, unless the last user gives it back
     last: int = 0  # the highest nonce handed out, or the ceiling where that is not known
@@ -79,7 +80,8 @@ def _read(path: Path, raw: bytes, status: os.stat_result, problems: tuple[str, .
     found = {name: unpack_slot(raw[at : at + SLOT_SIZE]) for name, at in SLOT_AT.items()}
     slots = [slot for slot in found.values() if isinstance(slot, Slot)]
     error = "" if slots else "holds no readable nonce state"
-    if any(isinstance(slot, TooNew) for slot in found.values()):
+    newer = any(isinstance(slot, TooNew) for slot in found.values())
+    if newer:
         error = "was written by a newer release"
     ceiling = max((slot.ceiling for slot in slots), default=0)
     shared, last = _shared(raw)
@@ -89,6 +91,7 @@ def _read(path: Path, raw: bytes, status: os.stat_result, problems: tuple[str, .
         path,
         exists=True,
         error=error,
+        newer=newer,
         unit=min((slot.unit for slot in slots), key=lambda unit: UNITS[unit], default="ns"),
         ceiling=ceiling,
         last=last if shared is not None else ceiling,
