@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -21,6 +21,8 @@ from unittest import mock
 import aiohttp
 import aioresponses.core
 import pytest
+
+from tests.secrecy import Secrecy
 
 # Before Python 3.14, to ask a main thread for its loop makes one, unless it was told that there is none.
 # pytest-asyncio asks before the first test, and drops that loop unclosed: a ResourceWarning in a later test.
@@ -34,6 +36,32 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+# ------------------------------------------------------------------ no secret in any output
+
+secrecy = Secrecy()
+secrecy.learn_from_signers()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Listen to each test."""
+    with secrecy.listening():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that has shown a secret, in whatever it printed or logged."""
+    report = yield
+    if report.when == "teardown" and report.passed:
+        shown = secrecy.shown("".join(text for _, text in report.sections))
+        if shown:
+            report.outcome, report.longrepr = "failed", f"shown in its output or its log: {shown}"
+    return report
 
 
 # ------------------------------------------------------------------ an environment of its own

@@ -93,7 +93,10 @@ async def test_a_bot_with_200_concurrent_calls_is_not_refused_once(kraken_emulat
 
 
 @pytest.mark.kraken_emulator(jitter=(0.0, 0.005), seed=1)
-async def test_the_same_bot_on_ccxt_alone_is_refused(kraken_emulator: RunningEmulator) -> None:
+async def test_the_same_bot_on_ccxt_alone_is_refused(
+    kraken_emulator: RunningEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "ccxt")  # at DEBUG it logs its headers, key and signature among them
     errors = await run_bot("pass", kraken_emulator)
     print(f"ccxt: {len(errors)} of 200 refused")
     assert len(errors) == kraken_emulator.emulator.refused() > 20

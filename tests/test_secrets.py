@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import pickle
 import traceback
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kraken_async import BurstGovernor, KrakenError, KrakenSession, OrderPolicy
+from kraken_async import BurstGovernor, KrakenError, KrakenSession, OrderPolicy, signer
 from kraken_async.emulator import Emulator, EmulatorServer, Fault
+from kraken_async.endpoints import find
+from tests.secrecy import Secrecy
 
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
 
@@ -101,3 +104,21 @@ def test_the_search_would_find_a_secret() -> None:
     with pytest.raises(KrakenError) as caught:
         leak()
     assert "canary" in told(caught.value)
+
+
+def test_the_suite_looks_for_secrets_in_all_that_its_tests_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signer, "_decode", signer._decode)  # what learning changes is put back
+    monkeypatch.setattr(signer.Signer, "sign", signer.Signer.sign)
+    heard = Secrecy()
+    heard.learn_from_signers()
+    key, secret = "canary-key-of-some-length", base64.b64encode(bytes(range(64))).decode()
+    made = signer.Signer(key, secret)
+    request = made.sign(find("Balance", private=True), b"", 1)
+    heard.emit(logging.makeLogRecord({"msg": "all is well with %s", "args": (made,), "extra": request}))
+    assert heard.shown(f"{made!r} {request!r}") == []
+    for shown in (key, secret, request.headers["API-Sign"]):
+        assert heard.shown(f"printed: {shown}\n")
+    for record in ({"msg": "sent", "headers": request.headers}, {"msg": "signed with %s", "args": (secret,)}):
+        heard = Secrecy()
+        heard.emit(logging.makeLogRecord(record))
+        assert heard.shown("")
