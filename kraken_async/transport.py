@@ -37,12 +37,21 @@ CONNECT: Final = 10.0
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
 
 
+#: Releases of aiohttp whose inside is known here. With any other, every request takes the ordinary way, and of a body
+#: is assumed that it has left: too careful at worst.
+KNOWN: Final = aiohttp.__version__.rpartition(".")[0] in ("3.11", "3.12", "3.13", "3.14")
+
+
 class _Body(aiohttp.BytesPayload):
-    """A body that knows whether its first byte was handed to the connection; headers leave together with it."""
+    """A body that knows whether its first byte was handed to the connection; alone, headers have no effect."""
 
-    started = False
+    started = not KNOWN
 
-    async def write_with_length(self, writer: Any, content_length: int | None) -> None:
+    async def write(self, writer: Any, *args: Any) -> None:  # aiohttp 3.11
+        self.started = True
+        await super().write(writer, *args)
+
+    async def write_with_length(self, writer: Any, content_length: int | None) -> None:  # later ones
         self.started = True
         await writer.write(self._value)
 
@@ -62,8 +71,8 @@ class _Mark:
         self.started = False
 
 
-#: Whether the short way may be taken: it leans on how aiohttp 3.14 is made, so it is taken with no other.
-SHORT: Final = aiohttp.__version__.startswith("3.14.")
+#: Whether the short way may be taken.
+SHORT: Final = KNOWN
 _ORDINARY: Final = (
     aiohttp.ClientSession._request
 )  # what aioresponses and its like put themselves in the place of

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -249,6 +251,17 @@ async def test_a_call_that_nobody_answers_drops_its_connection_and_the_next_has_
     assert (await transport.send(post(), 5.0)).body == b"2"
     await transport.close()
     await server.close()
+
+
+def test_of_an_aiohttp_whose_inside_is_not_known_nothing_is_assumed() -> None:
+    code = (
+        "import aiohttp; aiohttp.__version__ = '3.99.0'; from kraken_async import transport; "
+        "assert not transport.SHORT; assert transport._Body(b'').started"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 async def test_a_given_http_session_sends_the_body_too() -> None:
