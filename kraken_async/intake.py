@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kraken_async import breaker, notices, withdrawal
 from kraken_async.calls import Call, Options
 from kraken_async.endpoints import Priority, find
-from kraken_async.errors import AuthenticationError, KrakenError, Outcome, QueueTimeout
+from kraken_async.errors import AuthenticationError, GuardRefused, KrakenError, Outcome, QueueTimeout
 from kraken_async.guards import no_funding
 from kraken_async.messages import Request
 
@@ -54,11 +54,20 @@ class Intake:
 
     async def enter(self, options: Options, name: str, params: dict[str, Any]) -> Call:
         """Check, complete and queue one private call; its ``future`` is then to be awaited. See Caller.private."""
-        call = self._prepare(options, name, params)
+        try:
+            call = self._prepare(options, name, params)
+        except GuardRefused as error:
+            priority = find(name, private=True).priority if options.priority is None else options.priority
+            self._outcomes.reporter.turned_away(name, Priority(priority), error)
+            raise
         if call.deadline is not None and not self.time_known():
             await self.learn_time()
         if call.endpoint.changes:
-            await self.desk.open(call)
+            try:
+                await self.desk.open(call)
+            except KrakenError as error:
+                self._outcomes.reporter.turned_away(name, call.priority, error)
+                raise
         await self._queue_up(call)
         return call
 
@@ -84,8 +93,7 @@ class Intake:
         except BaseException as error:
             self.desk.ended(call, None, None)
             if isinstance(error, KrakenError):
-                self._outcomes.reporter.count(error)
-                self._outcomes.metrics.not_sent += 1
+                self._outcomes.reporter.turned_away(call.endpoint.name, call.priority, error)
             raise
 
     def _prepare(

@@ -47,9 +47,9 @@ def reader(library: str | None = None) -> Reader:
     if library == "json":
         return strict
     module = import_module(library)
-    return (
-        _guarded(module.json.decode) if library == "msgspec" else _guarded(module.loads, _may_exceed_64_bits)
-    )
+    if library == "msgspec":  # whose errors are ValueErrors only in newer releases
+        return _guarded(module.json.decode, errors=(module.DecodeError,))
+    return _guarded(module.loads, _may_exceed_64_bits)
 
 
 def _try(library: str) -> Reader | None:
@@ -59,13 +59,19 @@ def _try(library: str) -> Reader | None:
         return None
 
 
-def _guarded(fast: Reader, doubtful: Callable[[bytes], object] | None = None) -> Reader:
+def _guarded(
+    fast: Reader,
+    doubtful: Callable[[bytes], object] | None = None,
+    errors: tuple[type[Exception], ...] = (),
+) -> Reader:
+    refusals: tuple[type[Exception], ...] = (ValueError, RecursionError, *errors)
+
     def read(body: bytes) -> Any:
         if doubtful is not None and doubtful(body):
             return strict(body)
         try:
             return fast(body)
-        except (ValueError, RecursionError):  # both libraries' errors are ValueErrors
+        except refusals:
             return strict(body)
 
     return read

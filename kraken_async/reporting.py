@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from kraken_async.calls import Call
+    from kraken_async.endpoints import Priority
     from kraken_async.metrics import Metrics, Observer
 
 log = logging.getLogger("kraken_async.calls")
@@ -42,6 +43,35 @@ class Reporter:
 
     def record(self, call: Call, error: KrakenError | None) -> None:
         """Count the end of a call and hand its record to the observers."""
+        now = self.clock()
+        self._record(
+            call.endpoint.name,
+            call.priority,
+            error,
+            attempts=call.attempt,
+            wait=(call.first_sent_at or now) - call.enqueued_at,
+            round_trip=now - call.sent_at if call.attempt else 0.0,
+            nonce=call.nonce,
+            at=call.sent_unix,
+        )
+
+    def turned_away(self, name: str, priority: Priority, error: KrakenError) -> None:
+        """Count a call that never came to wait, and hand its record to the observers."""
+        self.count(error)
+        self._record(name, priority, error)
+
+    def _record(
+        self,
+        name: str,
+        priority: Priority,
+        error: KrakenError | None,
+        *,
+        attempts: int = 0,
+        wait: float = 0.0,
+        round_trip: float = 0.0,
+        nonce: int = 0,
+        at: float = 0.0,
+    ) -> None:
         metrics = self.metrics
         outcome = "answered" if error is None else str(error.outcome)
         if error is None:
@@ -52,22 +82,19 @@ class Reporter:
             metrics.not_sent += 1
         else:
             metrics.unknown += 1
-        now = self.clock()
         code = None if error is None else _code(error)
-        wait = (call.first_sent_at or now) - call.enqueued_at
-        round_trip = now - call.sent_at if call.attempt else 0.0
-        metrics.last_calls.append((call.sent_unix, call.endpoint.name, outcome, code, wait, round_trip))
+        metrics.last_calls.append((at or time.time(), name, outcome, code, wait, round_trip))
         if not self._observers and not log.isEnabledFor(logging.DEBUG):
             return
         record = CallRecord(
-            endpoint=call.endpoint.name,
-            priority=call.priority.name,
+            endpoint=name,
+            priority=priority.name,
             outcome=outcome,
             error=code,
-            attempts=call.attempt,
+            attempts=attempts,
             wait=wait,
             round_trip=round_trip,
-            nonce=call.nonce,
+            nonce=nonce,
         )
         log.debug("%s %s", record.endpoint, record.outcome, extra={"call": record})
         for observer in self._observers:

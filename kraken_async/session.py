@@ -233,7 +233,7 @@ class KrakenSession(Exchange):
         if self._loop is None:
             await self.open()
         self._check_open()
-        self._intake.halted = True
+        self._intake.halted, self._resumed = True, False
         for call in self._outcomes.waiting():
             if withdrawal.places(call):
                 self._outcomes.withdraw(call, notices.halted(call))
@@ -254,7 +254,11 @@ class KrakenSession(Exchange):
         self._check_open()
         self._intake.halted = self._key.seen.halted = False
         self._resumed = True
-        self._background.spawn(self._key.update(withdrawal.resume))
+        self._background.spawn(self._spread_resume())
+
+    async def _spread_resume(self) -> None:
+        await self._key.update(lambda shared: withdrawal.resume(shared) if self._resumed else None)
+        self._resumed = False
 
     # -- opening and closing --------------------------------------------------------------------------------------
 
@@ -403,6 +407,11 @@ class KrakenSession(Exchange):
         if self._status is not None:
             await self._status.stop()
         await self._desk.close()
+        if self._resumed:
+            with contextlib.suppress(
+                NonceStoreError
+            ):  # a halt that cannot be lifted stays, and shows at the next start
+                await self._spread_resume()
         await self._background.close()
         self._outcomes.end_all(notices.closed)
         await self._key.close()
@@ -444,7 +453,13 @@ class KrakenSession(Exchange):
         """
         if self._loop is None or self._signer is None:
             raise notices.closed("budget()")
+        self._look()
         return Budget.of(self._admission, self._key.seen, self._clock())
+
+    def _look(self) -> None:
+        """See what other sessions on the key have written, for statistics, without waiting."""
+        if not self._resumed and not self._closed:
+            self._key.refresh()
 
     def unresolved(self) -> list[Intent]:
         """Return the orders whose outcome is not known: of sessions that died, and of this one those given up on.

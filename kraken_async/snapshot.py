@@ -23,6 +23,8 @@ def snapshot(session: KrakenSession) -> Statistics:
     metrics, governor = session._metrics, session.governor
     uptime = max(now - metrics.started_at, 1e-9)
     opened = session._loop is not None and session._signer is not None
+    if opened:
+        session._look()
     key: dict[str, Any] = _key_part(session, now) if opened else _NOTHING
     call = session._overtaker.in_flight
     fields: dict[str, Any] = {

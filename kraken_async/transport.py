@@ -13,25 +13,31 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import select
+import sys
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 import aiohttp
+import aiohttp.client
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from kraken_async.errors import Outcome, RequestTimeout, TransportError
+from kraken_async.address import check_url
+from kraken_async.errors import Outcome, RequestTimeout, SessionClosed, TransportError
 from kraken_async.messages import Response
 from kraken_async.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from kraken_async.messages import SignedRequest
 
 KEEP_ALIVE: Final = 15.0
 RENEW: Final = 300.0
 CONNECT: Final = 10.0
+
+_CLOSED: Final = "the call was not sent: the session is closed"
 
 # No timers inside aiohttp but for connecting: the exchange as a whole is bounded by Transport.send.
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
@@ -71,13 +77,23 @@ class _Mark:
         self.started = False
 
 
-#: Whether the short way may be taken.
-SHORT: Final = KNOWN
-_ORDINARY: Final = (
-    aiohttp.ClientSession._request
-)  # what aioresponses and its like put themselves in the place of
 _LARGEST: Final = 65536
 _BREAK: Final = "\r\n"
+
+
+def _asked() -> tuple[object, object]:
+    """What is called when a request is made: aiohttp's own, or what aioresponses and its like put in its place."""
+    return aiohttp.ClientSession._request, aiohttp.ClientSession.request
+
+
+def _is_aiohttps(function: object) -> bool:
+    code = getattr(function, "__code__", None)
+    return getattr(code, "co_filename", None) == aiohttp.client.__file__
+
+
+_ORDINARY: Final = _asked()
+#: Whether the short way may be taken: not if somebody stood in aiohttp's place when this module was imported.
+SHORT: Final = KNOWN and all(map(_is_aiohttps, _ORDINARY))
 
 
 class _ShortWay:
@@ -87,7 +103,7 @@ class _ShortWay:
     task that writes the body, and the objects of request and answer: more than half of what a call costs.
     """
 
-    __slots__ = ("_connector", "_heads", "_sample")
+    __slots__ = ("_connector", "_heads", "_looks", "_sample")
 
     def __init__(self, http: aiohttp.ClientSession, base: URL) -> None:
         loop = asyncio.get_running_loop()
@@ -96,15 +112,17 @@ class _ShortWay:
         # Names the host to the connector, and holds the headers that aiohttp itself would send.
         self._sample = aiohttp.ClientRequest("POST", base, headers=http.headers, loop=loop)
         self._heads: dict[URL, str] = {}
+        self._looks: WeakKeyDictionary[Any, Callable[[int], list[Any]]] = WeakKeyDictionary()
 
     async def post(self, url: URL, request: SignedRequest, mark: _Mark) -> Response:
         """Send and read. Raises what aiohttp raises; cancelled or failed, the connection is dropped."""
-        packet = self._packet(url, request)
         connection = await self._connect()
+        transport = connection.transport
         try:
+            # A view, as a traceback that shows locals shows nothing of what is in it.
+            packet = memoryview(self._packet(url, request))
             protocol = connection.protocol
             protocol.set_response_params(read_until_eof=True)
-            transport = protocol.transport
             if transport is None or transport.is_closing():
                 raise aiohttp.ClientConnectionResetError
             mark.started = True
@@ -114,33 +132,58 @@ class _ShortWay:
                 message, payload = await protocol.read()
             content = await payload.read()
         except BaseException:
+            if transport is not None:
+                transport.abort()  # to close it would wait until the peer has read what we wrote
             connection.close()
             raise
         connection.release()
         return Response(message.code, message.headers, content)
 
     async def _connect(self) -> Any:
+        """Return a connection: one that was idle only if nothing has come of it meanwhile, neither bytes nor an end.
+
+        What came unasked is not the answer to what is sent next, and an order sent into an ended connection is lost.
+        """
         while True:
             connection: Any = await self._connector.connect(self._sample, [], _TIMEOUT)
-            if not connection.protocol.should_close:
+            protocol = connection.protocol
+            look = self._looks.get(protocol)
+            if look is None:
+                self._looks[protocol] = _look_at(connection.transport)
                 return connection
-            connection.close()  # something came unasked while it was idle: not the answer to what comes next
+            if not protocol.should_close and not look(0):
+                return connection
+            connection.close()
 
     def _packet(self, url: URL, request: SignedRequest) -> bytes:
         head = self._heads.get(url)
         if head is None:
-            head = f"POST {url.raw_path_qs} HTTP/1.1\r\n"
-            for name, value in self._sample.headers.items():
-                if name != "Content-Length":
-                    head += f"{name}: {value}\r\n"
+            lines = [
+                f"{name}: {value}" for name, value in self._sample.headers.items() if name != "Content-Length"
+            ]
+            _check(lines)
+            head = _BREAK.join([f"POST {url.raw_path_qs} HTTP/1.1", *lines, ""])
             if len(self._heads) < 256:
                 self._heads[url] = head
         lines = [f"{name}: {value}" for name, value in request.headers.items()]
         lines.append(f"Content-Length: {len(request.body)}")
-        if not all(map(str.isprintable, lines)):
-            msg = "a header holds what no header may hold"
-            raise ValueError(msg)
-        return f"{head}{_BREAK.join(lines)}{_BREAK}{_BREAK}".encode("ascii") + request.body
+        _check(lines)
+        return f"{head}{_BREAK.join(lines)}{_BREAK}{_BREAK}".encode() + request.body
+
+
+def _check(lines: list[str]) -> None:
+    if not all(map(str.isprintable, lines)):
+        msg = "a header holds what no header may hold"
+        raise ValueError(msg)
+
+
+def _look_at(transport: asyncio.Transport) -> Callable[[int], list[Any]]:
+    """Return what tells whether bytes, or the connection's end, wait in the kernel: the loop may have been busy."""
+    if sys.platform == "win32":
+        return lambda _milliseconds: []
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return poll.poll
 
 
 class Transport:
@@ -169,6 +212,7 @@ class Transport:
         self._urls: dict[str, URL] = {}
         self._watchdog = Watchdog()
         self._opened_at = 0.0
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"<Transport {self._base}>"
@@ -189,7 +233,8 @@ class Transport:
             )
 
     async def close(self) -> None:
-        """Close the HTTP session, if it is ours; a request in flight is torn."""
+        """Close the HTTP session, if it is ours. A request in flight fails, and so does what is sent from now on."""
+        self._closed = True
         self._watchdog.close()
         http, self._http, self._short = self._http, None, None
         if http is not None and http is not self._given:
@@ -201,25 +246,28 @@ class Transport:
         """Send one request and return the whole answer.
 
         Raises TransportError, or RequestTimeout after ``timeout`` seconds; their ``outcome`` is "not sent" if no byte
-        can have left, else "unknown". Cancelled: the connection is dropped, what was sent stays sent.
+        can have left, else "unknown". SessionClosed after :meth:`close`. Cancelled: the connection is dropped, what
+        was sent stays sent.
         """
+        if self._closed:
+            raise SessionClosed(_CLOSED)
         if self._http is None:
             await self.open()
         elif not self._watchdog and self._given is None:
             await self._renew()
         http = self._http
-        if http is None:
-            msg = "the HTTP session is closed"
-            raise TransportError(msg, outcome=Outcome.NOT_SENT)
+        if http is None:  # closed while it was opened or renewed
+            raise SessionClosed(_CLOSED)
         path = request.path
         url = self._urls.get(path)
         if url is None:
             url = self._url(path)
         short = self._short if request.method == "POST" and len(request.body) <= _LARGEST else None
-        if aiohttp.ClientSession._request is not _ORDINARY:
-            short = None  # somebody answers in aiohttp's place
+        if _asked() != _ORDINARY:
+            short = None  # somebody stands in aiohttp's place
         mark: Any = _Get if request.method != "POST" else _Body(request.body) if short is None else _Mark()
         task = self._watchdog.watch(timeout)
+        error: TransportError
         try:
             if short is not None:
                 return await short.post(url, request, mark)
@@ -235,10 +283,12 @@ class Transport:
         except asyncio.CancelledError:
             if not self._watchdog.bit(task):
                 raise
-            error: TransportError = RequestTimeout(
-                f"no answer from {self._base.host} within {timeout:g} s",
-                outcome=_outcome(started=mark.started),
-            )
+            outcome = _outcome(started=mark.started)
+            if self._closed:
+                error = TransportError(f"{self._base.host}: closed before an answer came", outcome=outcome)
+            else:
+                msg = f"no answer from {self._base.host} within {timeout:g} s"
+                error = RequestTimeout(msg, outcome=outcome)
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as exc:
             error = _transport_error(exc, self._base, started=mark.started)
         finally:
@@ -279,28 +329,3 @@ def _transport_error(exc: Exception, base: URL, *, started: bool) -> TransportEr
     else:
         what = f"the connection failed ({exc.__class__.__name__})"
     return TransportError(f"{base.host}: {what}", outcome=_outcome(started=started))
-
-
-def check_url(base_url: str, plain_http: Iterable[str] = ()) -> URL:
-    """Return the parsed address. Raises ValueError unless it is https, or plain http to loopback or a named host."""
-    try:
-        url = URL(base_url)
-    except ValueError as exc:
-        msg = f"base_url is not an address: {exc}"
-        raise ValueError(msg) from None
-    if url.scheme not in ("http", "https") or not url.host or url.user or url.query_string or url.fragment:
-        msg = "base_url must be scheme and host, such as https://api.kraken.com, without user, query or fragment"
-        raise ValueError(msg)
-    if url.scheme == "http" and not _is_loopback(url.host) and url.host not in tuple(plain_http):
-        msg = f"plain http to {url.host} would send your key in clear: use https, or name the host in plain_http"
-        raise ValueError(msg)
-    return url
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -14,8 +14,9 @@ class Watchdog:
     """Cancels a task that is still watched when its time is over; the task asks whether that was why."""
 
     def __init__(self) -> None:
-        self._due: dict[asyncio.Task[Any], float] = {}
-        self._bitten: set[asyncio.Task[Any]] = set()
+        #: Task -> when it is due, and how often it had been asked to end before it was watched.
+        self._due: dict[asyncio.Task[Any], tuple[float, int]] = {}
+        self._bitten: dict[asyncio.Task[Any], int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
@@ -29,7 +30,8 @@ class Watchdog:
         if task is None:
             msg = "a request can only be sent from a task"
             raise RuntimeError(msg)
-        due = self._due[task] = loop.time() + seconds
+        due = loop.time() + seconds
+        self._due[task] = due, task.cancelling()
         if self._timer is None or due < self._timer_at:
             self._arm(loop, due)
         return task
@@ -37,17 +39,24 @@ class Watchdog:
     def done(self, task: asyncio.Task[Any]) -> None:
         """Stop watching. Always called, however the request ended."""
         self._due.pop(task, None)
-        self._bitten.discard(task)
+        self._bitten.pop(task, None)
 
     def bit(self, task: asyncio.Task[Any]) -> bool:
         """Return whether the CancelledError in hand is this watchdog's, and nobody else's as well."""
-        return task in self._bitten and task.uncancel() == 0
+        before = self._bitten.get(task)
+        return before is not None and task.uncancel() <= before
 
     def close(self) -> None:
-        """Let go of the timer."""
+        """Let go of the timer; whoever is still watched is overdue."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for task in list(self._due):
+            self._bite(task)
+
+    def _bite(self, task: asyncio.Task[Any]) -> None:
+        self._bitten[task] = self._due.pop(task)[1]
+        task.cancel()
 
     def _arm(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
         if self._timer is not None:
@@ -57,10 +66,8 @@ class Watchdog:
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         now = loop.time()
-        for task, due in list(self._due.items()):
+        for task, (due, _) in list(self._due.items()):
             if due <= now:
-                del self._due[task]
-                self._bitten.add(task)
-                task.cancel()
+                self._bite(task)
         if self._due:
-            self._arm(loop, min(self._due.values()))
+            self._arm(loop, min(due for due, _ in self._due.values()))

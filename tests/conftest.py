@@ -139,7 +139,7 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
 class _ClientResponse(aiohttp.ClientResponse):
     """aiohttp's response, made as aioresponses 0.7.9 makes it.
 
-    aiohttp 3.14 demands a `stream_writer`, which aioresponses does not pass (its issue 289).
+    aiohttp 3.14 demands a `stream_writer`, which aioresponses does not pass.
     Small bodies only: a large one still fails, as the mocked stream has no transport that could be paused.
     """
 

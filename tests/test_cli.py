@@ -67,7 +67,7 @@ COMMANDS = [
         ["nonce", "show"],
         ["nonce", "jump"],
     ),
-    *(["nonce", "audit"], ["orders", "unresolved"], ["orders", "resolve"]),
+    *(["nonce", "audit"], ["orders", "unresolved"], ["orders", "resolve"], ["halt"], ["resume"]),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -113,6 +114,24 @@ def test_a_library_that_is_not_installed_is_done_without(monkeypatch: pytest.Mon
         assert reader() is strict
         with pytest.raises(ImportError):
             reader("orjson")
+    finally:
+        reader.cache_clear()
+
+
+def test_what_a_fast_library_raises_is_never_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    class DecodeError(Exception):  # as in msgspec 0.19: no ValueError
+        pass
+
+    def decode(_body: bytes) -> Any:
+        raise DecodeError
+
+    msgspec = SimpleNamespace(json=SimpleNamespace(decode=decode), DecodeError=DecodeError)
+    monkeypatch.setattr(json_reader, "import_module", lambda _name: msgspec)
+    reader.cache_clear()
+    try:
+        assert reader("msgspec")(b"[1]") == [1]
+        with pytest.raises(ValueError, match="Expecting"):
+            reader("msgspec")(b"<html>")
     finally:
         reader.cache_clear()
 

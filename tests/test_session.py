@@ -8,6 +8,7 @@ import logging
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -345,6 +346,44 @@ async def test_after_halt_no_order_leaves_until_resume_in_any_session(tmp_path: 
         assert (await other.private("AddOrder", ORDER))["txid"]
 
 
+async def test_what_other_sessions_did_shows_at_once_in_a_new_one_and_in_an_idle_one(tmp_path: Path) -> None:
+    limits = BurstGovernor("pro", startup_window=0)
+    async with (
+        exchange(tmp_path) as kraken,
+        kraken.session(governor=limits, account="idle") as idle,
+        kraken.session(governor=limits, account="busy") as busy,
+    ):
+        for _ in range(4):
+            await busy.private("TradesHistory")
+        await busy.private("AddOrder", ORDER)
+        await busy.halt()
+        async with kraken.session(governor=limits, account="fresh") as fresh:
+            for session in (idle, fresh):
+                stats = session.stats()
+                assert stats.halted
+                assert any("halted" in problem for problem in stats.problems)
+                assert stats.last_nonce == busy.stats().last_nonce > 0
+                assert stats.counter_level == pytest.approx(busy.stats().counter_level, abs=0.1)
+                assert session.budget().level == pytest.approx(busy.budget().level, abs=0.1)
+                assert session.budget().pairs.keys() == {"XBTUSD"}
+            busy.resume()
+            await until(lambda: not idle.stats().halted and not fresh.stats().halted)
+
+
+async def test_a_halt_after_resume_holds_and_resume_outlives_the_session(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as other:
+        async with kraken.session() as client:
+            await client.halt()
+            client.resume()
+            await client.halt()
+            await asyncio.sleep(0.05)
+            assert other.stats().halted
+            with pytest.raises(TradingHalted):
+                await client.private("AddOrder", ORDER)
+            client.resume()
+        assert not other.stats().halted
+
+
 async def test_twenty_four_orders_at_once_are_spaced_at_start_up_until_it_is_switched_off(
     tmp_path: Path,
 ) -> None:
@@ -463,6 +502,32 @@ async def test_max_queued_refuses_more_but_never_a_cancel(tmp_path: Path) -> Non
             await client.private("Balance")
         await client.private("CancelAll")
         await asyncio.gather(first, second)
+
+
+async def test_observers_and_counts_agree_whatever_became_of_a_call(tmp_path: Path) -> None:
+    records: list[Any] = []
+    async with (
+        exchange(tmp_path) as kraken,
+        kraken.session(observers=[records.append], max_queued=2) as client,
+    ):
+        await client.private("Balance")
+        with pytest.raises(GuardRefused):
+            await client.private("Withdraw", asset="XBT", key="k", amount="1")
+        calls = [asyncio.create_task(client.private("Balance")) for _ in range(10)]
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        assert any(isinstance(each, QueueFull) for each in found)
+        await client.halt()
+        with pytest.raises(TradingHalted):
+            await client.private("AddOrder", ORDER)
+        kraken.emulator.faults.next("Balance", Fault.refuse("EGeneral:Permission denied"))
+        with pytest.raises(KrakenError):
+            await client.private("Balance")
+        stats = client.stats()
+        told = Counter(record.outcome for record in records)
+        counted = {"answered": stats.answered, "refused": stats.refused, "not sent": stats.not_sent}
+        assert told == counted
+        assert sum(counted.values()) == 1 + 1 + 10 + 1 + 1 + 1
+        assert {record.error for record in records} >= {"GuardRefused", "QueueFull", "TradingHalted"}
 
 
 async def test_observers_get_one_record_a_call_and_may_fail(tmp_path: Path) -> None:

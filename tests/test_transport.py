@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
+import socket
 import subprocess
 import sys
+import threading
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -15,9 +19,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 import kraken_async.transport as transport_module
-from kraken_async.errors import Outcome, RequestTimeout, TransportError
+from kraken_async.address import check_url
+from kraken_async.errors import Outcome, RequestTimeout, SessionClosed, TransportError
 from kraken_async.messages import SignedRequest
-from kraken_async.transport import Transport, check_url
+from kraken_async.transport import Transport
 
 PATH = "/0/private/Balance"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -155,6 +160,158 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(way
     await asyncio.sleep(0.2)
     assert (await transport.send(post(), 5.0)).body == b"{}"
     await transport.close()
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["bytes", "the end"])
+async def test_what_came_of_an_idle_connection_while_the_loop_was_busy_is_seen_before_sending(
+    way: str, ended: bool
+) -> None:
+    if way == "ordinary":
+        pytest.skip("aiohttp itself looks only at what the loop has read")
+    peers: list[socket.socket] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for _ in range(2):
+            peer, _address = listening.accept()
+            peers.append(peer)
+            peer.recv(65536)
+            peer.sendall(OK)
+
+    server = threading.Thread(target=serve)
+    server.start()
+    transport = Transport(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    assert (await transport.send(post(), 5.0)).body == b"{}"
+    if ended:
+        peers[0].close()
+    else:
+        peers[0].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale")
+    assert (await transport.send(post(), 5.0)).body == b"{}"  # no turn of the loop in between
+    await transport.close()
+    server.join()
+    for each in (*peers, listening):
+        each.close()
+
+
+async def test_a_peer_that_speaks_first_is_heard_once() -> None:
+    connections = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            await reader.read(65536)
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    transport = Transport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    try:
+        assert (await transport.send(post(), 5.0)).status == 503
+    except TransportError as error:  # the peer may have gone before our bytes reached it
+        assert error.outcome is Outcome.UNKNOWN  # noqa: PT017 - either of the two is right
+    assert connections == 1
+    await transport.close()
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\n\r\n{}",
+    ],
+    ids=["nothing", "half a head", "half a body", "a body without an end"],
+)
+async def test_closing_fails_what_is_in_flight_and_what_comes_later(raw: Raw, head: bytes) -> None:
+    arrived = asyncio.Event()
+
+    def answer(_request: bytes) -> bytes:
+        arrived.set()
+        return head
+
+    transport = Transport(await raw(answer))
+    call = asyncio.create_task(transport.send(post(), 30.0))
+    await arrived.wait()
+    await asyncio.sleep(0.02)
+    await transport.close()
+    with pytest.raises(TransportError, match="closed before an answer came") as caught:
+        await asyncio.wait_for(call, 5.0)
+    assert caught.value.outcome is Outcome.UNKNOWN
+    assert call.cancelling() == 0
+    with pytest.raises(SessionClosed):
+        await transport.send(post(), 5.0)
+
+
+async def test_in_a_task_that_was_cancelled_before_a_timeout_is_a_timeout() -> None:
+    release = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        await release.wait()
+        return web.Response()
+
+    server = await serve(handler)
+    transport = Transport(str(server.make_url("")))
+
+    async def cleaning_up() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            with pytest.raises(RequestTimeout):
+                await transport.send(post(), 0.05)
+
+    task = asyncio.create_task(cleaning_up())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    release.set()
+    await transport.close()
+    await server.close()
+
+
+async def test_whoever_stands_in_aiohttps_place_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def instead(_session: object, method: str, _url: object, **_options: object) -> object:
+        asked.append(method)
+        raise aiohttp.ServerDisconnectedError
+
+    for name in ("request", "_request"):
+        with monkeypatch.context() as patched:
+            patched.setattr(aiohttp.ClientSession, name, instead)
+            transport = Transport("http://127.0.0.1:1")
+            with pytest.raises(TransportError):
+                await transport.send(post(), 5.0)
+            await transport.close()
+    assert asked == ["POST", "POST"]
+
+
+async def test_a_cancelled_call_shows_no_key_in_the_locals_of_our_frames() -> None:
+    arrived, release = asyncio.Event(), asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        arrived.set()
+        await release.wait()
+        return web.Response()
+
+    server = await serve(handler)
+    transport = Transport(str(server.make_url("")))
+    task = asyncio.create_task(transport.send(post(), 5.0))
+    await arrived.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    summary = traceback.StackSummary.extract(traceback.walk_tb(caught.tb), capture_locals=True)
+    ours = [frame.locals for frame in summary if "/kraken_async/" in frame.filename]
+    assert ours
+    assert "canary" not in repr(ours)
+    release.set()
+    await transport.close()
+    await server.close()
 
 
 async def test_what_goes_before_an_answer_is_passed_over(raw: Raw) -> None:

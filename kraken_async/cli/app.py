@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from kraken_async.cli import budget, call, demo, doctor, nonce, orders, serve, top
+from kraken_async.cli import budget, call, demo, doctor, halt, nonce, orders, serve, top
 from kraken_async.cli.common import EXIT_CODES
 
 app = typer.Typer(
@@ -24,4 +24,5 @@ app.add_typer(nonce.app, name="nonce")
 doctor.add_to(app)
 budget.add_to(app)
 app.add_typer(orders.app, name="orders")
+halt.add_to(app)
 top.add_to(app)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from kraken_async import KrakenSession, guards
-from kraken_async.cli.common import EXIT_CODES, Yes, confirm, dump, quiet, run, session, usage
+from kraken_async.cli.common import EXIT_CODES, Yes, confirm, dump, err, quiet, run, session, usage
 from kraken_async.emulator import Emulator, serve_in_thread
-from kraken_async.endpoints import PUBLIC, find
+from kraken_async.endpoints import PUBLIC, find, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +63,9 @@ def call(
         endpoint = find(name, private=is_private)
     except ValueError as error:
         usage(str(error))
+    if not endpoint.known:
+        near = nearest(name, private=is_private)
+        err.print(f"{name} is not a known endpoint" + (f": {near}?" if near else ""), markup=False)
     if endpoint.changes and not emulator and str(params.get("validate", "")).lower() not in ("true", "1"):
         confirm(f"{name} changes something at Kraken.", yes=yes)
     if emulator and base_url:

@@ -29,6 +29,7 @@ from kraken_async import (
     TemporaryLockout,
     TransportError,
 )
+from kraken_async.errors import TradingHalted
 from kraken_async.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ _CURES: Final[tuple[tuple[type[KrakenError], str], ...]] = (
     ),
     (PermissionDenied, "add the permission to the key in Kraken's Settings > API"),
     (InsufficientFunds, "see `kraken-async call BalanceEx`"),
+    (TradingHalted, "`kraken-async resume` lets orders go again"),
     (GuardRefused, "--allow-funding lets withdrawals and transfers through"),
     (ServiceUnavailable, "see `kraken-async call SystemStatus`"),
     (OutcomeUnknown, "do not repeat it; see `kraken-async orders unresolved`"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from kraken_async import FileStore, KrakenError, KrakenSession
+from kraken_async import FileStore, KrakenError, KrakenSession, QueueTimeout
 from kraken_async.cli.common import FAILED, Json, Yes, dump, out, quiet, run, session
 from kraken_async.cli.states import State, StateDir, directory, key_id, states
 from kraken_async.settings import Settings
@@ -27,6 +27,7 @@ CLOCK_FAIL: Final = 60.0
 LEAD_WARN: Final = 60.0
 LEAD_FAIL: Final = 86_400.0
 PATIENCE: Final = 10.0  # seconds for one question
+_DELIBERATE: Final = "stop the other writer; then --yes asks Kraken now: once accepted, calls go on"
 #: Without these a lost order cannot be looked up.
 _LOOK: Final = {"query-open-trades", "query-closed-trades"}
 
@@ -58,7 +59,8 @@ def doctor(
 
     Online it makes two public calls and, with a key that has state here, one private call (cost 1). On a key
     without state the private call is left out unless --yes: it would close the key to clients with smaller
-    nonces. The exit code serves as a health check.
+    nonces. So it is while private calls pause after refused nonces: --yes makes one, past the pause. A nonce that is
+    refused heals as in any session, by the one jump an hour if need be. The exit code serves as a health check.
 
     Example: kraken-async doctor --offline --json
     """
@@ -165,7 +167,7 @@ async def _ask(state_dir: Path | None, *, yes: bool, known: bool) -> list[Check]
             return [Check("session", "FAIL", str(error))]
         found = [check async for check in _public(client)]
         if private and (known or yes):
-            found += [check async for check in _private(client)]
+            found += [check async for check in _private(client, yes=yes)]
         elif private:
             found.append(
                 Check(
@@ -211,15 +213,17 @@ def _clock(kraken: float, before: float, after: float) -> Check:
     )
 
 
-async def _private(client: KrakenSession) -> AsyncIterator[Check]:
+async def _private(client: KrakenSession, *, yes: bool) -> AsyncIterator[Check]:
     stats = client.stats()
     if stats.breaker != "closed":
-        yield Check(
-            "breaker", "FAIL", "; ".join(stats.problems) or stats.breaker, "wait; every attempt prolongs it"
-        )
-        return
+        why = "; ".join(stats.problems) or stats.breaker
+        locked_out = stats.breaker == "locked out"
+        cure = "wait; every attempt prolongs it" if locked_out else _DELIBERATE
+        yield Check("breaker", "FAIL", why, cure)
+        if locked_out or not yes:
+            return
     if stats.halted:
-        yield Check("trading", "WARN", "halted on this key", "client.resume(), when you mean it")
+        yield Check("trading", "WARN", "halted on this key", "`kraken-async resume`, when you mean it")
     if stats.unresolved or client.unresolved():
         yield Check(
             "orders",
@@ -228,9 +232,17 @@ async def _private(client: KrakenSession) -> AsyncIterator[Check]:
             "kraken-async orders resolve",
         )
     before = stats.last_nonce
-    view = client.with_options(timeout=PATIENCE, queue_timeout=PATIENCE)
+    view = client.with_options(timeout=PATIENCE, queue_timeout=PATIENCE, ignore_breaker=yes)
     try:
         info = await view.private("GetApiKeyInfo")
+    except QueueTimeout:
+        yield Check(
+            "API key at Kraken",
+            "WARN",
+            f"not asked: Kraken's call counter left no room for {PATIENCE:.0f} s",
+            "set KRAKEN_API_TIER to your tier, or try again when the program on this key asks less",
+        )
+        return
     except KrakenError as error:
         yield Check(
             "API key at Kraken",

@@ -218,6 +218,13 @@ class KeyState(abc.ABC):
         Never raises: a failing disk is logged once, counted, retried.
         """
 
+    def refresh(self) -> bool:
+        """Bring ``seen`` up to what others have written, if that needs no waiting. Return whether it is.
+
+        Never raises.
+        """
+        return False
+
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong with the place or the disk, in plain sentences."""
         return ()

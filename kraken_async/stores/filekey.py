@@ -139,6 +139,9 @@ class FileKey(KeyState):
         for sentence in (*found.said, *self._place_problems()):
             self._say(sentence)
         watch_forks(self)
+        if not file.first:  # what the others know is known from the start: a halt, a lockout, the counters
+            with await self._nonce_lock():
+                self._load()
 
     def _use(self, file: StateFile, found: Found) -> None:
         """Go over to ``file``, which has been entered and settled."""
@@ -271,6 +274,19 @@ class FileKey(KeyState):
         if record.ceiling < now + self._half_window or record.ceiling < last + self._half_ahead:
             self._flush_is_due()
         return chosen, nonce
+
+    def refresh(self) -> bool:
+        """See KeyState.refresh. Three system calls; False when another process has the nonce lock."""
+        if self._lock_fd < 0 or not self._lock.try_acquire():
+            return False
+        try:
+            self._load()
+        except OSError as error:  # the disk fails; calls go on with what is known, and so does this
+            log.debug("nonce state %s cannot be read: %s", self.place, error)
+            return False
+        finally:
+            self._lock.release()
+        return True
 
     async def update(self, change: Callable[[Shared], T]) -> T:
         """See KeyState.update. Suspends only when another process has the nonce lock."""

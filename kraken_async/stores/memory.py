@@ -197,6 +197,10 @@ class MemoryKey(KeyState):
             key.turn.release()
         self._store._leave(key, source=False)
 
+    def refresh(self) -> bool:
+        """See KeyState.refresh. All sessions look at the same object."""
+        return True
+
     async def acquire_turn(self) -> None:
         """Wait for the turn, in order of asking over all loops. Cancelled: not held."""
         turn = self._open_key().turn

@@ -1,0 +1,36 @@
+"""Addresses: where signed requests may be sent."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from yarl import URL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def check_url(base_url: str, plain_http: Iterable[str] = ()) -> URL:
+    """Return the parsed address. Raises ValueError unless it is https, or plain http to loopback or a named host."""
+    try:
+        url = URL(base_url)
+    except ValueError as exc:
+        msg = f"base_url is not an address: {exc}"
+        raise ValueError(msg) from None
+    if url.scheme not in ("http", "https") or not url.host or url.user or url.query_string or url.fragment:
+        msg = "base_url must be scheme and host, such as https://api.kraken.com, without user, query or fragment"
+        raise ValueError(msg)
+    if url.scheme == "http" and not _is_loopback(url.host) and url.host not in tuple(plain_http):
+        msg = f"plain http to {url.host} would send your key in clear: use https, or name the host in plain_http"
+        raise ValueError(msg)
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
