@@ -49,14 +49,14 @@ def refusal(shared: Shared, now: float, endpoint: str) -> KrakenError | None:
     return None
 
 
-def learn(shared: Shared, error: KrakenError, now: float) -> None:
-    """Take from a refusal what it says about all calls of this key."""
+def learn(shared: Shared, error: KrakenError, now: float, server_now: float) -> None:
+    """Take from a refusal what it says about all calls of this key. ``server_now``: Kraken's time, unix seconds."""
     if isinstance(error, TemporaryLockout):
         shared.lockout_until = now + LOCKOUT
         shared.touch()
     elif isinstance(error, RateLimitExceeded) and error.until is not None:
-        # An exact time is given only by EService:Throttled; bounded, in case its clock and ours disagree.
-        shared.throttled_until = now + min(max(error.until - time.time(), 0.0), LOCKOUT)
+        # An exact time is given only by EService:Throttled, in Kraken's time; bounded, in case that is not known.
+        shared.throttled_until = now + min(max(error.until - server_now, 0.0), LOCKOUT)
         shared.touch()
 
 

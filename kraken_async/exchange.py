@@ -18,7 +18,6 @@ from kraken_async import breaker, notices, withdrawal
 from kraken_async.decode import decode
 from kraken_async.endpoints import Priority
 from kraken_async.errors import KrakenError, NonceStoreError
-from kraken_async.outcomes import withdrawn
 from kraken_async.views import Caller
 
 if TYPE_CHECKING:
@@ -68,11 +67,15 @@ class Exchange(Caller):
         try:
             request = self._sign(call, nonce)
             response = await self._send(request, call.timeout)
+            self._hear(call, response)
             result = decode(response, call.endpoint)
         except KrakenError as error:
             await self._outcomes.failed(call, error)
+        except (
+            Exception
+        ) as fault:  # the caller's transport's, or our own: it must not take the cancels down as well
+            await self._outcomes.failed(call, notices.fault(call, fault))
         else:
-            self._hear(call, response)
             await self._outcomes.answered(call, result)
         return call
 
@@ -115,7 +118,7 @@ class Exchange(Caller):
                 return None
             if (why := withdrawal.taken_back(call, shared)) is None:
                 return self._charge(call, shared, now)
-            self._outcomes.withdraw(call, withdrawn(call, why))
+            self._outcomes.withdraw(call, notices.withdrawn(call, why))
 
     def _refuse(self, shared: Shared, now: float) -> None:
         """Fail the waiting calls that an open breaker or a halt stops: they must not wait for its end."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Kept free on the call counter for CancelAll and for settling orders, once the key has placed an order.
 RESERVE: Final = 2.0
+#: Never held back, whatever priority they are given: what takes back every order, now or when the caller falls silent.
+NEVER_HELD: Final = frozenset({"CancelAll", "CancelAllOrdersAfter"})
 
 
 class BurstGovernor:
@@ -117,6 +119,11 @@ class BurstGovernor:
         return admission
 
 
+def _free(call: Call) -> bool:
+    """Return whether nothing holds the call back: a cancel, or what takes back orders at any priority."""
+    return call.priority == Priority.CANCEL or call.endpoint.name in NEVER_HELD
+
+
 class Admission:
     """One session's gate: which call may go now, and what it is charged."""
 
@@ -148,7 +155,7 @@ class Admission:
         return window > 0 and (self._started_at is None or now - self._started_at < window)
 
     def _startup_wait(self, call: Call, now: float) -> float:
-        if call.priority == Priority.CANCEL or not call.options.burst_protection or not self.in_startup(now):
+        if _free(call) or not call.options.burst_protection or not self.in_startup(now):
             return 0.0
         limiter = self._limiter
         if limiter is None or limiter.has_capacity():
@@ -179,7 +186,7 @@ class Admission:
         endpoint = call.endpoint
         if endpoint.engine in ("add", "add_batch", "amend", "edit"):
             return f"pair:{self.engine.pair(call)}"
-        return "counter" if endpoint.cost and call.priority != Priority.CANCEL else ""
+        return "counter" if endpoint.cost and not _free(call) else ""
 
     def look(self, shared: Shared) -> None:
         """Take the shared state that :meth:`wait` is to judge by, read under the nonce lock."""
@@ -188,10 +195,10 @@ class Admission:
     def wait(self, call: Call, now: float) -> float:
         """Return the seconds until the call may go; 0 when it may."""
         shared = self._shared
-        if shared.throttled_until > now and call.priority != Priority.CANCEL:
-            return shared.throttled_until - now
         if not self.governor.enabled:
             return 0.0
+        if shared.throttled_until > now and not _free(call):
+            return shared.throttled_until - now
         seconds = 0.0
         if call.resource == "counter":
             seconds = self._counter_wait(call, shared, now)

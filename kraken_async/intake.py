@@ -47,7 +47,7 @@ class Intake:
         self._warned: set[str] = set()
         self.halted = False
         self.time_known: Callable[[], bool]
-        self.learn_time: Callable[[], Awaitable[None]]
+        self.learn_time: Callable[[float | None], Awaitable[None]]  # at most so many seconds
         self.key: KeyState
         self.desk: OrderDesk
         self.admission: Admission
@@ -61,7 +61,7 @@ class Intake:
             self._outcomes.reporter.turned_away(name, Priority(priority), error)
             raise
         if call.deadline is not None and not self.time_known():
-            await self.learn_time()
+            await self.learn_time(options.queue_timeout)
         if call.endpoint.changes:
             try:
                 await self.desk.open(call)
@@ -134,15 +134,39 @@ class Intake:
             raise error
         if (seen.halted or self.halted) and withdrawal.places(call):
             raise notices.halted(call)
-        self._queue.push(call)
-        self._outcomes.pending += not call.internal
         if call.options.queue_timeout is not None:
-            call.timer = loop.call_later(call.options.queue_timeout, self._expire, call)
+            until = call.enqueued_at + call.options.queue_timeout
+            if now >= until:  # it waited for Kraken's time
+                raise _expired(call)
+            call.timer = loop.call_at(until, self._expire, call)
+        try:
+            self._queue.push(call)
+        except BaseException:
+            if call.timer is not None:
+                call.timer.cancel()
+            raise
+        self._outcomes.pending += not call.internal
+        if names := withdrawal.cancelled_ids(call):
+            self._take_back(set(names))
+
+    def _take_back(self, names: set[str]) -> None:
+        """A cancel was asked for: what it names and still waits here is not sent any more."""
+        for other in self.desk.waiting():
+            if not other.attempt and other.state in ("queued", "resting"):
+                for name in names.intersection(withdrawal.placed_ids(other)):
+                    self._outcomes.withdraw(
+                        other, notices.withdrawn(other, f"its cancel came (cl_ord_id={name})")
+                    )
+                    break
 
     def _expire(self, call: Call) -> None:
         if call.state in ("queued", "resting") and not call.attempt:
-            msg = f"{call.endpoint.name} waited {call.options.queue_timeout:g} s (queue_timeout) and was not sent"
-            self._outcomes.withdraw(call, QueueTimeout(msg, endpoint=call.endpoint.name))
+            self._outcomes.withdraw(call, _expired(call))
+
+
+def _expired(call: Call) -> QueueTimeout:
+    msg = f"{call.endpoint.name} waited {call.options.queue_timeout:g} s (queue_timeout) and was not sent"
+    return QueueTimeout(msg, endpoint=call.endpoint.name)
 
 
 def _nothing(_shared: Shared) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import TYPE_CHECKING, Final
 
 from kraken_async.endpoints import nearest
-from kraken_async.errors import SessionClosed, TradingHalted
+from kraken_async.errors import OrderWithdrawn, Outcome, SessionClosed, TradingHalted, TransportError
 
 if TYPE_CHECKING:
     from kraken_async.calls import Call
@@ -35,6 +36,23 @@ def unknown_endpoint(name: str) -> None:
     """Say that a name is not known, and the nearest one that is."""
     near = nearest(name, private=True)
     log.warning("%s: %s", name, f"{near}?" if near else "not a known endpoint; sent as a write, not repeated")
+
+
+def fault(call: Call, fault: Exception) -> TransportError:
+    """Log what should not have been raised, and return the error for the call that met it.
+
+    Its text is not told, as it may hold signed headers; where it was raised is.
+    """
+    where = "".join(traceback.format_tb(fault.__traceback__))
+    log.error("%s met a fault, %s:\n%s", call.endpoint.name, type(fault).__name__, where)
+    msg = f"{call.endpoint.name} met a fault on its way ({type(fault).__name__}), see the log"
+    return TransportError(msg, endpoint=call.endpoint.name, outcome=Outcome.UNKNOWN)
+
+
+def withdrawn(call: Call, why: str) -> OrderWithdrawn:
+    """Return the error for an order that was taken back before it was sent."""
+    msg = f"{call.endpoint.name} was withdrawn before it was sent: {why}"
+    return OrderWithdrawn(msg, endpoint=call.endpoint.name)
 
 
 def halted(call: Call) -> TradingHalted:

@@ -30,7 +30,7 @@ from kraken_async.order_ticket import Ticket, intent_of, intent_of_error, names_
 from kraken_async.pursuit import Pursuit
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from kraken_async.calls import Call
     from kraken_async.endpoints import Endpoint
@@ -67,6 +67,8 @@ class OrderDesk:
     ) -> None:
         self.policy = policy
         self.resend: Callable[[Call], None] | None = None
+        #: Gives the ids of the orders that are known to have been placed already, by any session on the key.
+        self.placed: Callable[[], Iterable[str]] = tuple
         self._ask = ask
         self._pursuit = Pursuit(
             self._look_at, self._rivals, server_time=server_time, clock=clock, visibility=policy.visibility
@@ -130,6 +132,10 @@ class OrderDesk:
                 raise
         self._live.add(ticket)
 
+    def waiting(self) -> list[Call]:
+        """Return the orders and changes on their way, from the queue to the end of the call."""
+        return [ticket.call for ticket in self._live if ticket.call is not None]
+
     def sent(self, call: Call) -> None:
         """Mark an order as sent, with its deadline. Called before its bytes leave, at each sending.
 
@@ -146,6 +152,7 @@ class OrderDesk:
         ticket.intent, ticket.nonce = intent, call.nonce
         if not ticket.resent:  # what the first sending did may still show
             ticket.sent_clock = self._clock()
+            ticket.before = frozenset(self.placed())
 
     # -- the end of a call ---------------------------------------------------------------------------------
 

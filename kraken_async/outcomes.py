@@ -13,7 +13,6 @@ from kraken_async.errors import (
     KrakenError,
     NonceStoreError,
     OrderError,
-    OrderWithdrawn,
     Outcome,
     OutcomeUnknown,
     RateLimitExceeded,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kraken_async.calls import Call
+    from kraken_async.errors import Finding
     from kraken_async.governor import Admission
     from kraken_async.metrics import Metrics
     from kraken_async.reporting import Reporter
@@ -114,7 +114,12 @@ class Outcomes:
             delay = 0.0 if await self._healed(call, error, now) else None
         else:
             delay = self.retry.delay(
-                error, call.endpoint, call.attempt, now - call.first_sent_at, params=call.params
+                error,
+                call.endpoint,
+                call.attempt,
+                now - call.first_sent_at,
+                params=call.params,
+                now=self.server_now(),
             )
         if delay is None or call.future.done() or (self.closing and delay > 0):
             self._end(call, error)
@@ -161,7 +166,8 @@ class Outcomes:
             engine = error.errors[0].startswith("EOrder")
             await self._note(lambda shared: self.admission.refused(call, shared, now, engine=engine))
         else:
-            await self._note(lambda shared: breaker.learn(shared, error, now))
+            server_now = self.server_now()
+            await self._note(lambda shared: breaker.learn(shared, error, now, server_now))
         self.queue.wake()
 
     def repeat(self, call: Call) -> None:
@@ -174,7 +180,7 @@ class Outcomes:
         if not call.endpoint.changes:
             # The last attempt ends within the budget too, but is given a second in any case.
             spent = self._clock() - call.first_sent_at + delay
-            call.timeout = max(1.0, min(call.timeout, self.retry.budget - spent))
+            call.timeout = min(call.timeout, max(1.0, self.retry.budget - spent))
         if delay <= 0:
             self.queue.put_back(call)
             return
@@ -249,7 +255,9 @@ class Outcomes:
             if call.attempt and call.state == "sent":
                 msg = f"{call.endpoint.name} was in flight when the session was closed: its answer is lost"
                 lost = TransportError(msg, endpoint=call.endpoint.name, outcome=Outcome.UNKNOWN)
-                error = OutcomeUnknown.of(call, lost) if call.endpoint.changes else lost
+                error = (
+                    OutcomeUnknown.of(call, lost, finding=_finding(call)) if call.endpoint.changes else lost
+                )
             self.finish(call, error=error)
 
     def waiting(self) -> list[Call]:
@@ -284,11 +292,11 @@ def _names_nothing(call: Call, error: KrakenError) -> bool:
     )
 
 
-def withdrawn(call: Call, why: str) -> OrderWithdrawn:
-    """Return the error for an order that was taken back before it was sent."""
-    return OrderWithdrawn(
-        f"{call.endpoint.name} was withdrawn before it was sent: {why}", endpoint=call.endpoint.name
-    )
+def _finding(call: Call) -> Finding | None:
+    """Return what has been found so far of an order; None for what cannot be looked up."""
+    if call.intent is None:
+        return None
+    return "not seen" if call.intent.looked else "unreachable"
 
 
 def _may_heal(call: Call) -> bool:

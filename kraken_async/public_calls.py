@@ -76,7 +76,9 @@ class PublicCalls:
                 result = decode(response, endpoint)
             except KrakenError as error:
                 error.endpoint = name
-                delay = self._retry.delay(error, endpoint, attempt, loop.time() - started)
+                delay = self._retry.delay(
+                    error, endpoint, attempt, loop.time() - started, now=self._server_time.now()
+                )
                 if delay is None or attempt == attempts:
                     raise
                 await asyncio.sleep(delay)

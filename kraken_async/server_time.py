@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-#: How long the two bounds on the offset are trusted before they are learnt afresh; clocks drift and are stepped.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: How long the two bounds on the offset are trusted before they are learnt afresh; clocks drift.
 LIFE: Final = 600.0
 
 
 class ServerTime:
-    """The offset of Kraken's clock to this machine's, in seconds, as an interval that every answer may narrow.
+    """Kraken's clock beside one of this machine that is never set: an interval that every answer may narrow.
 
     A ``Date`` header (or ``unixtime``) D means that the server's clock stood in [D, D + 1) at some time between
-    sending and receiving. This machine's clock is followed too: a step of it makes the interval start afresh.
+    sending and receiving. The wall clock is asked only while nothing is known: when it is set in mid-run, a deadline
+    must not move with it, nor the moment from which an order that is not there can be called absent.
+
+    ``clock``: the loop's, in seconds.
     """
 
-    def __init__(self) -> None:
-        self._low = float("-inf")
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._low = float("-inf")  # Kraken's clock minus ours, at least
         self._high = float("inf")
         self._learnt_at = float("-inf")
         self.due_at = float("-inf")  # when another answer is worth reading; once a second is plenty
-        self._skew = 0.0  # wall minus monotonic, to notice a step of our own clock
 
     @property
     def known(self) -> bool:
         """Whether an answer has told anything yet."""
         return self._low > float("-inf")
 
-    @property
-    def offset(self) -> float:
-        """Return Kraken's clock minus ours, in seconds; 0 while nothing is known."""
-        return (self._low + self._high) / 2 if self.known else 0.0
-
     def now(self) -> float:
-        """Return Kraken's time, as unix seconds."""
-        return time.time() + self.offset
+        """Return Kraken's time, as unix seconds; this machine's while nothing is known."""
+        if not self.known:
+            return time.time()
+        return (self._low + self._high) / 2 + self.clock() + _asleep()
 
     def stamp(self, seconds: float) -> str:
         """Return the RFC 3339 time ``seconds`` from now, in Kraken's time."""
@@ -45,7 +49,7 @@ class ServerTime:
         return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
     def observe_date(self, header: str | None, sent: float, now: float) -> None:
-        """Learn from an answer's ``Date`` header; ``sent`` and ``now`` are monotonic seconds."""
+        """Learn from an answer's ``Date`` header; ``sent`` and ``now`` are seconds of the loop's clock."""
         self.due_at = now + 1.0
         if header:
             try:
@@ -56,11 +60,21 @@ class ServerTime:
 
     def observe(self, server: float, sent: float, now: float) -> None:
         """Learn that the server's clock showed the whole second ``server`` between ``sent`` and ``now``."""
-        wall = time.time()
-        skew = wall - now
-        low, high = server - wall, server + 1.0 - (wall - (now - sent))
-        stepped = abs(skew - self._skew) > 0.5
-        if stepped or now - self._learnt_at > LIFE or low > self._high or high < self._low:
-            self._low, self._high, self._learnt_at, self._skew = low, high, now, skew
+        asleep = _asleep()
+        low, high = server - now - asleep, server + 1.0 - sent - asleep
+        if now - self._learnt_at > LIFE or low > self._high or high < self._low:
+            self._low, self._high, self._learnt_at = low, high, now
         else:
             self._low, self._high = max(low, self._low), min(high, self._high)
+
+
+if sys.platform == "linux":
+
+    def _asleep() -> float:
+        """For how long this machine has been suspended, in seconds: the loop's clock stood still then."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+else:  # pragma: no cover - not told; a time that is behind makes orders late, and no order "absent" too early
+
+    def _asleep() -> float:
+        return 0.0

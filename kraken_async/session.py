@@ -113,23 +113,35 @@ class KrakenSession(Exchange):
         plain_http: Iterable[str] = (),
         transport: Callable[[SignedRequest, float], Awaitable[Response]] | None = None,
     ) -> None:
+        self._session, self._options = self, DEFAULTS
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self._queue = RequestQueue(max_queued)
+        one_alone = (api_key is None) != (api_secret is None)
+        try:
+            self._signer = None if api_key is None or api_secret is None else Signer(api_key, api_secret, otp)
+        except ValueError as error:
+            raise error.with_traceback(None) from None
+        finally:
+            del api_key, api_secret, otp  # a traceback with locals shows none of them, whatever else is wrong
+        if one_alone:
+            msg = "api_key and api_secret go together: give both, or neither for public calls only"
+            raise ValueError(msg)
         if nonce_unit not in UNITS:
             msg = f"nonce_unit is one of {', '.join(UNITS)}, not {nonce_unit!r}"
             raise ValueError(msg)
         if (timeout is not None and not timeout > 0) or not cancel_patience > 0:
             msg = f"timeout and cancel_patience are seconds above 0, not {timeout!r} and {cancel_patience!r}"
             raise ValueError(msg)
-        if (api_key is None) != (api_secret is None):
-            msg = "api_key and api_secret go together: give both, or neither for public calls only"
-            raise ValueError(msg)
-        self._session, self._options = self, DEFAULTS
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
-        try:
-            self._signer = None if api_key is None or api_secret is None else Signer(api_key, api_secret, otp)
-        except ValueError as error:
-            del api_key, api_secret, otp  # a traceback with locals shows none of them
-            raise error.with_traceback(None) from None
+        observers = tuple(observers)
+        for name, given in (
+            ("guard", guard),
+            ("on_orphan", on_orphan),
+            *(("observers", o) for o in observers),
+        ):
+            if given is not None and not callable(given):
+                msg = f"{name} takes a function, not {given!r}"
+                raise ValueError(msg)
         self._tier = None if tier is None else Tier.of(tier)
         self._tier_unset = tier is None and governor is None
         self.governor = governor if governor is not None else BurstGovernor(self._tier)
@@ -142,7 +154,6 @@ class KrakenSession(Exchange):
         retry = retry if retry is not None else RetryPolicy()
         self._metrics = Metrics()
         self._server_time = ServerTime()
-        self._queue = RequestQueue(max_queued)
         self._background = Background()
         self._reporter = Reporter(self._metrics, observers, on_orphan, self._background.spawn)
         self._outcomes = Outcomes(
@@ -179,19 +190,21 @@ class KrakenSession(Exchange):
         and KRAKEN_GOVERNOR ("off": holds nothing back). Raises ValueError as the constructor does.
         """
         env = Settings.from_env()
-        given: dict[str, Any] = {
-            "api_key": env.api_key,
-            "api_secret": env.api_secret,
-            "tier": env.tier,
-            "base_url": env.base_url,
-            "state_dir": env.state_dir,
-            "governor": None if env.governor else BurstGovernor.off(),
-        }
-        return cls(**{**given, **options})
+        options.setdefault("api_key", env.api_key)
+        options.setdefault("api_secret", env.api_secret)
+        options.setdefault("tier", env.tier)
+        options.setdefault("base_url", env.base_url)
+        options.setdefault("state_dir", env.state_dir)
+        options.setdefault("governor", None if env.governor else BurstGovernor.off())
+        try:
+            return cls(**options)
+        except ValueError:
+            options.clear()  # as in the constructor: nothing for a traceback that shows locals
+            raise
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "new" if self._loop is None else "open"
-        return f"<KrakenSession {state}, {self._queue!r}>" if hasattr(self, "_queue") else "<KrakenSession>"
+        return f"<KrakenSession {state}, {self._queue!r}>"
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
@@ -239,6 +252,7 @@ class KrakenSession(Exchange):
                 self._outcomes.withdraw(call, notices.halted(call))
         try:
             await self._key.update(withdrawal.halt)
+            self._intake.halted = False  # the shared state says it now, and says when it ends
         except NonceStoreError as error:
             log.error("the halt holds in this session only, other processes cannot be told: %s", error)
         log.warning("trading is halted on this key until resume()")
@@ -274,7 +288,7 @@ class KrakenSession(Exchange):
         return self
 
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._clock = clock = _clock_of(loop)
+        self._clock = self._server_time.clock = clock = _clock_of(loop)
         self._metrics.started_at = loop.time()
         if self._signer is not None:
             key = self._store.key(self._signer.key_id, self._unit)
@@ -296,6 +310,7 @@ class KrakenSession(Exchange):
             self._reporter.clock = clock
             self._outcomes.bind(key, self._admission, clock)
             self._desk.resend = self._outcomes.repeat
+            self._desk.placed = lambda: key.seen.orders
             self._outcomes.lost, self._outcomes.ended = self._desk.lost, self._desk.ended
             self._outcomes.server_now = self._server_time.now
             self._outcomes.inspect = lambda: self._background.spawn(self._ask_about_key())
@@ -313,14 +328,17 @@ class KrakenSession(Exchange):
         await self._transport.open()
         self._loop = loop
 
-    async def _learn_time(self) -> None:
+    async def _learn_time(self, patience: float | None) -> None:
         """Ask Kraken for its time, once, before the first order's deadline is stamped in it.
 
-        Shared by the orders that wait for it, in their order. Without an answer this machine's clock is used.
+        Shared by the orders that wait for it, in their order, each for at most ``patience`` seconds. Without an answer
+        this machine's clock is used.
         """
         if self._learning is None:
             self._learning = asyncio.get_running_loop().create_task(self._ask_time())
-        await asyncio.shield(self._learning)  # one order's leaving must not take it from the others
+        await asyncio.wait(
+            [self._learning], timeout=patience
+        )  # whoever leaves does not take it from the others
 
     def _learning_over(self) -> bool:
         return self._learning is not None and self._learning.done()
@@ -328,9 +346,10 @@ class KrakenSession(Exchange):
     async def _ask_time(self) -> None:
         sent = self._clock()
         try:
-            answer = await self._public.ask("Time", {}, TIME_TIMEOUT, attempts=1)
+            async with asyncio.timeout(TIME_TIMEOUT):  # the wait for the public limit included
+                answer = await self._public.ask("Time", {}, TIME_TIMEOUT, attempts=1)
             self._server_time.observe(float(answer["unixtime"]), sent, self._clock())
-        except (KrakenError, KeyError, TypeError, ValueError) as error:
+        except (KrakenError, KeyError, TimeoutError, TypeError, ValueError) as error:
             log.warning("Kraken's time could not be asked (%s): deadlines are stamped by this clock", error)
 
     async def _flush(self) -> None:
@@ -370,9 +389,12 @@ class KrakenSession(Exchange):
         """
         if self._closer is None:
             self._closed = True
+            async with self._opening:  # what is being opened is opened, and then closed
+                pass
             if self._loop is None:
                 return
-            self._closer = asyncio.get_running_loop().create_task(self._close(grace))
+            if self._closer is None:
+                self._closer = asyncio.get_running_loop().create_task(self._close(grace))
         try:
             # Shielded: half a closing would leave locks and handles behind.
             await asyncio.shield(self._closer)

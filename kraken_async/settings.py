@@ -31,20 +31,19 @@ class Settings:
 
         Raises ValueError for a file that cannot be read and for a governor setting that is neither on nor off.
         """
-        env = os.environ if env is None else env
         return cls(
             api_key=_secret(env, "KRAKEN_API_KEY"),
             api_secret=_secret(env, "KRAKEN_API_SECRET"),
-            tier=env.get("KRAKEN_API_TIER") or None,
-            base_url=env.get("KRAKEN_API_URL") or PRODUCTION,
-            state_dir=env.get("KRAKEN_STATE_DIR") or None,
+            tier=_value(env, "KRAKEN_API_TIER"),
+            base_url=_value(env, "KRAKEN_API_URL") or PRODUCTION,
+            state_dir=_value(env, "KRAKEN_STATE_DIR"),
             governor=governor_wanted(env),
         )
 
 
 def governor_wanted(env: Mapping[str, str] | None = None) -> bool:
     """Return False when KRAKEN_GOVERNOR says "off"."""
-    value = (os.environ if env is None else env).get("KRAKEN_GOVERNOR", "").strip().lower()
+    value = (_value(env, "KRAKEN_GOVERNOR") or "").strip().lower()
     if value in ("off", "0", "no", "false"):
         return False
     if value in ("", "on", "1", "yes", "true"):
@@ -53,11 +52,16 @@ def governor_wanted(env: Mapping[str, str] | None = None) -> bool:
     raise ValueError(msg)
 
 
-def _secret(env: Mapping[str, str], name: str) -> str | None:
-    value = env.get(name)
+def _value(env: Mapping[str, str] | None, name: str) -> str | None:
+    # The environment itself is never a local of ours: a traceback that shows locals would show all of it.
+    return (os.environ if env is None else env).get(name) or None
+
+
+def _secret(env: Mapping[str, str] | None, name: str) -> str | None:
+    value = _value(env, name)
     if value:
         return value.strip()
-    path = env.get(f"{name}_FILE")
+    path = _value(env, f"{name}_FILE")
     if not path:
         return None
     try:

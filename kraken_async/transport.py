@@ -20,7 +20,6 @@ from weakref import WeakKeyDictionary
 
 import aiohttp
 import aiohttp.client
-from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from kraken_async.address import check_url
@@ -215,7 +214,7 @@ class Transport:
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"<Transport {self._base}>"
+        return f"<Transport {getattr(self, '_base', 'without an address')}>"
 
     async def open(self) -> None:
         """Create the HTTP session, if it is ours."""
@@ -289,7 +288,9 @@ class Transport:
             else:
                 msg = f"no answer from {self._base.host} within {timeout:g} s"
                 error = RequestTimeout(msg, outcome=outcome)
-        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as exc:
+        except (
+            Exception
+        ) as exc:  # a session of the caller's, and what stands in its place, may raise anything
             error = _transport_error(exc, self._base, started=mark.started)
         finally:
             self._watchdog.done(task)

@@ -30,12 +30,29 @@ def note_cancel(call: Call, shared: Shared, now: float) -> None:
         shared.cancelled_all_at = now
         shared.touch()
         return
-    names = [name for name in named_orders(call.params) if not _is_txid(name)]
+    names = cancelled_ids(call)
     if names:
         kept = {name: at for name, at in shared.withdrawn.items() if now - at < REMEMBERED}
-        kept.update(dict.fromkeys(names, now))
+        kept.update(dict.fromkeys(names, call.enqueued_at))  # an order asked for later is another one
         shared.withdrawn = dict(list(kept.items())[-MOST:])
         shared.touch()
+
+
+def cancelled_ids(call: Call) -> list[str]:
+    """Return the client ids that a cancel names."""
+    if call.endpoint.engine not in ("cancel", "cancel_batch"):
+        return []
+    return [name for name in named_orders(call.params) if not _is_txid(name)]
+
+
+def placed_ids(call: Call) -> list[str]:
+    """Return the client ids of the order that a call places or changes, or of the rows of its batch.
+
+    A cancel that names one row takes the whole batch back: the caller is told that nothing of it was sent.
+    """
+    rows = call.params.get("orders") if call.endpoint.engine == "add_batch" else None
+    found = (row.get("cl_ord_id") for row in (rows or [call.params]) if isinstance(row, dict))
+    return [str(each) for each in found if each is not None]
 
 
 def taken_back(call: Call, shared: Shared) -> str | None:
@@ -43,9 +60,9 @@ def taken_back(call: Call, shared: Shared) -> str | None:
     if call.endpoint.engine not in ("add", "add_batch", "amend", "edit"):
         return None
     if shared.withdrawn:
-        client_id = call.params.get("cl_ord_id")
-        if client_id is not None and shared.withdrawn.get(str(client_id), -1.0) >= call.enqueued_at:
-            return f"its cancel came (cl_ord_id={client_id})"
+        for client_id in placed_ids(call):
+            if shared.withdrawn.get(client_id, -1.0) >= call.enqueued_at:
+                return f"its cancel came (cl_ord_id={client_id})"
     if call.attempt and shared.cancelled_all_at is not None and shared.cancelled_all_at >= call.first_sent_at:
         return "CancelAll went out while it was being repeated"
     return None

@@ -106,7 +106,7 @@ class Bench:
         self.kraken = Kraken()
         self.ended: list[Call] = []
         self.orphans: list[Orphan] = []
-        self.time = ServerTime()
+        self.time = ServerTime(loop.time)
         self.time.observe(int(START + loop.time() - 1000), loop.time(), loop.time())
         self.desk = OrderDesk(
             policy or OrderPolicy(journal=False),

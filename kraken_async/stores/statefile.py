@@ -331,11 +331,13 @@ class StateFile:
     def close(self) -> None:
         """Let go of everything, giving nothing back. Idempotent."""
         with self._mutex:
-            for lock in self._locks:
-                lock.close()
             if self.fd >= 0:
                 flock(self.fd, UNLOCK)
             self._close_state()
+            for (
+                lock
+            ) in self._locks:  # the last of all: who has disk.lock must not meet a user that is leaving
+                lock.close()
 
     def left_behind(self) -> None:
         """Runs in a forked child: close, do not unlock."""
