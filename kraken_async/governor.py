@@ -231,7 +231,11 @@ class Admission:
             shared.level, shared.level_at = call.level_before + endpoint.cost, now
         if endpoint.engine:
             self.engine.charge(call, shared, now)
-            shared.trading = shared.trading or endpoint.engine in ("add", "add_batch")
+            if not shared.trading and (
+                endpoint.engine in ("add", "add_batch") or endpoint.name in NEVER_HELD
+            ):
+                shared.trading = True
+                shared.touch()
 
     def late_charge(self, call: Call, now: float) -> float:
         """Return what the counter may be higher by than charged, now that the answer is in.

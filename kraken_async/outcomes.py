@@ -63,6 +63,7 @@ class Outcomes:
         self.lost: Callable[[Call, KrakenError], bool] = lambda _call, _error: False
         self.ended: Callable[[Call, Any, KrakenError | None], None] = lambda _call, _result, _error: None
         self.server_now: Callable[[], float] = time.time
+        self.server_at_least: Callable[[], float] = time.time
         self.inspect: Callable[[], object] = lambda: None  # ask Kraken about the key, in the background
         self._clock: Callable[[], float]
         self.sent: set[Call] = set()  # in flight, or being settled
@@ -119,7 +120,7 @@ class Outcomes:
                 call.attempt,
                 now - call.first_sent_at,
                 params=call.params,
-                now=self.server_now(),
+                now=self.server_at_least(),
             )
         if delay is None or call.future.done() or (self.closing and delay > 0):
             self._end(call, error)
@@ -166,8 +167,8 @@ class Outcomes:
             engine = error.errors[0].startswith("EOrder")
             await self._note(lambda shared: self.admission.refused(call, shared, now, engine=engine))
         else:
-            server_now = self.server_now()
-            await self._note(lambda shared: breaker.learn(shared, error, now, server_now))
+            kraken = self.server_at_least()
+            await self._note(lambda shared: breaker.learn(shared, error, now, kraken))
         self.queue.wake()
 
     def repeat(self, call: Call) -> None:

@@ -77,7 +77,7 @@ class PublicCalls:
             except KrakenError as error:
                 error.endpoint = name
                 delay = self._retry.delay(
-                    error, endpoint, attempt, loop.time() - started, now=self._server_time.now()
+                    error, endpoint, attempt, loop.time() - started, now=self._server_time.at_least()
                 )
                 if delay is None or attempt == attempts:
                     raise

@@ -43,6 +43,10 @@ class ServerTime:
             return time.time()
         return (self._low + self._high) / 2 + self.clock() + _asleep()
 
+    def at_least(self) -> float:
+        """Return the earliest that Kraken's clock can show now, as unix seconds: for what must not be too early."""
+        return self._low + self.clock() + _asleep() if self.known else time.time()
+
     def stamp(self, seconds: float) -> str:
         """Return the RFC 3339 time ``seconds`` from now, in Kraken's time."""
         at = datetime.fromtimestamp(self.now() + seconds, UTC)

@@ -313,6 +313,7 @@ class KrakenSession(Exchange):
             self._desk.placed = lambda: key.seen.orders
             self._outcomes.lost, self._outcomes.ended = self._desk.lost, self._desk.ended
             self._outcomes.server_now = self._server_time.now
+            self._outcomes.server_at_least = self._server_time.at_least
             self._outcomes.inspect = lambda: self._background.spawn(self._ask_about_key())
             self._queue.on_cancel = self._overtaker.watch
             key.on_flush_due = self._flush_due.set
@@ -350,7 +351,8 @@ class KrakenSession(Exchange):
                 answer = await self._public.ask("Time", {}, TIME_TIMEOUT, attempts=1)
             self._server_time.observe(float(answer["unixtime"]), sent, self._clock())
         except (KrakenError, KeyError, TimeoutError, TypeError, ValueError) as error:
-            log.warning("Kraken's time could not be asked (%s): deadlines are stamped by this clock", error)
+            why = str(error) or f"no answer within {TIME_TIMEOUT:g} s"
+            log.warning("Kraken's time could not be asked (%s): deadlines are stamped by this clock", why)
 
     async def _flush(self) -> None:
         """Raise the durable ceiling ahead of need, so that a flow of calls never waits for the disk."""

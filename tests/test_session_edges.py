@@ -1,0 +1,220 @@
+"""What happens at the edges of a session's life, and where two of its promises meet."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from kraken_async import (
+    BurstGovernor,
+    KrakenError,
+    KrakenSession,
+    MemoryStore,
+    OrderPolicy,
+    OrderWithdrawn,
+    OutcomeUnknown,
+    Priority,
+    QueueTimeout,
+    RequestTimeout,
+    RetryPolicy,
+    SessionClosed,
+    TradingHalted,
+    TransportError,
+)
+from kraken_async.emulator import Emulator, EmulatorServer, Fault
+from kraken_async.errors import Outcome
+from tests.conftest import LeakCheck
+from tests.test_session import ORDER, exchange, until
+
+SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
+
+
+async def test_an_order_like_one_just_placed_is_not_taken_for_it(tmp_path: Path) -> None:
+    """Another session placed it half a second ago; what this one sent is lost before Kraken sees it."""
+    policy = OrderPolicy(deadline=2.0, visibility=0.2, settle_timeout=6.0)
+    order = {**ORDER, "userref": 42}
+    async with exchange(tmp_path) as kraken:
+        async with kraken.session(orders=policy) as client:
+            placed = await client.private("AddOrder", order)
+        async with kraken.session(orders=policy) as client:
+            kraken.emulator.faults.next("AddOrder", Fault.disconnect("before"))
+            with pytest.raises(OutcomeUnknown) as caught:
+                await client.private("AddOrder", order)
+            assert caught.value.finding == "absent"
+        assert list(kraken.emulator.orders) == placed["txid"]
+
+
+@pytest.mark.parametrize("name", ["CancelAll", "CancelAllOrdersAfter"])
+@pytest.mark.parametrize("priority", [None, Priority.AMEND, Priority.HISTORY])
+async def test_what_takes_back_all_orders_is_held_by_nothing_at_any_priority(
+    tmp_path: Path, name: str, priority: Priority | None
+) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session(governor=BurstGovernor("starter")) as client:
+        reads = [asyncio.create_task(client.private("Ledgers")) for _ in range(40)]
+        await until(lambda: client.stats().counter_level > 13 and not client.stats().in_flight)
+        params = {"timeout": 60} if name == "CancelAllOrdersAfter" else {}
+        await asyncio.wait_for(client.with_options(priority=priority).private(name, params), 1.0)
+        for read in reads:
+            read.cancel()
+
+
+async def test_the_dead_mans_switch_is_armed_at_once_on_a_full_counter(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session(governor=BurstGovernor("starter")) as client:
+        reads = [asyncio.create_task(client.private("Ledgers")) for _ in range(40)]
+        await until(lambda: client.stats().counter_level > 13 and not client.stats().in_flight)
+        begun = time.monotonic()
+        async with client.dead_man_switch(10, every=5):
+            assert time.monotonic() - begun < 1.0
+        for read in reads:
+            read.cancel()
+
+
+async def test_with_the_governor_off_only_the_breaker_holds_back(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session(retry=RetryPolicy(attempts=1)) as client:
+        kraken.emulator.faults.next("Balance", Fault.refuse(f"EService:Throttled: {time.time() + 30:.0f}"))
+        with pytest.raises(KrakenError):
+            await client.private("Balance")
+        await asyncio.wait_for(client.private("Balance"), 1.0)
+
+
+async def test_whatever_a_transport_raises_ends_one_call_and_not_the_session(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(_request: Any, _timeout: float) -> Any:
+        raise RuntimeError(_request.headers)  # as aiohttp's own errors may show them
+
+    async with exchange(tmp_path) as kraken:
+        async with kraken.session(transport=broken, retry=RetryPolicy(attempts=1)) as client:
+            for name in ("Balance", "CancelAll"):
+                with pytest.raises(KrakenError, match="RuntimeError") as caught:
+                    await client.private(name)
+                assert caught.value.outcome is Outcome.UNKNOWN
+        assert "API-Sign" not in caplog.text
+        assert "in broken" in caplog.text
+        async with aiohttp.ClientSession() as http, kraken.session(http=http) as client:
+            await client.private("Balance")
+            await http.close()
+            for _ in range(2):
+                with pytest.raises(TransportError) as lost:
+                    await client.private("AddOrder", ORDER)
+                assert lost.value.outcome is Outcome.NOT_SENT
+
+
+async def test_a_cancel_takes_back_at_once_what_it_names_while_the_worker_is_busy(tmp_path: Path) -> None:
+    rows = [{k: v for k, v in {**ORDER, "cl_ord_id": f"row{n}"}.items() if k != "pair"} for n in (1, 2)]
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        kraken.emulator.faults.next("Balance", Fault.late(0.4))
+        read = asyncio.create_task(client.private("Balance"))
+        await until(lambda: client.stats().in_flight == 1)
+        batch = asyncio.create_task(client.private("AddOrderBatch", pair="XBTUSD", orders=rows))
+        order = asyncio.create_task(client.private("AddOrder", ORDER, cl_ord_id="mine"))
+        await until(lambda: client.stats().queue_depth["PLACE"] == 2)
+        cancels = [
+            asyncio.create_task(client.private("CancelOrder", cl_ord_id=name)) for name in ("row2", "mine")
+        ]
+        for withdrawn in (batch, order):
+            with pytest.raises(OrderWithdrawn):
+                await asyncio.wait_for(withdrawn, 0.2)
+        again = asyncio.create_task(client.private("AddOrder", ORDER, cl_ord_id="mine"))  # another one
+        assert (await again)["txid"]
+        await read
+        await asyncio.gather(*cancels, return_exceptions=True)
+        assert len(kraken.emulator.orders) == 1
+
+
+async def test_waiting_for_krakens_time_is_part_of_the_wait(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        kraken.emulator.faults.next("Time", Fault.hang("before"))
+        begun = time.monotonic()
+        with pytest.raises(QueueTimeout):
+            await client.with_options(queue_timeout=0.2).private("AddOrder", ORDER)
+        assert time.monotonic() - begun < 1.0
+        assert not kraken.emulator.orders
+
+
+async def test_closing_while_an_order_waits_for_krakens_time_tells_its_caller(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        kraken.emulator.faults.next("Time", Fault.hang("before"))
+        order = asyncio.create_task(client.private("AddOrder", ORDER))
+        await asyncio.sleep(0.05)
+        await client.aclose()
+        with pytest.raises(SessionClosed):
+            await order
+        assert order.cancelling() == 0
+
+
+async def test_closing_while_it_is_opened_leaves_nothing(tmp_path: Path, no_leaks: LeakCheck) -> None:
+    emulator = Emulator()
+    async with EmulatorServer(emulator) as server:
+        for step in range(30):
+            async with no_leaks:
+                client = KrakenSession(*emulator.key, base_url=server.url, state_dir=tmp_path)
+                opening = asyncio.create_task(client.open())
+                for _ in range(step):
+                    await asyncio.sleep(0)
+                await client.aclose()
+                (found,) = await asyncio.gather(opening, return_exceptions=True)
+                assert found is client or isinstance(found, SessionClosed)
+
+
+async def test_a_resume_elsewhere_ends_a_halt_here(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as one, kraken.session() as other:
+        await one.halt()
+        other.resume()
+        await until(lambda: not one.stats().halted)
+        assert (await one.private("AddOrder", ORDER))["txid"]
+        await other.halt()
+        with pytest.raises(TradingHalted):
+            await one.private("AddOrder", ORDER)
+
+
+async def test_a_timeout_of_its_own_bounds_each_sending(tmp_path: Path) -> None:
+    retry = RetryPolicy(attempts=2, base=0.0)
+    async with exchange(tmp_path) as kraken, kraken.session(retry=retry) as client:
+        for _ in range(2):
+            kraken.emulator.faults.next("Balance", Fault.hang("before"))
+        begun = time.monotonic()
+        with pytest.raises(RequestTimeout, match=r"within 0\.2 s"):
+            await client.with_options(timeout=0.2).private("Balance")
+        assert time.monotonic() - begun < 1.0
+
+
+async def test_an_order_in_flight_at_the_end_says_what_was_found(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as kraken:
+        client = kraken.session()
+        await client.open()
+        kraken.emulator.faults.next("AddOrder", Fault.hang("after"))
+        order = asyncio.create_task(client.private("AddOrder", ORDER))
+        await until(lambda: client.stats().in_flight == 1)
+        await client.aclose(grace=0.05)
+        with pytest.raises(OutcomeUnknown) as caught:
+            await order
+        assert caught.value.finding == "unreachable"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tier": "gold"},
+        {"nonce_unit": "s"},
+        {"timeout": -1},
+        {"base_url": "http://example.com"},
+        {"guard": 3},
+        {"on_orphan": "me"},
+        {"observers": [None, 5]},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_misuse_is_said_at_once_with_no_secret_in_the_locals(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=".") as caught:
+        KrakenSession("canary-key-0123456789", SECRET, otp="canary-otp", store=MemoryStore(), **wrong)
+    summary = traceback.StackSummary.extract(traceback.walk_tb(caught.tb), capture_locals=True)
+    ours = repr([frame.locals for frame in summary if "/kraken_async/" in frame.filename])
+    assert "KrakenSession" in ours
+    assert not [secret for secret in ("canary", SECRET) if secret in ours + str(caught.value)]
