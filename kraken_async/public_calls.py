@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from aiolimiter import AsyncLimiter
 
+from kraken_async.counters import decayed
 from kraken_async.decode import decode
 from kraken_async.endpoints import find
 from kraken_async.errors import KrakenError
@@ -25,20 +27,43 @@ if TYPE_CHECKING:
 #: Calls that may go at once; after that one per second. Trades and OHLC are counted by pair.
 BURST: Final = 10
 
-# An AsyncLimiter belongs to one event loop, so the sessions of a loop share one set.
+
+class _Allowance:
+    """What all event loops of this process together may ask of one address."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._level, self._at = 0.0, 0.0
+
+    def take(self, now: float) -> float:
+        """Take a place and return 0; or return the seconds until there may be one."""
+        with self._lock:
+            level = decayed(self._level, self._at, 1.0, now)
+            if level > BURST - 1:
+                return level - (BURST - 1)
+            self._level, self._at = level + 1, now
+            return 0.0
+
+
+# An AsyncLimiter belongs to one event loop: it keeps the order of its callers, and the allowance is for all loops.
 _loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], AsyncLimiter]] = (
     WeakKeyDictionary()
 )
+_allowances: dict[tuple[str, str], _Allowance] = {}
 
 
 async def admit(host: str, endpoint: str, params: Mapping[str, object]) -> None:
-    """Wait until a public call to ``host`` may go. Cancelled: nothing is spent."""
-    limiters = _loops.setdefault(asyncio.get_running_loop(), {})
-    lane = f"{endpoint} {params.get('pair')}" if endpoint in ("Trades", "OHLC") else ""
-    limiter = limiters.get((host, lane))
+    """Wait until a public call to ``host`` may go. Cancelled: at most one place is spent for nothing."""
+    loop = asyncio.get_running_loop()
+    limiters = _loops.setdefault(loop, {})
+    lane = host, f"{endpoint} {params.get('pair')}" if endpoint in ("Trades", "OHLC") else ""
+    limiter = limiters.get(lane)
     if limiter is None:
-        limiter = limiters[host, lane] = AsyncLimiter(BURST, BURST)
+        limiter = limiters[lane] = AsyncLimiter(BURST, BURST)
     await limiter.acquire()
+    allowance = _allowances.setdefault(lane, _Allowance())
+    while seconds := allowance.take(loop.time()):  # noqa: ASYNC110 - time alone gives places back, and no event
+        await asyncio.sleep(seconds)
 
 
 class PublicCalls:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from kraken_async import (
     SessionClosed,
     TradingHalted,
     TransportError,
+    public_calls,
 )
-from kraken_async.emulator import Emulator, EmulatorServer, Fault
+from kraken_async.emulator import Emulator, EmulatorServer, Fault, serve_in_thread
 from kraken_async.errors import Outcome
 from tests.conftest import LeakCheck
 from tests.test_session import ORDER, exchange, until
@@ -196,6 +198,26 @@ async def test_an_order_in_flight_at_the_end_says_what_was_found(tmp_path: Path)
         with pytest.raises(OutcomeUnknown) as caught:
             await order
         assert caught.value.finding == "unreachable"
+
+
+def test_public_calls_of_all_event_loops_share_the_limit_of_their_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public_calls, "BURST", 3)
+    emulator = Emulator()
+    with serve_in_thread(emulator) as server:
+
+        async def ask() -> None:
+            async with KrakenSession(base_url=server.url) as client:
+                await asyncio.gather(*(client.public("Time") for _ in range(2)))
+
+        with ThreadPoolExecutor(3) as pool:
+            for each in [pool.submit(asyncio.run, ask()) for _ in range(3)]:
+                each.result(20)
+    times = sorted(arrival.t for arrival in emulator.history)
+    assert len(times) == 6
+    assert times[3] - times[0] > 0.8  # of one burst three, then one a second
+    assert times[5] - times[0] > 2.8
 
 
 @pytest.mark.parametrize(
