@@ -1,9 +1,12 @@
-"""Progress on standard error: a line that is written over on a terminal, one line a section elsewhere."""
+"""Progress on standard error: a line that is written over on a terminal, one line a section or half a minute elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
+from typing import Final
+
+EVERY: Final = 30.0  # seconds between two lines where there is no terminal
 
 
 class Progress:
@@ -11,7 +14,7 @@ class Progress:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet, self._begun = quiet, time.monotonic()
-        self._done, self._steps, self._section = 0, 0, ""
+        self._done, self._steps, self._section, self._said = 0, 0, "", 0.0
 
     def expect(self, steps: int) -> None:
         """Add steps to come."""
@@ -26,7 +29,8 @@ class Progress:
         line = f"[{seconds:4.0f} s, {self._done} of {self._steps}] {section}: {what}"
         if sys.stderr.isatty():
             sys.stderr.write(f"\r\x1b[2K{line[:100]}")
-        elif section != self._section:
+        elif section != self._section or seconds - self._said >= EVERY:
+            self._said = seconds
             sys.stderr.write(line + "\n")
         self._section = section
         sys.stderr.flush()

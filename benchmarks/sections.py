@@ -190,6 +190,8 @@ def pieces(plan: Plan, progress: Progress) -> dict[str, Any]:
 def imports(plan: Plan, progress: Progress) -> dict[str, Any]:
     """Import time and memory; the ratio to aiohttp's inside each round."""
     there = [name for name, (module, _) in IMPORTS.items() if find_spec(module.partition(".")[0]) is not None]
+    for name in IMPORTS.keys() - set(there):
+        progress.say(f"import {name}: left out, it is not installed")
     rounds: _Rounds = {name: [[]] for name in there}
     times = plan.repeats * 2
     progress.expect(times + 1)

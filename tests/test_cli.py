@@ -10,19 +10,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from kraken_async import BurstGovernor, KrakenSession
+from kraken_async.adapters.background import BackgroundSession
 from kraken_async.cli import main
 from kraken_async.cli.app import app
 from kraken_async.cli.call import parse_fields
 from kraken_async.emulator import Emulator, EmulatorServer, Fault, serve_in_thread
+from kraken_async.errors import TradingHalted
 
 ROOT = Path(__file__).parent.parent
 ORDER = ["pair=XBTUSD", "type=buy", "ordertype=limit", "price=37500", "volume=1.25"]
+LIMIT = dict(word.split("=") for word in ORDER)
 PLAIN = {"NO_COLOR": "1", "COLUMNS": "200", "TERMINAL_WIDTH": "200"}
 
 
@@ -256,6 +261,48 @@ def test_a_secret_that_is_none_is_said_without_showing_it(
         assert "not-base64!" not in result.stdout + result.stderr
 
 
+@contextmanager
+def running_bot(server: EmulatorServer, **options: Any) -> Iterator[BackgroundSession]:
+    """A session on the key that is alive in another thread while the block runs."""
+
+    def session() -> KrakenSession:
+        given = {"base_url": server.url, "governor": BurstGovernor("pro", startup_window=0), **options}
+        return KrakenSession(*server.emulator.key, **given)
+
+    with BackgroundSession(session) as bot:
+        yield bot
+
+
+def test_beside_a_running_bot_commands_know_what_it_knows(known: EmulatorServer) -> None:
+    with running_bot(known) as bot:
+        for _ in range(3):
+            bot.private("TradesHistory")
+        bot.private("AddOrder", {"pair": "XBTUSD", "type": "buy", "ordertype": "market", "volume": "1"})
+        assert run("call", "Balance").exit_code == 0  # the key is not new
+        budget = data(run("budget", "--json"))
+        assert budget["level"] > 6
+        assert "XBTUSD" in budget["pairs"]
+
+
+def test_halt_stops_a_running_bot_and_resume_lets_it_go_on(known: EmulatorServer) -> None:
+    with running_bot(known) as bot:
+        assert bot.private("AddOrder", LIMIT)["txid"]
+        assert run("halt").exit_code == 2  # it asks
+        assert data(run("halt", "--yes", "--json"))["cancelled"]["count"] == 1
+        with pytest.raises(TradingHalted):
+            bot.private("AddOrder", LIMIT)
+        refused = run("call", "AddOrder", *ORDER, "--yes")
+        assert (refused.exit_code, "kraken-async resume" in refused.stderr) == (4, True)
+        assert data(run("resume", "--yes", "--json")) == {"halted": False}
+        assert bot.private("AddOrder", LIMIT)["txid"]
+
+
+def test_a_name_that_is_not_known_is_asked_about_with_the_one_that_was_meant(known: EmulatorServer) -> None:
+    result = run("call", "Balnce")
+    assert result.exit_code == 2
+    assert "Balnce is not a known endpoint: Balance?" in result.stderr
+
+
 # ------------------------------------------------------------------ nonce
 
 
@@ -266,7 +313,16 @@ def test_nonce_show_reads_without_a_change(known: EmulatorServer) -> None:
     assert state["trouble"] == []
     assert data(run("nonce", "show", "--json"))[0]["last"] == state["last"]
     assert Path(state["path"]).read_bytes() == before
-    assert state["key"] in run("nonce", "show").stdout
+    done = subprocess.run(
+        [sys.executable, "-m", "kraken_async", "nonce", "show"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert state["key"] in done.stdout
+    assert state["last"] in done.stdout  # whole, to be copied
 
 
 def test_nonce_jump_asks_and_then_holds_for_good(known: EmulatorServer) -> None:
@@ -360,6 +416,19 @@ def test_doctor_fails_when_kraken_is_out_of_reach(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("KRAKEN_API_URL", "http://127.0.0.1:9")
     result = run("doctor", "--json")
     assert (result.exit_code, checks(result)["Kraken"]) == (1, "FAIL")
+
+
+def test_doctor_in_a_pause_says_how_to_end_it_and_ends_it(known: EmulatorServer) -> None:
+    known.emulator.faults.plan = lambda _index, _name: Fault.refuse("EAPI:Invalid nonce")
+    assert run("call", "Balance").exit_code == 1
+    known.emulator.faults.plan = None
+    before = len(known.emulator.history)
+    paused = run("doctor")
+    assert paused.exit_code == 1
+    assert "--yes asks Kraken now" in paused.stdout
+    assert {each.endpoint for each in known.emulator.history[before:]} == {"SystemStatus", "Time"}
+    assert checks(run("doctor", "--yes", "--json"))["other writers"] == "OK"
+    assert run("call", "Balance").exit_code == 0
 
 
 # ------------------------------------------------------------------ budget, orders, top

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ def compare(calls: int, bar: Progress) -> list[Side]:
 def _krakenex(url: str, key: KeyPair, calls: int) -> None:
     """Synchronous: from several threads."""
     krakenex = importlib.import_module("krakenex")
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each connection beyond its pool of ten
     api = krakenex.API(*key)
     api.uri = url
     try:

@@ -36,7 +36,7 @@ def show(state_dir: StateDir = None, as_json: Json = False) -> None:
         return
     rows = Table(show_edge=False, pad_edge=False)
     for title in ("key", "unit", "last nonce", "ahead of the clock", "users", "turn", "trouble"):
-        rows.add_column(title, overflow="fold")
+        rows.add_column(title, overflow="fold", no_wrap=title in ("key", "last nonce"))  # to be copied whole
     for state in found:
         rows.add_row(
             state.key,

@@ -35,7 +35,7 @@ def unresolved(state_dir: StateDir = None, as_json: Json = False) -> None:
     else:
         rows = Table(show_edge=False, pad_edge=False)
         for title in ("sent at", "endpoint", "cl_ord_id", "what"):
-            rows.add_column(title, overflow="fold")
+            rows.add_column(title, overflow="fold", no_wrap=title == "cl_ord_id")  # to be copied whole
         for intent in found:
             sent = datetime.fromtimestamp(intent.sent_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
             rows.add_row(sent, intent.endpoint, intent.cl_ord_id or "", _summary(intent.params))
