@@ -1,4 +1,4 @@
-"""Progress on standard error: a line that is written over on a terminal, one line a section or half a minute elsewhere."""
+"""Progress on standard error: a line written over on a terminal; elsewhere one a section, and one every half minute."""
 
 from __future__ import annotations
 
