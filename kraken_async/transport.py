@@ -13,13 +13,16 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import logging
 import select
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 import aiohttp
 import aiohttp.client
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from kraken_async.address import check_url
@@ -36,11 +39,13 @@ KEEP_ALIVE: Final = 15.0
 RENEW: Final = 300.0
 CONNECT: Final = 10.0
 
+log = logging.getLogger("kraken_async.transport")
+
+_EXPECTED: Final = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 _CLOSED: Final = "the call was not sent: the session is closed"
 
 # No timers inside aiohttp but for connecting: the exchange as a whole is bounded by Transport.send.
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
-
 
 #: Releases of aiohttp whose inside is known here. With any other, every request takes the ordinary way, and of a body
 #: is assumed that it has left: too careful at worst.
@@ -288,9 +293,10 @@ class Transport:
             else:
                 msg = f"no answer from {self._base.host} within {timeout:g} s"
                 error = RequestTimeout(msg, outcome=outcome)
-        except (
-            Exception
-        ) as exc:  # a session of the caller's, and what stands in its place, may raise anything
+        except Exception as exc:
+            if not isinstance(exc, _EXPECTED):  # a session of the caller's may raise anything
+                where = "".join(traceback.format_tb(exc.__traceback__))
+                log.error("a request met a fault, %s:\n%s", type(exc).__name__, where)
             error = _transport_error(exc, self._base, started=mark.started)
         finally:
             self._watchdog.done(task)

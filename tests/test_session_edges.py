@@ -102,10 +102,12 @@ async def test_whatever_a_transport_raises_ends_one_call_and_not_the_session(
         async with aiohttp.ClientSession() as http, kraken.session(http=http) as client:
             await client.private("Balance")
             await http.close()
+            caplog.clear()
             for _ in range(2):
                 with pytest.raises(TransportError) as lost:
                     await client.private("AddOrder", ORDER)
                 assert lost.value.outcome is Outcome.NOT_SENT
+            assert "a request met a fault, RuntimeError" in caplog.text
 
 
 async def test_a_cancel_takes_back_at_once_what_it_names_while_the_worker_is_busy(tmp_path: Path) -> None:
