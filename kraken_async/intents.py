@@ -20,8 +20,9 @@ class Intent:
     Times are unix seconds in Kraken's time, as far as it was known. ``sent_at`` is that of the writing until
     ``sent``. ``due``: Kraken takes no order of this sending after it; None: no bound is known. ``deadline``:
     the seconds that were given to it from signing. ``generated``: its id was made here, so that nothing else
-    can carry it. ``clocked``: Kraken's clock was known when it was sent. ``session``: whose it is. ``params``
-    hold no secrets.
+    can carry it. ``clocked``: Kraken's clock was known when it was sent. ``session``: whose it is. ``before``: ids of
+    the orders that had been placed on the key in the seconds before it was sent; it is none of them. ``params`` hold
+    no secrets.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Intent:
     clocked: bool = False
     generated: bool = False
     session: str = ""
+    before: tuple[str, ...] = ()
 
 
 def new_cl_ord_id() -> str:

@@ -40,6 +40,7 @@ def sending(intent: Intent) -> dict[str, Any]:
         "sent_at": intent.sent_at,
         "due": intent.due,
         "clocked": intent.clocked,
+        "before": intent.before,
     }
 
 
@@ -77,6 +78,7 @@ def read(fd: int, session: str) -> tuple[list[Intent], int]:
                     sent_at=float(line["sent_at"]),
                     due=line["due"],
                     clocked=line["clocked"],
+                    before=tuple(line.get("before", ())),
                 )
         except (ValueError, KeyError, TypeError, AttributeError):
             damaged += 1

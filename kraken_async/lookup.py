@@ -60,7 +60,9 @@ class Finder:
     async def look(self, ticket: Ticket, since: float | None, until: float | None) -> Look:
         """Go once through all there is to ask."""
         mine = ticket.intent.id  # found before, and looked for again
-        others = ticket.before.union(name for name, owner in self.known.items() if owner != mine)
+        others = frozenset(name for name, owner in self.known.items() if owner != mine).union(
+            ticket.intent.before
+        )
         look = Look(since, until, others=others)
         how = {"AmendOrder": self._amend, "EditOrder": self._edit, "AddOrderBatch": self._batch}
         look.result = await how.get(ticket.intent.endpoint, self._order)(ticket, look)

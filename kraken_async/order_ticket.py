@@ -25,9 +25,6 @@ class Ticket:
     call: Call | None = None
     rows: tuple[Row, ...] = ()
     nonce: int = 0
-    before: frozenset[str] = (
-        frozenset()
-    )  # ids of orders that were there before it was sent: none of them is it
     sent_clock: float | None = None  # the loop's clock when it was first sent; None: by another session
     reason: KrakenError | None = None  # how its last sending failed
     found: dict[int, tuple[str, dict[str, Any]]] = field(default_factory=dict)  # rows of a batch seen so far

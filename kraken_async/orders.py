@@ -30,7 +30,7 @@ from kraken_async.order_ticket import Ticket, intent_of, intent_of_error, names_
 from kraken_async.pursuit import Pursuit
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from kraken_async.calls import Call
     from kraken_async.endpoints import Endpoint
@@ -43,6 +43,8 @@ __all__ = ["OrderDesk", "OrderPolicy", "new_cl_ord_id"]
 
 log = logging.getLogger("kraken_async.orders")
 
+#: Seconds within which an order placed before could be taken for one placed now, with a margin for both clocks.
+JUST: Final = 5.0
 #: How many ids of other calls' orders are remembered.
 REMEMBERED: Final = 4096
 
@@ -67,8 +69,8 @@ class OrderDesk:
     ) -> None:
         self.policy = policy
         self.resend: Callable[[Call], None] | None = None
-        #: Gives the ids of the orders that are known to have been placed already, by any session on the key.
-        self.placed: Callable[[], Iterable[str]] = tuple
+        #: Gives the orders that any session on the key has placed: id -> (pair, when, by the loop's clock).
+        self.placed: Callable[[], Mapping[str, list[Any]]] = dict
         self._ask = ask
         self._pursuit = Pursuit(
             self._look_at, self._rivals, server_time=server_time, clock=clock, visibility=policy.visibility
@@ -146,13 +148,21 @@ class OrderDesk:
             return
         now = self._server_time.now()
         due = ticket.intent.due if call.deadline is None else now + call.deadline
-        intent = replace(ticket.intent, sent=True, sent_at=now, due=due, clocked=self._server_time.known)
+        before = (
+            ticket.intent.before if ticket.resent else self._just_placed()
+        )  # the first sending's may still show
+        intent = replace(
+            ticket.intent, sent=True, sent_at=now, due=due, clocked=self._server_time.known, before=before
+        )
         if self._journal is not None:
             self._journal.sent(intent)
         ticket.intent, ticket.nonce = intent, call.nonce
         if not ticket.resent:  # what the first sending did may still show
             ticket.sent_clock = self._clock()
-            ticket.before = frozenset(self.placed())
+
+    def _just_placed(self) -> tuple[str, ...]:
+        since = self._clock() - JUST
+        return tuple(name for name, (_, at) in self.placed().items() if at >= since)
 
     # -- the end of a call ---------------------------------------------------------------------------------
 

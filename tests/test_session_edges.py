@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
+import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -50,6 +54,62 @@ async def test_an_order_like_one_just_placed_is_not_taken_for_it(tmp_path: Path)
                 await client.private("AddOrder", order)
             assert caught.value.finding == "absent"
         assert list(kraken.emulator.orders) == placed["txid"]
+
+
+BOT = """if 1:
+    import asyncio, json, sys
+    from kraken_async import BurstGovernor, KrakenSession, OrderPolicy
+    key, secret, url, folder, order = sys.argv[1:]
+    async def main():
+        policy = OrderPolicy(deadline=2.0, visibility=0.2)
+        async with KrakenSession(
+            key, secret, base_url=url, state_dir=folder, governor=BurstGovernor.off(), orders=policy
+        ) as client:
+            for _ in range(2):
+                print((await client.private("AddOrder", json.loads(order)))["txid"][0], flush=True)
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+async def test_nor_is_one_that_a_killed_process_left_open(tmp_path: Path) -> None:
+    policy = OrderPolicy(deadline=2.0, visibility=0.2, settle_timeout=8.0)
+    order = {**ORDER, "userref": 42}
+    emulator = Emulator()
+    with serve_in_thread(emulator) as server:
+        words = [*emulator.key, server.url, str(tmp_path), json.dumps(order)]
+        bot = subprocess.Popen([sys.executable, "-c", BOT, *words], stdout=subprocess.PIPE, text=True)
+        assert bot.stdout is not None
+        try:
+            hung = threading.Event()
+
+            def hang_the_second(_index: int, name: str) -> Fault | None:
+                if name != "AddOrder" or not emulator.orders:
+                    return None
+                hung.set()
+                return Fault.hang("before")
+
+            emulator.faults.plan = hang_the_second
+            placed = (await asyncio.to_thread(bot.stdout.readline)).strip()
+            assert await asyncio.to_thread(hung.wait, 10)
+        finally:
+            bot.kill()
+            bot.wait()
+            bot.stdout.close()
+        emulator.faults.plan = None
+        async with KrakenSession(
+            *emulator.key,
+            base_url=server.url,
+            state_dir=tmp_path,
+            governor=BurstGovernor.off(),
+            orders=policy,
+        ) as client:
+            (intent,) = client.unresolved()
+            with pytest.raises(OutcomeUnknown) as caught:
+                await client.resolve(intent)
+            assert caught.value.finding == "absent"
+            assert client.unresolved() == []
+        assert list(emulator.orders) == [placed]
 
 
 @pytest.mark.parametrize("name", ["CancelAll", "CancelAllOrdersAfter"])
