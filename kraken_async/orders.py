@@ -20,6 +20,7 @@ import asyncio
 import logging
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.calls import Orphan
@@ -45,6 +46,7 @@ log = logging.getLogger("kraken_async.orders")
 
 #: Seconds within which an order placed before could be taken for one placed now, with a margin for both clocks.
 JUST: Final = 5.0
+MOST_PLACED: Final = 256  # ids looked through for it: far more than can be placed in that time
 #: How many ids of other calls' orders are remembered.
 REMEMBERED: Final = 4096
 
@@ -70,7 +72,7 @@ class OrderDesk:
         self.policy = policy
         self.resend: Callable[[Call], None] | None = None
         #: Gives the orders that any session on the key has placed: id -> (pair, when, by the loop's clock).
-        self.placed: Callable[[], Mapping[str, list[Any]]] = dict
+        self.placed: Callable[[], dict[str, list[Any]]] = dict
         self._ask = ask
         self._pursuit = Pursuit(
             self._look_at, self._rivals, server_time=server_time, clock=clock, visibility=policy.visibility
@@ -162,7 +164,8 @@ class OrderDesk:
 
     def _just_placed(self) -> tuple[str, ...]:
         since = self._clock() - JUST
-        return tuple(name for name, (_, at) in self.placed().items() if at >= since)
+        latest = islice(reversed(self.placed().items()), MOST_PLACED)
+        return tuple(name for name, (_, at) in latest if at >= since)
 
     # -- the end of a call ---------------------------------------------------------------------------------
 
