@@ -234,9 +234,8 @@ async def life(url: str, emulator: Emulator, folder: Path, tally: Tally, number:
         base_url=url,
         state_dir=folder,
         governor=BurstGovernor.off(),
-        # Not the patience of a cancel (1 s): a call that is given up in the very moment in which a cancel
-        # overtakes it lets the next one go beside that cancel, and their order is the path's.
-        timeout=1.5,
+        # The patience of a cancel: a call is given up in the very moment in which a cancel overtakes it.
+        timeout=1.0,
         orders=OrderPolicy(deadline=2.0, visibility=1.0, settle_timeout=2.0),
         on_orphan=orphan,
     )
