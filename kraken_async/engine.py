@@ -54,6 +54,7 @@ class EngineCounter:
 
     def __init__(self, tier: Tier, account: Account) -> None:
         self._tier = tier
+        self._merged: dict[str, list[Any]] | None = None  # the orders last taken over from the shared state
         self.account = account
 
     def pair(self, call: Call) -> str:
@@ -138,8 +139,10 @@ class EngineCounter:
         for pair, (level, at) in shared.engine.items():
             if decayed(level, at, self._tier.engine_decay, now) > self.level(pair, now):
                 mine.levels[pair] = [level, at]
-        for order, record in shared.orders.items():
-            mine.orders.setdefault(order, record)
+        if shared.orders is not self._merged:  # made anew whenever it changes
+            self._merged = shared.orders
+            for order, record in shared.orders.items():
+                mine.orders.setdefault(order, record)
         if mine.known_since is None:
             mine.known_since = shared.known_since if shared.known_since is not None else now
 

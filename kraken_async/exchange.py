@@ -11,8 +11,9 @@ Rules:
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kraken_async import breaker, notices, withdrawal
 from kraken_async.decode import decode
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from kraken_async.stores.base import KeyState, Shared
 
 
+_NOT_OURS: Final = 0.05  # seconds after which the worker looks again at what a cancel's way has chosen
+
+
 class Exchange(Caller):
     """The engine of a session. Its parts are made, bound and closed by KrakenSession, which is the only subclass."""
 
@@ -48,7 +52,8 @@ class Exchange(Caller):
     _outcomes: Outcomes
     _overtaker: Overtaker
     _queue: RequestQueue
-    _resumed: bool  # resume() was called, and the shared state does not know yet
+    _chosen: dict[bool, Call]  # by whether it overtakes: the call whose nonce is being fetched
+    _resumed: int  # the number of a resume() that the shared state does not know yet; 0 for none
     _send: Callable[[SignedRequest, float], Awaitable[Response]]
     _server_time: ServerTime
     _signer: Signer | None
@@ -61,9 +66,12 @@ class Exchange(Caller):
 
         The nonce comes after every wait, the signature after the nonce, and the bytes signed are the bytes sent.
         """
-        call, nonce = await self._key.step(admit, overtake=overtake)
-        if call is None or not await self._take(call, nonce, overtake=overtake):
-            return call
+        try:
+            call, nonce = await self._key.step(admit, overtake=overtake)
+            if call is None or not await self._take(call, nonce, overtake=overtake):
+                return call
+        finally:
+            self._chosen.pop(overtake, None)
         try:
             request = self._sign(call, nonce)
             response = await self._send(request, call.timeout)
@@ -71,9 +79,13 @@ class Exchange(Caller):
             result = decode(response, call.endpoint)
         except KrakenError as error:
             await self._outcomes.failed(call, error)
-        except (
-            Exception
-        ) as fault:  # the caller's transport's, or our own: it must not take the cancels down as well
+        except asyncio.CancelledError as stray:  # aiohttp raises one when a session is closed under a request
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            await self._outcomes.failed(call, notices.fault(call, stray))
+        except Exception as fault:
+            # The caller's transport's, or our own: it must not take the cancels down as well.
             await self._outcomes.failed(call, notices.fault(call, fault))
         else:
             await self._outcomes.answered(call, result)
@@ -106,19 +118,23 @@ class Exchange(Caller):
         """Choose the most urgent call that may go now, and charge it. What must not go at all is refused here."""
         now = self._clock()
         if self._resumed:
-            self._resumed = False
             withdrawal.resume(shared)
         if shared.lockout_until or shared.pause_until or shared.halted:
             self._refuse(shared, now)
         admission = self._admission
         admission.look(shared)
         while True:
-            call, self._wait = self._queue.choose(admission.wait, now)
+            call, self._wait = self._queue.choose(self._beside if self._chosen else admission.wait, now)
             if call is None:
                 return None
             if (why := withdrawal.taken_back(call, shared)) is None:
+                self._chosen[False] = call
                 return self._charge(call, shared, now)
             self._outcomes.withdraw(call, notices.withdrawn(call, why))
+
+    def _beside(self, call: Call, now: float) -> float:
+        """As the governor's wait; but what an overtaking cancel has chosen is not chosen here as well."""
+        return _NOT_OURS if call is self._chosen.get(True) else self._admission.wait(call, now)
 
     def _refuse(self, shared: Shared, now: float) -> None:
         """Fail the waiting calls that an open breaker or a halt stops: they must not wait for its end."""
@@ -138,6 +154,8 @@ class Exchange(Caller):
     async def _take(self, call: Call, nonce: int, *, overtake: bool) -> bool:
         """The call goes out now. False: its caller left while the nonce was fetched, and nothing is sent."""
         self._queue.remove(call)
+        if call.state == "done":  # taken back, or expired, while its nonce was fetched
+            return False
         if call.future.done():
             call.state = "dropped"
             self._outcomes.abandon(call)
@@ -189,8 +207,14 @@ class Exchange(Caller):
     def _admit_cancel(self, shared: Shared) -> Call | None:
         now = self._clock()
         self._refuse(shared, now)
-        call, _ = self._queue.choose(lambda call, _: float(call.priority != Priority.CANCEL), now)
-        return None if call is None else self._charge(call, shared, now)
+        ours = self._chosen.get(False)
+        call, _ = self._queue.choose(
+            lambda call, _: float(call.priority != Priority.CANCEL or call is ours), now
+        )
+        if call is None:
+            return None
+        self._chosen[True] = call
+        return self._charge(call, shared, now)
 
     async def _without_turn(self, error: NonceStoreError) -> None:
         """The store is out of reach: calls fail with its error, but cancels go out on the local floor."""

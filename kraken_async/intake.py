@@ -61,7 +61,12 @@ class Intake:
             self._outcomes.reporter.turned_away(name, Priority(priority), error)
             raise
         if call.deadline is not None and not self.time_known():
-            await self.learn_time(options.queue_timeout)
+            patience = options.queue_timeout
+            await self.learn_time(patience)
+            if patience is not None and asyncio.get_running_loop().time() - call.enqueued_at >= patience:
+                late = _expired(call)
+                self._outcomes.reporter.turned_away(name, call.priority, late)
+                raise late
         if call.endpoint.changes:
             try:
                 await self.desk.open(call)
@@ -135,10 +140,7 @@ class Intake:
         if (seen.halted or self.halted) and withdrawal.places(call):
             raise notices.halted(call)
         if call.options.queue_timeout is not None:
-            until = call.enqueued_at + call.options.queue_timeout
-            if now >= until:  # it waited for Kraken's time
-                raise _expired(call)
-            call.timer = loop.call_at(until, self._expire, call)
+            call.timer = loop.call_at(call.enqueued_at + call.options.queue_timeout, self._expire, call)
         try:
             self._queue.push(call)
         except BaseException:
@@ -146,18 +148,15 @@ class Intake:
                 call.timer.cancel()
             raise
         self._outcomes.pending += not call.internal
-        if names := withdrawal.cancelled_ids(call):
-            self._take_back(set(names))
+        for name in withdrawal.cancelled_ids(call):
+            self._take_back(name)
 
-    def _take_back(self, names: set[str]) -> None:
+    def _take_back(self, name: str) -> None:
         """A cancel was asked for: what it names and still waits here is not sent any more."""
-        for other in self.desk.waiting():
-            if not other.attempt and other.state in ("queued", "resting"):
-                for name in names.intersection(withdrawal.placed_ids(other)):
-                    self._outcomes.withdraw(
-                        other, notices.withdrawn(other, f"its cancel came (cl_ord_id={name})")
-                    )
-                    break
+        for other in self.desk.named(name):
+            if not other.attempt and other.state in ("queued", "resting") and not other.future.done():
+                why = f"its cancel came (cl_ord_id={name})"
+                self._outcomes.withdraw(other, notices.withdrawn(other, why))
 
     def _expire(self, call: Call) -> None:
         if call.state in ("queued", "resting") and not call.attempt:

@@ -38,7 +38,7 @@ def unknown_endpoint(name: str) -> None:
     log.warning("%s: %s", name, f"{near}?" if near else "not a known endpoint; sent as a write, not repeated")
 
 
-def fault(call: Call, fault: Exception) -> TransportError:
+def fault(call: Call, fault: BaseException) -> TransportError:
     """Log what should not have been raised, and return the error for the call that met it.
 
     Its text is not told, as it may hold signed headers; where it was raised is.

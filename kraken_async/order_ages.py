@@ -27,7 +27,8 @@ def ages(call: Call, result: Any, now: float, server_now: float, pair: str) -> A
     if kind in ("add", "edit") and params.get("pair"):
         return dict.fromkeys(_names(params, result), (str(params["pair"]), now))
     if kind == "add_batch":
-        rows = zip(params.get("orders") or (), result.get("orders") or (), strict=False)
+        got = result.get("orders")
+        rows = zip(params.get("orders") or (), got if isinstance(got, list) else (), strict=False)
         return {name: (str(params.get("pair")), now) for sent, got in rows for name in _names(sent, got)}
     if kind == "amend" and pair != "?":
         return dict.fromkeys(named_orders(params), (pair, now))

@@ -115,7 +115,8 @@ def names_in(result: Any) -> list[str]:
     """Return the ids of orders and amends in a result."""
     if not isinstance(result, dict):
         return []
-    names = result.get("txid") or []
-    names = [names] if isinstance(names, str) else list(names)
-    names += [row["txid"] for row in result.get("orders") or () if isinstance(row, dict) and row.get("txid")]
-    return names + ([result["amend_id"]] if result.get("amend_id") else [])
+    rows = result.get("orders")
+    found = [result.get("txid"), result.get("amend_id")]
+    found += [row.get("txid") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    flat = [name for each in found for name in (each if isinstance(each, list) else [each])]
+    return [name for name in flat if isinstance(name, str) and name]  # whatever Kraken may come to send

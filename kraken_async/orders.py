@@ -29,6 +29,7 @@ from kraken_async.intents import Intent, new_cl_ord_id
 from kraken_async.order_policy import ORDERS, OrderPolicy, complete, validates
 from kraken_async.order_ticket import Ticket, intent_of, intent_of_error, names_in
 from kraken_async.pursuit import Pursuit
+from kraken_async.withdrawal import placed_ids
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -84,6 +85,7 @@ class OrderDesk:
         self._journal = journal
         self._made: frozenset[str] = frozenset()
         self._live: set[Ticket] = set()  # from the queue to the end of the call
+        self._named: dict[str, list[Call]] = {}  # the same by client id
         self._given_up: dict[str, Ticket] = {}  # told "unknown", and not settled since
         self._tasks: dict[Ticket, asyncio.Task[None]] = {}
         self._closed = False
@@ -135,10 +137,12 @@ class OrderDesk:
                     error.endpoint = call.endpoint.name
                 raise
         self._live.add(ticket)
+        for name in placed_ids(call):
+            self._named.setdefault(name, []).append(call)
 
-    def waiting(self) -> list[Call]:
-        """Return the orders and changes on their way, from the queue to the end of the call."""
-        return [ticket.call for ticket in self._live if ticket.call is not None]
+    def named(self, client_id: str) -> list[Call]:
+        """Return the orders and changes on their way that carry a client id, from the queue to the end of the call."""
+        return list(self._named.get(client_id, ()))
 
     def sent(self, call: Call) -> None:
         """Mark an order as sent, with its deadline. Called before its bytes leave, at each sending.
@@ -175,6 +179,12 @@ class OrderDesk:
         if ticket is None:
             return
         self._live.discard(ticket)
+        for name in placed_ids(call):
+            calls = self._named.get(name, [])
+            if call in calls:
+                calls.remove(call)
+            if not calls:
+                self._named.pop(name, None)
         if isinstance(error, OutcomeUnknown):
             self._bind(error, ticket)
             if error.finding != "absent":

@@ -215,7 +215,10 @@ class Outcomes:
         if call.timer is not None:
             call.timer.cancel()
             call.timer = None
-        self.ended(call, result, error)
+        try:
+            self.ended(call, result, error)
+        except Exception:  # what it taught cannot be kept; its caller is told all the same
+            log.exception("the end of %s could not be put on record", call.endpoint.name)
         future = call.future
         if future.done():
             self.reporter.orphaned(call, result, error)

@@ -12,7 +12,7 @@ from aiolimiter import AsyncLimiter
 from kraken_async.counters import decayed
 from kraken_async.decode import decode
 from kraken_async.endpoints import find
-from kraken_async.errors import KrakenError
+from kraken_async.errors import KrakenError, Outcome, TransportError
 from kraken_async.messages import SignedRequest
 from kraken_async.signer import query
 
@@ -45,10 +45,9 @@ class _Allowance:
             return 0.0
 
 
-# An AsyncLimiter belongs to one event loop: it keeps the order of its callers, and the allowance is for all loops.
-_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], AsyncLimiter]] = (
-    WeakKeyDictionary()
-)
+# An AsyncLimiter belongs to one event loop, and the lock keeps its callers in order. The allowance is for all loops.
+_Lane = tuple[AsyncLimiter, asyncio.Lock]
+_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], _Lane]] = WeakKeyDictionary()
 _allowances: dict[tuple[str, str], _Allowance] = {}
 
 
@@ -57,13 +56,15 @@ async def admit(host: str, endpoint: str, params: Mapping[str, object]) -> None:
     loop = asyncio.get_running_loop()
     limiters = _loops.setdefault(loop, {})
     lane = host, f"{endpoint} {params.get('pair')}" if endpoint in ("Trades", "OHLC") else ""
-    limiter = limiters.get(lane)
-    if limiter is None:
-        limiter = limiters[lane] = AsyncLimiter(BURST, BURST)
-    await limiter.acquire()
-    allowance = _allowances.setdefault(lane, _Allowance())
-    while seconds := allowance.take(loop.time()):  # noqa: ASYNC110 - time alone gives places back, and no event
-        await asyncio.sleep(seconds)
+    found = limiters.get(lane)
+    if found is None:
+        found = limiters[lane] = AsyncLimiter(BURST, BURST), asyncio.Lock()
+    limiter, in_order = found
+    async with in_order:
+        await limiter.acquire()
+        allowance = _allowances.setdefault(lane, _Allowance())
+        while seconds := allowance.take(loop.time()):  # noqa: ASYNC110 - time alone gives places back, and no event
+            await asyncio.sleep(seconds)
 
 
 class PublicCalls:
@@ -107,6 +108,9 @@ class PublicCalls:
                 if delay is None or attempt == attempts:
                     raise
                 await asyncio.sleep(delay)
+            except Exception as fault:  # the caller's transport's; its text is not told, it may hold anything
+                msg = f"{name} met a fault on its way ({type(fault).__name__})"
+                raise TransportError(msg, endpoint=name, outcome=Outcome.UNKNOWN) from None
             else:
                 self._server_time.observe_date(response.headers.get("Date"), sent, loop.time())
                 return result

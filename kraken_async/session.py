@@ -15,7 +15,14 @@ from kraken_async.budget import Budget
 from kraken_async.calls import DEFAULTS, Options
 from kraken_async.dead_man import DeadManSwitch
 from kraken_async.endpoints import Priority, Tier
-from kraken_async.errors import KrakenError, NonceStoreError, OutcomeUnknown, TransportError
+from kraken_async.errors import (
+    AuthenticationError,
+    KrakenError,
+    NonceStoreError,
+    Outcome,
+    OutcomeUnknown,
+    TransportError,
+)
 from kraken_async.exchange import Exchange
 from kraken_async.governor import BurstGovernor
 from kraken_async.intake import READ_TIMEOUT, Intake
@@ -173,7 +180,8 @@ class KrakenSession(Exchange):
         self._flush_due = asyncio.Event()
         self._closer: asyncio.Task[None] | None = None
         self._wait: float | None = None  # how long none of the waiting calls may go
-        self._resumed = False
+        self._chosen = {}
+        self._resumed = self._resumes = 0
         self._nonce_finding: str | None = None
         self._learning: asyncio.Task[None] | None = None
         self._status: StatusFile | None = None
@@ -198,7 +206,7 @@ class KrakenSession(Exchange):
         options.setdefault("governor", None if env.governor else BurstGovernor.off())
         try:
             return cls(**options)
-        except ValueError:
+        except BaseException:
             options.clear()  # as in the constructor: nothing for a traceback that shows locals
             raise
 
@@ -243,10 +251,13 @@ class KrakenSession(Exchange):
         Holds in every process on the key, and over restarts, until :meth:`resume`. Returns CancelAll's result; raises
         KrakenError if it could not be done, with the halt in force all the same. Cancelled: the halt stays in force.
         """
+        if self._signer is None:
+            msg = "halt() is about an API key: give the session api_key and api_secret"
+            raise AuthenticationError(msg, outcome=Outcome.NOT_SENT)
         if self._loop is None:
             await self.open()
         self._check_open()
-        self._intake.halted, self._resumed = True, False
+        self._intake.halted, self._resumed = True, 0
         for call in self._outcomes.waiting():
             if withdrawal.places(call):
                 self._outcomes.withdraw(call, notices.halted(call))
@@ -264,15 +275,23 @@ class KrakenSession(Exchange):
         return await self.private("CancelAll")
 
     def resume(self) -> None:
-        """Let orders go again: here at once, in the other processes on the key within a moment."""
-        self._check_open()
-        self._intake.halted = self._key.seen.halted = False
-        self._resumed = True
-        self._background.spawn(self._spread_resume())
+        """Let orders go again: here at once, in the other processes on the key within a moment.
 
-    async def _spread_resume(self) -> None:
-        await self._key.update(lambda shared: withdrawal.resume(shared) if self._resumed else None)
-        self._resumed = False
+        Raises SessionClosed before the session is opened, and without a key.
+        """
+        self._check_open()
+        if self._loop is None or self._signer is None:
+            raise notices.closed("resume()")
+        self._intake.halted = self._key.seen.halted = False
+        self._resumes += 1
+        self._resumed = self._resumes
+        self._background.spawn(self._spread_resume(self._resumed))
+
+    async def _spread_resume(self, number: int) -> None:
+        """Write a resume() down, unless a halt() or another one came meanwhile."""
+        await self._key.update(lambda shared: withdrawal.resume(shared) if self._resumed == number else None)
+        if self._resumed == number:
+            self._resumed = 0
 
     # -- opening and closing --------------------------------------------------------------------------------------
 
@@ -284,6 +303,8 @@ class KrakenSession(Exchange):
         async with self._opening:
             if self._loop is None and not self._closed:
                 await self._start(asyncio.get_running_loop())
+                if self._closed:  # meanwhile; whoever closed it may have stopped waiting
+                    await asyncio.shield(self._begin_closing(0.0))
         self._check_open()
         return self
 
@@ -374,8 +395,8 @@ class KrakenSession(Exchange):
     def _worker_ended(self, task: asyncio.Task[None]) -> None:
         """However the worker ends, nobody who waits is left hanging."""
         cause = None if task.cancelled() else task.exception()
+        self._closed = self._outcomes.closing = True
         if cause is not None:
-            self._closed = self._outcomes.closing = True
             log.error("the worker ended by a fault of its own", exc_info=cause)
         self._desk.stop()  # before its look-ups are ended: it must not ask anew
         self._outcomes.end_all(lambda name: notices.closed(name, cause))
@@ -395,17 +416,21 @@ class KrakenSession(Exchange):
                 pass
             if self._loop is None:
                 return
-            if self._closer is None:
-                self._closer = asyncio.get_running_loop().create_task(self._close(grace))
+        closer = self._begin_closing(grace)
         try:
             # Shielded: half a closing would leave locks and handles behind.
-            await asyncio.shield(self._closer)
+            await asyncio.shield(closer)
         except asyncio.CancelledError:
-            self._closer.cancel()
-            await asyncio.wait([self._closer])
+            closer.cancel()
+            await asyncio.wait([closer])
             raise
 
     close = aclose
+
+    def _begin_closing(self, grace: float) -> asyncio.Task[None]:
+        if self._closer is None:
+            self._closer = asyncio.get_running_loop().create_task(self._close(grace))
+        return self._closer
 
     async def _close(self, grace: float) -> None:
         self._outcomes.closing = True
@@ -435,7 +460,7 @@ class KrakenSession(Exchange):
             with contextlib.suppress(
                 NonceStoreError
             ):  # a halt that cannot be lifted stays, and shows at the next start
-                await self._spread_resume()
+                await self._spread_resume(self._resumed)
         await self._background.close()
         self._outcomes.end_all(notices.closed)
         await self._key.close()

@@ -31,7 +31,7 @@ from kraken_async.messages import Response
 from kraken_async.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from kraken_async.messages import SignedRequest
 
@@ -100,6 +100,10 @@ _ORDINARY: Final = _asked()
 SHORT: Final = KNOWN and all(map(_is_aiohttps, _ORDINARY))
 
 
+def _connector() -> aiohttp.TCPConnector:
+    return aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE, limit=0)
+
+
 class _ShortWay:
     """A signed POST over one of aiohttp's connections, without what a call to one known host has no use for.
 
@@ -109,14 +113,17 @@ class _ShortWay:
 
     __slots__ = ("_connector", "_heads", "_looks", "_sample")
 
-    def __init__(self, http: aiohttp.ClientSession, base: URL) -> None:
+    def __init__(self, headers: Mapping[str, str], base: URL) -> None:
         loop = asyncio.get_running_loop()
-        assert http.connector is not None  # the session was made just now
-        self._connector = http.connector
+        # Of its own, so that every connection in it has been looked at here.
+        self._connector = _connector()
         # Names the host to the connector, and holds the headers that aiohttp itself would send.
-        self._sample = aiohttp.ClientRequest("POST", base, headers=http.headers, loop=loop)
+        self._sample = aiohttp.ClientRequest("POST", base, headers=headers, loop=loop)
         self._heads: dict[URL, str] = {}
         self._looks: WeakKeyDictionary[Any, Callable[[int], list[Any]]] = WeakKeyDictionary()
+
+    async def close(self) -> None:
+        await self._connector.close()
 
     async def post(self, url: URL, request: SignedRequest, mark: _Mark) -> Response:
         """Send and read. Raises what aiohttp raises; cancelled or failed, the connection is dropped."""
@@ -227,20 +234,22 @@ class Transport:
             loop = asyncio.get_running_loop()
             self._opened_at = loop.time()
             self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE, limit=0),
+                connector=_connector(),
                 headers={"User-Agent": self._agent},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=_TIMEOUT,
             )
-            self._short = (
-                _ShortWay(self._http, self._base) if SHORT and not self._http.trace_configs else None
-            )
+            if SHORT and not self._http.trace_configs:
+                self._short = _ShortWay(self._http.headers, self._base)
 
     async def close(self) -> None:
         """Close the HTTP session, if it is ours. A request in flight fails, and so does what is sent from now on."""
         self._closed = True
         self._watchdog.close()
-        http, self._http, self._short = self._http, None, None
+        http, self._http = self._http, None
+        short, self._short = self._short, None
+        if short is not None:
+            await short.close()
         if http is not None and http is not self._given:
             await http.close()
 
@@ -271,6 +280,7 @@ class Transport:
             short = None  # somebody stands in aiohttp's place
         mark: Any = _Get if request.method != "POST" else _Body(request.body) if short is None else _Mark()
         task = self._watchdog.watch(timeout)
+        asked = task.cancelling()
         error: TransportError
         try:
             if short is not None:
@@ -284,11 +294,14 @@ class Transport:
                 timeout=_TIMEOUT,
             )
             return Response(answer.status, answer.headers, await answer.read())
-        except asyncio.CancelledError:
-            if not self._watchdog.bit(task):
+        except asyncio.CancelledError as stray:
+            bitten = self._watchdog.bit(task)
+            if not bitten and task.cancelling() > asked:
                 raise
             outcome = _outcome(started=mark.started)
-            if self._closed:
+            if not bitten:  # raised by aiohttp, as when a session of the caller's is closed under a request
+                error = _transport_error(stray, self._base, started=mark.started)
+            elif self._closed:
                 error = TransportError(f"{self._base.host}: closed before an answer came", outcome=outcome)
             else:
                 msg = f"no answer from {self._base.host} within {timeout:g} s"
@@ -312,7 +325,10 @@ class Transport:
     async def _renew(self) -> None:
         if asyncio.get_running_loop().time() - self._opened_at > RENEW:
             old, self._http = self._http, None
+            short, self._short = self._short, None
             await self.open()
+            if short is not None:
+                await short.close()
             if old is not None:
                 await old.close()
 
@@ -321,7 +337,7 @@ def _outcome(*, started: bool) -> Outcome:
     return Outcome.UNKNOWN if started else Outcome.NOT_SENT
 
 
-def _transport_error(exc: Exception, base: URL, *, started: bool) -> TransportError:
+def _transport_error(exc: BaseException, base: URL, *, started: bool) -> TransportError:
     """Map aiohttp's exceptions; their text may hold signed headers, so only the class and errno are told."""
     if isinstance(exc, (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError)):
         started = False

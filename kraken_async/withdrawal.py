@@ -27,12 +27,15 @@ def places(call: Call) -> bool:
 def note_cancel(call: Call, shared: Shared, now: float) -> None:
     """Note in the shared state what a cancel takes back, as it goes out."""
     if call.endpoint.engine == "cancel_all":
-        shared.cancelled_all_at = now
-        shared.touch()
+        if call.endpoint.name == "CancelAll":  # not the dead man's switch, which takes back nothing yet
+            shared.cancelled_all_at = now
+            shared.touch()
         return
     names = cancelled_ids(call)
     if names:
         kept = {name: at for name, at in shared.withdrawn.items() if now - at < REMEMBERED}
+        for name in names:
+            kept.pop(name, None)  # the latest stay longest
         kept.update(dict.fromkeys(names, call.enqueued_at))  # an order asked for later is another one
         shared.withdrawn = dict(list(kept.items())[-MOST:])
         shared.touch()

@@ -95,6 +95,7 @@ class FileKey(KeyState):
         self._said: dict[str, None] = {}
         self._nonce_waits = 0
         self._forked = False
+        self._holding = False  # the nonce lock is held by this session, in the middle of a step
         self.seen = Shared()
         self.place = str(directory / f"{name}.state")
 
@@ -139,9 +140,12 @@ class FileKey(KeyState):
         for sentence in (*found.said, *self._place_problems()):
             self._say(sentence)
         watch_forks(self)
-        if not file.first:  # what the others know is known from the start: a halt, a lockout, the counters
-            with await self._nonce_lock():
-                self._load()
+        for _ in range(
+            0 if file.first else _SPINS
+        ):  # what the others know is known from the start, if they let us
+            if self.refresh():
+                break
+            await asyncio.sleep(0)
 
     def _use(self, file: StateFile, found: Found) -> None:
         """Go over to ``file``, which has been entered and settled."""
@@ -239,11 +243,10 @@ class FileKey(KeyState):
                 lock = await self._wait_for_nonce_lock()
             except ValueError:
                 raise self._unusable() from None
+            self._holding = True
             record = self._record
             try:
-                damage = record.load()
-                if damage is not None:
-                    self._say(f"nonce state {self.place}: {damage}")
+                self._load()
                 shared = record.shared
                 now = time.time_ns() // self._tick
                 last = shared.last
@@ -266,6 +269,7 @@ class FileKey(KeyState):
                 record.forget()
                 raise
             finally:
+                self._holding = False
                 if lock is self._lock:
                     flock(self._lock_fd, UNLOCK)
                 else:
@@ -277,13 +281,11 @@ class FileKey(KeyState):
 
     def refresh(self) -> bool:
         """See KeyState.refresh. Three system calls; False when another process has the nonce lock."""
-        if self._lock_fd < 0 or not self._lock.try_acquire():
+        # In mid-step (an observer may ask for statistics) the lock is ours: to let it go here would let others in.
+        if self._lock_fd < 0 or self._holding or not self._lock.try_acquire():
             return False
         try:
             self._load()
-        except OSError as error:  # the disk fails; calls go on with what is known, and so does this
-            log.debug("nonce state %s cannot be read: %s", self.place, error)
-            return False
         finally:
             self._lock.release()
         return True
@@ -317,8 +319,8 @@ class FileKey(KeyState):
         if self._lock_fd < 0:
             raise self._unusable()
         if self._lock.try_acquire():
-            return _Nonces(self._lock, ours=True)
-        return _Nonces(await self._wait_for_nonce_lock(), ours=False)
+            return _Nonces(self, self._lock, ours=True)
+        return _Nonces(self, await self._wait_for_nonce_lock(), ours=False)
 
     async def _wait_for_nonce_lock(self) -> FileLock:
         """Return the nonce lock, held on a descriptor of its own, to be closed.
@@ -342,9 +344,13 @@ class FileKey(KeyState):
 
     def _load(self) -> Record:
         record = self._record
-        damage = record.load()
-        if damage is not None:
-            self._say(f"nonce state {self.place}: {damage}")
+        try:
+            damage = record.load()
+        except OSError as error:
+            self._limit.failed(error)  # what is in memory has to do
+        else:
+            if damage is not None:
+                self._say(f"nonce state {self.place}: {damage}")
         return record
 
     def _save(self, record: Record) -> None:
@@ -435,16 +441,18 @@ class FileKey(KeyState):
 class _Nonces:
     """The nonce lock, held: ``with`` lets it go."""
 
-    __slots__ = ("_lock", "_ours")
+    __slots__ = ("_key", "_lock", "_ours")
 
-    def __init__(self, lock: FileLock, *, ours: bool) -> None:
+    def __init__(self, key: FileKey, lock: FileLock, *, ours: bool) -> None:
+        self._key = key
         self._lock = lock
         self._ours = ours
 
     def __enter__(self) -> None:
-        pass
+        self._key._holding = True
 
     def __exit__(self, *_: object) -> None:
+        self._key._holding = False
         if self._ours:
             self._lock.release()
         else:
