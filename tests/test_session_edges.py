@@ -18,6 +18,7 @@ import pytest
 
 from kraken_async import (
     BurstGovernor,
+    FileStore,
     KrakenError,
     KrakenSession,
     MemoryStore,
@@ -35,6 +36,8 @@ from kraken_async import (
 )
 from kraken_async.emulator import Emulator, EmulatorServer, Fault, serve_in_thread
 from kraken_async.errors import Outcome
+from kraken_async.messages import Response
+from kraken_async.stores.locks import FileLock
 from tests.conftest import LeakCheck
 from tests.test_session import ORDER, exchange, until
 
@@ -260,6 +263,127 @@ async def test_an_order_in_flight_at_the_end_says_what_was_found(tmp_path: Path)
         with pytest.raises(OutcomeUnknown) as caught:
             await order
         assert caught.value.finding == "unreachable"
+
+
+class SlowStep:
+    """A session's steps take a round trip, as over Redis: the call is chosen before, and sent after it."""
+
+    def __init__(self, client: KrakenSession, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.chosen, self.go = asyncio.Event(), asyncio.Event()
+        step = client._key.step
+
+        async def slow(choose: Any, *, overtake: bool = False) -> Any:
+            found = await step(choose, overtake=overtake)
+            if found[0] is not None and not overtake:
+                self.chosen.set()
+                await self.go.wait()
+            return found
+
+        monkeypatch.setattr(client._key, "step", slow)
+
+
+@pytest.mark.parametrize("how", ["leaves", "expires", "is cancelled", "is halted"])
+async def test_a_call_that_ends_while_its_nonce_is_fetched_ends_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session() as client:
+        await client.public("Time")
+        slow = SlowStep(client, monkeypatch)
+        view = client.with_options(queue_timeout=0.2) if how == "expires" else client
+        order = asyncio.create_task(view.private("AddOrder", ORDER, cl_ord_id="mine"))
+        await slow.chosen.wait()
+        others: list[asyncio.Task[Any]] = []
+        if how == "leaves":
+            order.cancel()
+        elif how == "is cancelled":
+            others.append(asyncio.create_task(client.private("CancelOrder", cl_ord_id="mine")))
+        elif how == "is halted":
+            others.append(asyncio.create_task(client.halt()))
+        await asyncio.wait([order], timeout=5)
+        slow.go.set()
+        await asyncio.gather(order, *others, return_exceptions=True)
+        assert client._outcomes.pending == 0
+        await asyncio.wait_for(client.drain(), 1.0)
+        assert not kraken.emulator.orders
+
+
+async def test_what_the_worker_has_chosen_no_overtaking_cancel_sends_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with exchange(tmp_path) as kraken, kraken.session(cancel_patience=0.1) as client:
+        await client.public("Time")
+        slow = SlowStep(client, monkeypatch)
+        order = asyncio.create_task(client.with_options(priority=Priority.CANCEL).private("AddOrder", ORDER))
+        await slow.chosen.wait()
+        cancel = asyncio.create_task(client.private("CancelAll"))  # this one overtakes
+        await asyncio.wait_for(cancel, 5.0)
+        slow.go.set()
+        await asyncio.wait_for(order, 5.0)
+        assert kraken.calls().count("AddOrder") <= 2  # overtaken: refused for its nonce, and healed
+        assert len(kraken.emulator.orders) == 1
+
+
+async def test_a_stray_cancellation_ends_one_call_and_not_the_worker(tmp_path: Path) -> None:
+    async def stray(_request: Any, _timeout: float) -> Any:
+        raise asyncio.CancelledError
+
+    once = RetryPolicy(attempts=1)
+    async with exchange(tmp_path) as kraken, kraken.session(transport=stray, retry=once) as client:
+        for _ in range(2):
+            with pytest.raises(KrakenError, match="CancelledError"):
+                await asyncio.wait_for(client.private("Balance"), 5.0)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [{"txid": 5}, {"txid": [["A"]]}, {"orders": True}, {"orders": [{"txid": ["A"]}, 5]}, [1], "x", None],
+)
+async def test_an_answer_in_any_shape_reaches_its_caller(tmp_path: Path, result: Any) -> None:
+    async def answer(request: Any, _timeout: float) -> Response:
+        del request
+        return Response(200, {}, json.dumps({"error": [], "result": result}).encode())
+
+    rows = [{"type": "buy", "ordertype": "market", "volume": "1"}] * 2
+    async with exchange(tmp_path) as kraken, kraken.session(transport=answer) as client:
+        assert await asyncio.wait_for(client.private("AddOrder", ORDER), 5.0) == result
+        batch = client.private("AddOrderBatch", pair="XBTUSD", orders=rows)
+        assert await asyncio.wait_for(batch, 5.0) == result
+        assert client._outcomes.pending == 0
+
+
+async def test_a_closing_that_is_cancelled_while_it_opens_leaves_nothing(
+    tmp_path: Path, no_leaks: LeakCheck
+) -> None:
+    emulator = Emulator()
+    async with EmulatorServer(emulator) as server:
+        for step in range(1, 20):
+            async with no_leaks:
+                client = KrakenSession(*emulator.key, base_url=server.url, state_dir=tmp_path)
+                opening = asyncio.create_task(client.open())
+                await asyncio.sleep(0)
+                closing = asyncio.create_task(client.aclose())
+                for _ in range(step):
+                    await asyncio.sleep(0)
+                closing.cancel()
+                await asyncio.gather(opening, closing, return_exceptions=True)
+                await client.aclose()
+
+
+async def test_statistics_in_mid_step_do_not_let_the_nonce_lock_go(tmp_path: Path) -> None:
+    key = FileStore(tmp_path).key("k", "ns")
+    await key.open(time.monotonic)
+    other = FileLock(tmp_path / "k.nonce.lock")
+
+    def choose(_shared: Any) -> str:
+        assert not key.refresh()
+        assert not other.try_acquire()
+        return "chosen"
+
+    assert (await key.step(choose))[0] == "chosen"
+    assert await key.update(choose) == "chosen"
+    assert key.refresh()
+    other.close()
+    await key.close()
 
 
 def test_public_calls_of_all_event_loops_share_the_limit_of_their_address(
