@@ -366,7 +366,6 @@ async def test_a_closing_that_is_cancelled_while_it_opens_leaves_nothing(
                     await asyncio.sleep(0)
                 closing.cancel()
                 await asyncio.gather(opening, closing, return_exceptions=True)
-                await client.aclose()
 
 
 async def test_statistics_in_mid_step_do_not_let_the_nonce_lock_go(tmp_path: Path) -> None:
