@@ -11,7 +11,7 @@ import sys
 import threading
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
@@ -85,6 +85,30 @@ async def serve(handler: Handler) -> TestServer:
     server = TestServer(app)
     await server.start_server()
     return server
+
+
+class Silent(NamedTuple):
+    """A transport to a server that answers nothing until the test is over, and when a request has reached it."""
+
+    transport: Transport
+    arrived: asyncio.Event
+
+
+@pytest.fixture
+async def silent() -> AsyncIterator[Silent]:
+    arrived, release = asyncio.Event(), asyncio.Event()
+
+    async def handler(_request: web.Request) -> web.Response:
+        arrived.set()
+        await release.wait()
+        return web.Response()
+
+    server = await serve(handler)
+    transport = Transport(str(server.make_url("")))
+    yield Silent(transport, arrived)
+    release.set()
+    await transport.close()
+    await server.close()
 
 
 async def test_the_bytes_given_are_the_bytes_sent() -> None:
@@ -246,31 +270,19 @@ async def test_closing_fails_what_is_in_flight_and_what_comes_later(raw: Raw, he
         await transport.send(post(), 5.0)
 
 
-async def test_in_a_task_that_was_cancelled_before_a_timeout_is_a_timeout() -> None:
-    release = asyncio.Event()
-
-    async def handler(request: web.Request) -> web.Response:
-        await release.wait()
-        return web.Response()
-
-    server = await serve(handler)
-    transport = Transport(str(server.make_url("")))
-
+async def test_in_a_task_that_was_cancelled_before_a_timeout_is_a_timeout(silent: Silent) -> None:
     async def cleaning_up() -> None:
         try:
             await asyncio.sleep(60)
         finally:
             with pytest.raises(RequestTimeout):
-                await transport.send(post(), 0.05)
+                await silent.transport.send(post(), 0.05)
 
     task = asyncio.create_task(cleaning_up())
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    release.set()
-    await transport.close()
-    await server.close()
 
 
 async def test_whoever_stands_in_aiohttps_place_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,18 +302,9 @@ async def test_whoever_stands_in_aiohttps_place_is_asked(monkeypatch: pytest.Mon
     assert asked == ["POST", "POST"]
 
 
-async def test_a_cancelled_call_shows_no_key_in_the_locals_of_our_frames() -> None:
-    arrived, release = asyncio.Event(), asyncio.Event()
-
-    async def handler(request: web.Request) -> web.Response:
-        arrived.set()
-        await release.wait()
-        return web.Response()
-
-    server = await serve(handler)
-    transport = Transport(str(server.make_url("")))
-    task = asyncio.create_task(transport.send(post(), 5.0))
-    await arrived.wait()
+async def test_a_cancelled_call_shows_no_key_in_the_locals_of_our_frames(silent: Silent) -> None:
+    task = asyncio.create_task(silent.transport.send(post(), 5.0))
+    await silent.arrived.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError) as caught:
         await task
@@ -309,9 +312,6 @@ async def test_a_cancelled_call_shows_no_key_in_the_locals_of_our_frames() -> No
     ours = [frame.locals for frame in summary if "/kraken_async/" in frame.filename]
     assert ours
     assert "canary" not in repr(ours)
-    release.set()
-    await transport.close()
-    await server.close()
 
 
 async def test_what_goes_before_an_answer_is_passed_over(raw: Raw) -> None:
@@ -480,44 +480,21 @@ async def test_a_refused_connection_was_certainly_not_sent(unused_tcp_port: int)
     await transport.close()
 
 
-async def test_no_answer_in_time_is_a_timeout_that_may_have_had_an_effect() -> None:
-    release = asyncio.Event()
-
-    async def handler(request: web.Request) -> web.Response:
-        await release.wait()
-        return web.Response()
-
-    server = await serve(handler)
-    transport = Transport(str(server.make_url("")))
+async def test_no_answer_in_time_is_a_timeout_that_may_have_had_an_effect(silent: Silent) -> None:
     with pytest.raises(RequestTimeout) as caught:
-        await transport.send(post(), 0.05)
+        await silent.transport.send(post(), 0.05)
     assert caught.value.outcome is Outcome.UNKNOWN
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
-    release.set()
-    await transport.close()
-    await server.close()
 
 
-async def test_a_cancelled_caller_is_cancelled_and_not_told_of_a_timeout() -> None:
-    arrived, release = asyncio.Event(), asyncio.Event()
-
-    async def handler(request: web.Request) -> web.Response:
-        arrived.set()
-        await release.wait()
-        return web.Response()
-
-    server = await serve(handler)
-    transport = Transport(str(server.make_url("")))
-    task = asyncio.create_task(transport.send(post(), 5.0))
-    await arrived.wait()
+async def test_a_cancelled_caller_is_cancelled_and_not_told_of_a_timeout(silent: Silent) -> None:
+    task = asyncio.create_task(silent.transport.send(post(), 5.0))
+    await silent.arrived.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    release.set()
-    await transport.close()
-    await server.close()
 
 
 async def test_an_answer_cut_short_is_unknown() -> None:
