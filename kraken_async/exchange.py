@@ -83,10 +83,10 @@ class Exchange(Caller):
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            await self._outcomes.failed(call, notices.fault(call, stray))
+            await self._outcomes.failed(call, notices.fault(call.endpoint.name, stray))
         except Exception as fault:
             # The caller's transport's, or our own: it must not take the cancels down as well.
-            await self._outcomes.failed(call, notices.fault(call, fault))
+            await self._outcomes.failed(call, notices.fault(call.endpoint.name, fault))
         else:
             await self._outcomes.answered(call, result)
         return call

@@ -38,15 +38,15 @@ def unknown_endpoint(name: str) -> None:
     log.warning("%s: %s", name, f"{near}?" if near else "not a known endpoint; sent as a write, not repeated")
 
 
-def fault(call: Call, fault: BaseException) -> TransportError:
+def fault(name: str, fault: BaseException) -> TransportError:
     """Log what should not have been raised, and return the error for the call that met it.
 
     Its text is not told, as it may hold signed headers; where it was raised is.
     """
     where = "".join(traceback.format_tb(fault.__traceback__))
-    log.error("%s met a fault, %s:\n%s", call.endpoint.name, type(fault).__name__, where)
-    msg = f"{call.endpoint.name} met a fault on its way ({type(fault).__name__}), see the log"
-    return TransportError(msg, endpoint=call.endpoint.name, outcome=Outcome.UNKNOWN)
+    log.error("%s met a fault, %s:\n%s", name, type(fault).__name__, where)
+    msg = f"{name} met a fault on its way ({type(fault).__name__}), see the log"
+    return TransportError(msg, endpoint=name, outcome=Outcome.UNKNOWN)
 
 
 def withdrawn(call: Call, why: str) -> OrderWithdrawn:

@@ -9,10 +9,11 @@ from weakref import WeakKeyDictionary
 
 from aiolimiter import AsyncLimiter
 
+from kraken_async import notices
 from kraken_async.counters import decayed
 from kraken_async.decode import decode
 from kraken_async.endpoints import find
-from kraken_async.errors import KrakenError, Outcome, TransportError
+from kraken_async.errors import KrakenError
 from kraken_async.messages import SignedRequest
 from kraken_async.signer import query
 
@@ -108,9 +109,8 @@ class PublicCalls:
                 if delay is None or attempt == attempts:
                     raise
                 await asyncio.sleep(delay)
-            except Exception as fault:  # the caller's transport's; its text is not told, it may hold anything
-                msg = f"{name} met a fault on its way ({type(fault).__name__})"
-                raise TransportError(msg, endpoint=name, outcome=Outcome.UNKNOWN) from None
+            except Exception as fault:
+                raise notices.fault(name, fault) from None
             else:
                 self._server_time.observe_date(response.headers.get("Date"), sent, loop.time())
                 return result

@@ -156,6 +156,8 @@ async def test_whatever_a_transport_raises_ends_one_call_and_not_the_session(
 
     async with exchange(tmp_path) as kraken:
         async with kraken.session(transport=broken, retry=RetryPolicy(attempts=1)) as client:
+            with pytest.raises(TransportError, match="RuntimeError"):
+                await client.public("Time")
             for name in ("Balance", "CancelAll"):
                 with pytest.raises(KrakenError, match="RuntimeError") as caught:
                     await client.private(name)
