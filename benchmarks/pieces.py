@@ -69,8 +69,8 @@ def _time(work: Callable[[], Any], number: int) -> float:
 
 
 def _signing() -> dict[str, Callable[[], Any]]:
-    from kraken_async.endpoints import find
-    from kraken_async.signer import Signer
+    from kraken_async.api.endpoints import find
+    from kraken_async.wire.signer import Signer
 
     signer, balance, nonce = Signer(API_KEY, SECRET), find("Balance", private=True), time.time_ns()
     return {
@@ -80,11 +80,11 @@ def _signing() -> dict[str, Callable[[], Any]]:
 
 
 def _coding() -> dict[str, Callable[[], Any]]:
-    from kraken_async.decode import decode
-    from kraken_async.endpoints import find
-    from kraken_async.json_reader import reader
-    from kraken_async.messages import Response
-    from kraken_async.signer import Signer
+    from kraken_async.api.endpoints import find
+    from kraken_async.wire.json_decoder import reader
+    from kraken_async.wire.messages import Response
+    from kraken_async.wire.response_decoder import decode
+    from kraken_async.wire.signer import Signer
 
     signer = Signer(API_KEY, SECRET)
     balance, order = find("Balance", private=True), find("AddOrder", private=True)
@@ -106,7 +106,7 @@ def _coding() -> dict[str, Callable[[], Any]]:
 
 async def _session(folder: str) -> dict[str, Callable[[], Any]]:
     from kraken_async import BurstGovernor, FileStore, KrakenSession
-    from kraken_async.messages import Response
+    from kraken_async.wire.messages import Response
 
     async def send(_request: Any, _timeout: float) -> Response:
         return Response(200, {}, ENVELOPE)
@@ -154,7 +154,7 @@ async def _free_lock(number: int) -> float:
 
 
 def _journal(folder: Path, orders: int, *, synced: bool) -> Callable[[int], Awaitable[float]]:
-    from kraken_async.journal import Intent, Journal
+    from kraken_async.orders.journal import Intent, Journal
 
     async def run(_number: int) -> float:
         journal = Journal(folder, "benchmark", synced=synced)

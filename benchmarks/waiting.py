@@ -27,7 +27,7 @@ Start = Callable[[], Awaitable[Any]]
 async def _session(gate: asyncio.Event, url: str | None = None) -> AsyncIterator[Start]:
     """Yield kraken_async's Balance; answers come at once while the gate is open, or from ``url``."""
     from kraken_async import BurstGovernor, FileStore, KrakenSession
-    from kraken_async.messages import Response
+    from kraken_async.wire.messages import Response
 
     logging.getLogger("kraken_async").setLevel(logging.ERROR)
 

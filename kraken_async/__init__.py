@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kraken_async import guards as guards
-    from kraken_async.budget import Budget as Budget
-    from kraken_async.calls import Orphan as Orphan
-    from kraken_async.endpoints import Priority as Priority
-    from kraken_async.endpoints import Tier as Tier
+    from kraken_async.api.endpoints import Priority as Priority
+    from kraken_async.api.endpoints import Tier as Tier
+    from kraken_async.call import Orphan as Orphan
+    from kraken_async.calls.retry import RetryPolicy as RetryPolicy
     from kraken_async.errors import AuthenticationError as AuthenticationError
     from kraken_async.errors import GuardRefused as GuardRefused
     from kraken_async.errors import InsufficientFunds as InsufficientFunds
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     from kraken_async.errors import TradingHalted as TradingHalted
     from kraken_async.errors import TransportError as TransportError
     from kraken_async.errors import UnrecognisedError as UnrecognisedError
-    from kraken_async.governor import BurstGovernor as BurstGovernor
-    from kraken_async.intents import Intent as Intent
-    from kraken_async.messages import Request as Request
-    from kraken_async.metrics import CallRecord as CallRecord
-    from kraken_async.metrics import Observer as Observer
-    from kraken_async.metrics import Statistics as Statistics
-    from kraken_async.nonce import NonceSource as NonceSource
-    from kraken_async.orders import OrderPolicy as OrderPolicy
-    from kraken_async.orders import new_cl_ord_id as new_cl_ord_id
-    from kraken_async.retry import RetryPolicy as RetryPolicy
+    from kraken_async.guards import Request as Request
+    from kraken_async.limits.budget import Budget as Budget
+    from kraken_async.limits.governor import BurstGovernor as BurstGovernor
+    from kraken_async.monitoring.metrics import CallRecord as CallRecord
+    from kraken_async.monitoring.metrics import Observer as Observer
+    from kraken_async.monitoring.metrics import Statistics as Statistics
+    from kraken_async.nonce_source import NonceSource as NonceSource
+    from kraken_async.orders.intent import Intent as Intent
+    from kraken_async.orders.tracker import OrderPolicy as OrderPolicy
+    from kraken_async.orders.tracker import new_cl_ord_id as new_cl_ord_id
     from kraken_async.session import KrakenSession as KrakenSession
     from kraken_async.stores.file import FileStore as FileStore
     from kraken_async.stores.memory import MemoryStore as MemoryStore
@@ -55,9 +55,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "kraken_async.budget": ("Budget",),
-    "kraken_async.calls": ("Orphan",),
-    "kraken_async.endpoints": (
+    "kraken_async.limits.budget": ("Budget",),
+    "kraken_async.call": ("Orphan",),
+    "kraken_async.api.endpoints": (
         "Priority",
         "Tier",
     ),
@@ -86,20 +86,20 @@ _HOME = {
         "TransportError",
         "UnrecognisedError",
     ),
-    "kraken_async.governor": ("BurstGovernor",),
-    "kraken_async.intents": ("Intent",),
-    "kraken_async.messages": ("Request",),
-    "kraken_async.metrics": (
+    "kraken_async.limits.governor": ("BurstGovernor",),
+    "kraken_async.orders.intent": ("Intent",),
+    "kraken_async.guards": ("Request",),
+    "kraken_async.monitoring.metrics": (
         "CallRecord",
         "Observer",
         "Statistics",
     ),
-    "kraken_async.nonce": ("NonceSource",),
-    "kraken_async.orders": (
+    "kraken_async.nonce_source": ("NonceSource",),
+    "kraken_async.orders.tracker": (
         "OrderPolicy",
         "new_cl_ord_id",
     ),
-    "kraken_async.retry": ("RetryPolicy",),
+    "kraken_async.calls.retry": ("RetryPolicy",),
     "kraken_async.session": ("KrakenSession",),
     "kraken_async.stores.file": ("FileStore",),
     "kraken_async.stores.memory": ("MemoryStore",),

@@ -10,13 +10,28 @@ A guard of your own is a function of one Request:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from kraken_async.endpoints import find, has_effect
+from kraken_async.api.endpoints import find, has_effect
 from kraken_async.errors import GuardRefused
-from kraken_async.messages import Request
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
+    """What a guard sees of a private call before it is queued; it may return another (`dataclasses.replace`).
+
+    `endpoint` is Kraken's name, `params` the call's fields, `changes` whether it is more than a pure read.
+    """
+
+    endpoint: str
+    params: Mapping[str, Any]
+    changes: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Request {' '.join([self.endpoint, *map(str, self.params)])}>"
+
 
 Guard = Callable[[Request], Request]
 

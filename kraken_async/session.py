@@ -9,12 +9,18 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from kraken_async import healing, notices, withdrawal
-from kraken_async.background import Background
-from kraken_async.budget import Budget
-from kraken_async.calls import DEFAULTS, Options
-from kraken_async.dead_man import DeadManSwitch
-from kraken_async.endpoints import Priority, Tier
+from kraken_async.api.endpoints import Priority, Tier
+from kraken_async.call import DEFAULTS, Options
+from kraken_async.calls import log_messages, nonce_recovery
+from kraken_async.calls.cancel_overtaking import Overtaker
+from kraken_async.calls.ledger import Outcomes
+from kraken_async.calls.public_calls import PublicCalls
+from kraken_async.calls.request_queue import RequestQueue
+from kraken_async.calls.retry import RetryPolicy
+from kraken_async.calls.submission import READ_TIMEOUT, Intake
+from kraken_async.calls.tasks import Background
+from kraken_async.calls.worker import Exchange
+from kraken_async.client import Caller
 from kraken_async.errors import (
     AuthenticationError,
     KrakenError,
@@ -23,26 +29,22 @@ from kraken_async.errors import (
     OutcomeUnknown,
     TransportError,
 )
-from kraken_async.exchange import Exchange
-from kraken_async.governor import BurstGovernor
-from kraken_async.intake import READ_TIMEOUT, Intake
-from kraken_async.journal import open_journal
-from kraken_async.metrics import Metrics
-from kraken_async.orders import OrderDesk, OrderPolicy
-from kraken_async.outcomes import Outcomes
-from kraken_async.overtaking import Overtaker
-from kraken_async.public_calls import PublicCalls
-from kraken_async.reporting import Reporter
-from kraken_async.request_queue import RequestQueue
-from kraken_async.retry import RetryPolicy
+from kraken_async.limits.budget import Budget
+from kraken_async.limits.governor import BurstGovernor
+from kraken_async.monitoring.metrics import Metrics
+from kraken_async.monitoring.reporter import Reporter
+from kraken_async.monitoring.statistics import snapshot
+from kraken_async.monitoring.status_file import StatusFile
+from kraken_async.orders import recall
+from kraken_async.orders.dead_man_switch import DeadManSwitch
+from kraken_async.orders.journal import open_journal
+from kraken_async.orders.tracker import OrderDesk, OrderPolicy
 from kraken_async.server_time import ServerTime
 from kraken_async.settings import PRODUCTION, Settings
-from kraken_async.signer import Signer
-from kraken_async.snapshot import snapshot
-from kraken_async.status_file import StatusFile
 from kraken_async.stores.base import UNITS
 from kraken_async.stores.file import FileStore
-from kraken_async.transport import Transport
+from kraken_async.wire.signer import Signer
+from kraken_async.wire.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -51,13 +53,13 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from kraken_async.calls import Orphan
-    from kraken_async.governor import Admission
+    from kraken_async.call import Orphan
     from kraken_async.guards import Guard
-    from kraken_async.journal import Intent
-    from kraken_async.messages import Response, SignedRequest
-    from kraken_async.metrics import Observer, Statistics
+    from kraken_async.limits.governor import Admission
+    from kraken_async.monitoring.metrics import Observer, Statistics
+    from kraken_async.orders.journal import Intent
     from kraken_async.stores.base import KeyState, Store
+    from kraken_async.wire.messages import Response, SignedRequest
 
 log = logging.getLogger("kraken_async")
 
@@ -65,7 +67,7 @@ HALT_TRIES: Final = 3
 TIME_TIMEOUT: Final = 2.0
 
 
-class KrakenSession(Exchange):
+class KrakenSession(Exchange, Caller):
     """One API key's calls to Kraken, in order, from any number of tasks; other threads and processes share its state.
 
     Args:
@@ -234,7 +236,7 @@ class KrakenSession(Exchange):
     def _say_one_way(self) -> None:
         if self._signer is not None and self._key.is_new and self._unit == "ns":
             self._key.is_new = False
-            log.warning(notices.ONE_WAY)
+            log.warning(log_messages.ONE_WAY)
 
     async def _ask_public(
         self, options: Options, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
@@ -259,10 +261,10 @@ class KrakenSession(Exchange):
         self._check_open()
         self._intake.halted, self._resumed = True, 0
         for call in self._outcomes.waiting():
-            if withdrawal.places(call):
-                self._outcomes.withdraw(call, notices.halted(call))
+            if recall.places(call):
+                self._outcomes.withdraw(call, log_messages.halted(call))
         try:
-            await self._key.update(withdrawal.halt)
+            await self._key.update(recall.halt)
             self._intake.halted = False  # the shared state says it now, and says when it ends
         except NonceStoreError as error:
             log.error("the halt holds in this session only, other processes cannot be told: %s", error)
@@ -281,7 +283,7 @@ class KrakenSession(Exchange):
         """
         self._check_open()
         if self._loop is None or self._signer is None:
-            raise notices.closed("resume()")
+            raise log_messages.closed("resume()")
         self._intake.halted = self._key.seen.halted = False
         self._resumes += 1
         self._resumed = self._resumes
@@ -289,7 +291,7 @@ class KrakenSession(Exchange):
 
     async def _spread_resume(self, number: int) -> None:
         """Write a resume() down, unless a halt() or another one came meanwhile."""
-        await self._key.update(lambda shared: withdrawal.resume(shared) if self._resumed == number else None)
+        await self._key.update(lambda shared: recall.resume(shared) if self._resumed == number else None)
         if self._resumed == number:
             self._resumed = 0
 
@@ -338,7 +340,7 @@ class KrakenSession(Exchange):
             self._outcomes.inspect = lambda: self._background.spawn(self._ask_about_key())
             self._queue.on_cancel = self._overtaker.watch
             key.on_flush_due = self._flush_due.set
-            notices.opened(key, tier_unset=self._tier_unset and self.governor.enabled)
+            log_messages.opened(key, tier_unset=self._tier_unset and self.governor.enabled)
             self._background.spawn(self._flush(), name="kraken_async flush")
             if isinstance(self._store, FileStore):
                 self._status = StatusFile(
@@ -389,7 +391,7 @@ class KrakenSession(Exchange):
         except KrakenError as error:
             log.warning("the nonce was healed by a jump; asking Kraken why failed: %s", error)
             return
-        self._nonce_finding = healing.diagnose(info, self._key.seen.last, self._unit)
+        self._nonce_finding = nonce_recovery.diagnose(info, self._key.seen.last, self._unit)
         log.warning("the nonce was healed by a jump: %s", self._nonce_finding or "no other writer is seen")
 
     def _worker_ended(self, task: asyncio.Task[None]) -> None:
@@ -399,7 +401,7 @@ class KrakenSession(Exchange):
         if cause is not None:
             log.error("the worker ended by a fault of its own", exc_info=cause)
         self._desk.stop()  # before its look-ups are ended: it must not ask anew
-        self._outcomes.end_all(lambda name: notices.closed(name, cause))
+        self._outcomes.end_all(lambda name: log_messages.closed(name, cause))
 
     async def drain(self) -> None:
         """Wait until every call that waits has been sent and answered. Cancelled: nothing changes."""
@@ -437,7 +439,7 @@ class KrakenSession(Exchange):
         try:
             for call in self._outcomes.waiting():
                 if call.priority != Priority.CANCEL and not call.internal:
-                    self._outcomes.withdraw(call, notices.closed(call.endpoint.name))
+                    self._outcomes.withdraw(call, log_messages.closed(call.endpoint.name))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace):
                     await self._outcomes.idle()
@@ -462,7 +464,7 @@ class KrakenSession(Exchange):
             ):  # a halt that cannot be lifted stays, and shows at the next start
                 await self._spread_resume(self._resumed)
         await self._background.close()
-        self._outcomes.end_all(notices.closed)
+        self._outcomes.end_all(log_messages.closed)
         await self._key.close()
 
     async def __aenter__(self) -> Self:
@@ -481,7 +483,7 @@ class KrakenSession(Exchange):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise notices.closed()
+            raise log_messages.closed()
         if self._loop is not None and asyncio.get_running_loop() is not self._loop:
             msg = "a session belongs to the event loop that opened it; open another one, it shares the key's state"
             raise RuntimeError(msg)
@@ -501,7 +503,7 @@ class KrakenSession(Exchange):
         Raises SessionClosed before the session is opened.
         """
         if self._loop is None or self._signer is None:
-            raise notices.closed("budget()")
+            raise log_messages.closed("budget()")
         self._look()
         return Budget.of(self._admission, self._key.seen, self._clock())
 

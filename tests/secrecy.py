@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from kraken_async import signer
+from kraken_async.wire import signer
 
 _SIXTY_FOUR_BYTES = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{86}==")
 _SHORT = 16  # a key such as "k" would be found in every word

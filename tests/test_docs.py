@@ -23,8 +23,8 @@ import pytest
 
 import kraken_async
 import kraken_async.emulator
-from kraken_async.catalogue import ERROR_TABLE
 from kraken_async.emulator import Emulator, serve_in_thread
+from kraken_async.wire.error_table import ERROR_TABLE
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

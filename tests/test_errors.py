@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kraken_async import errors
-from kraken_async.endpoints import find
+from kraken_async.api.endpoints import find
 from kraken_async.errors import (
     GuardRefused,
     InsufficientFunds,

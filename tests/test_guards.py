@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from kraken_async import guards
-from kraken_async.endpoints import PRIVATE
+from kraken_async.api.endpoints import PRIVATE
 from kraken_async.errors import GuardRefused, Outcome
-from kraken_async.messages import Request
+from kraken_async.guards import Request
 
 READS = [name for name, endpoint in PRIVATE.items() if not endpoint.changes]
 WRITES = [name for name, endpoint in PRIVATE.items() if endpoint.changes]

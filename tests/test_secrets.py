@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kraken_async import BurstGovernor, KrakenError, KrakenSession, OrderPolicy, signer
+from kraken_async import BurstGovernor, KrakenError, KrakenSession, OrderPolicy
+from kraken_async.api.endpoints import find
 from kraken_async.emulator import Emulator, EmulatorServer, Fault
-from kraken_async.endpoints import find
+from kraken_async.wire import signer
 from tests.secrecy import Secrecy
 
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}

@@ -32,12 +32,12 @@ from kraken_async import (
     SessionClosed,
     TradingHalted,
     TransportError,
-    public_calls,
 )
+from kraken_async.calls import public_calls
 from kraken_async.emulator import Emulator, EmulatorServer, Fault, serve_in_thread
 from kraken_async.errors import Outcome
-from kraken_async.messages import Response
-from kraken_async.stores.locks import FileLock
+from kraken_async.system.flock import FileLock
+from kraken_async.wire.messages import Response
 from tests.conftest import LeakCheck
 from tests.test_session import ORDER, exchange, until
 

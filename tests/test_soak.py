@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from kraken_async import BurstGovernor, KrakenError, KrakenSession, OrderPolicy, Priority
-from kraken_async.calls import Orphan
+from kraken_async.call import Orphan
 from kraken_async.emulator import Emulator, Fault, serve_in_thread
 from kraken_async.errors import Outcome
 from tests.conftest import _descriptors

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from kraken_async import KrakenSession, guards
+from kraken_async.api.endpoints import PUBLIC, find, nearest
 from kraken_async.cli.common import EXIT_CODES, Yes, confirm, dump, err, quiet, run, session, usage
 from kraken_async.emulator import Emulator, serve_in_thread
-from kraken_async.endpoints import PUBLIC, find, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,12 +13,12 @@ import typer
 
 from kraken_async import FileStore
 from kraken_async.settings import Settings
-from kraken_async.stores.view import inspect as look
+from kraken_async.stores.file.inspection import inspect as look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kraken_async.stores.view import StateView
+    from kraken_async.stores.file.inspection import StateView
 
 StateDir = Annotated[
     Path | None, typer.Option("--state-dir", envvar="KRAKEN_STATE_DIR", help="Where nonces are kept.")

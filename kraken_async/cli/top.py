@@ -15,7 +15,7 @@ from rich.text import Text
 
 from kraken_async.cli.common import INTERRUPTED, Json, dump, out
 from kraken_async.cli.states import StateDir, directory, key_id
-from kraken_async.status_file import ALIVE
+from kraken_async.monitoring.status_file import ALIVE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import UNITS, KeyState, Reservation, Shared, Store, next_nonce, raised
-from kraken_async.stores.locks import FORKED, watch_forks
+from kraken_async.system.flock import FORKED, watch_forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

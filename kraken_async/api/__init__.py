@@ -1,0 +1,1 @@
+"""Kraken's API as data, and what is made from it."""

@@ -1,0 +1,1 @@
+"""One private call, from being asked for to its result."""

@@ -1,0 +1,71 @@
+"""What a session says once in its log: what a default costs, what cannot be undone, what looks like a slip."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from kraken_async.api.endpoints import nearest
+from kraken_async.errors import OrderWithdrawn, Outcome, SessionClosed, TradingHalted, TransportError
+
+if TYPE_CHECKING:
+    from kraken_async.call import Call
+    from kraken_async.stores.base import KeyState
+
+log = logging.getLogger("kraken_async")
+
+TIER: Final = "tier not set: starter, one read per 3 s; give tier='intermediate' or 'pro' if yours is higher"
+ONE_WAY: Final = (
+    "this key has no state yet: after its first call with a 19-digit nonce, clients that count in milliseconds (ccxt, "
+    "krakenex) are refused on it for good; nonce_unit='ms' keeps it usable by them"
+)
+
+
+def opened(key: KeyState, *, tier_unset: bool) -> None:
+    """Say what is worth knowing about the place, the halt and the tier, as the session opens."""
+    for problem in key.problems():
+        log.warning("%s", problem)
+    if key.seen.halted:
+        log.warning("trading on this key was halted and not resumed: orders are refused until resume()")
+    if tier_unset:
+        log.warning(TIER)
+
+
+def unknown_endpoint(name: str) -> None:
+    """Say that a name is not known, and the nearest one that is."""
+    near = nearest(name, private=True)
+    log.warning("%s: %s", name, f"{near}?" if near else "not a known endpoint; sent as a write, not repeated")
+
+
+def fault(name: str, fault: BaseException) -> TransportError:
+    """Log what should not have been raised, and return the error for the call that met it.
+
+    Its text is not told, as it may hold signed headers; where it was raised is.
+    """
+    where = "".join(traceback.format_tb(fault.__traceback__))
+    log.error("%s met a fault, %s:\n%s", name, type(fault).__name__, where)
+    msg = f"{name} met a fault on its way ({type(fault).__name__}), see the log"
+    return TransportError(msg, endpoint=name, outcome=Outcome.UNKNOWN)
+
+
+def withdrawn(call: Call, why: str) -> OrderWithdrawn:
+    """Return the error for an order that was taken back before it was sent."""
+    msg = f"{call.endpoint.name} was withdrawn before it was sent: {why}"
+    return OrderWithdrawn(msg, endpoint=call.endpoint.name)
+
+
+def halted(call: Call) -> TradingHalted:
+    """Return the error for an order during a halt."""
+    msg = f"{call.endpoint.name} was not sent: trading is halted on this key until client.resume()"
+    return TradingHalted(msg, endpoint=call.endpoint.name)
+
+
+def closed(name: str = "The call", cause: BaseException | None = None) -> SessionClosed:
+    """Return the error for a call that the end of the session caught before it was sent."""
+    why = (
+        "the session is closed"
+        if cause is None
+        else f"the session's worker failed ({cause.__class__.__name__})"
+    )
+    return SessionClosed(f"{name} was not sent: {why}", endpoint=None if name == "The call" else name)

@@ -1,0 +1,84 @@
+"""Where calls are made: a session, or a view of it with options of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping
+
+    from kraken_async.api.endpoints import Priority
+    from kraken_async.call import Options
+    from kraken_async.session import KrakenSession
+
+
+class Caller:
+    """Where calls are made: a session, or a view of it with options of its own."""
+
+    _session: KrakenSession
+    _options: Options
+
+    def private(
+        self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
+    ) -> Coroutine[Any, Any, Any]:
+        """Make one private call, in turn, and return Kraken's result as it was sent (RetrieveExport: bytes).
+
+        Args:
+            endpoint: Kraken's own name, such as "Balance" or "AddOrder".
+            params: the call's fields; ``fields`` are added to them. Neither is changed.
+
+        Waits for the queue, the limits, the turn and the answer. Raises KrakenError (its ``outcome`` says "refused",
+        "not sent" or "unknown"), or ValueError for a field that cannot be encoded. Cancelled while queued: never
+        sent, nothing spent. Cancelled after sending: the exchange finishes by itself and what came of a write is
+        reported to ``on_orphan``.
+        """
+        return self._session._ask(self._options, endpoint, params, fields)
+
+    def public(
+        self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
+    ) -> Coroutine[Any, Any, Any]:
+        """Make one public call and return Kraken's result. Concurrent, without a nonce, at the public pace.
+
+        Raises KrakenError, or ValueError for a field that cannot be encoded.
+        """
+        return self._session._ask_public(self._options, endpoint, params, fields)
+
+    def with_options(
+        self,
+        *,
+        priority: Priority | None = None,
+        timeout: float | None = None,
+        queue_timeout: float | None = None,
+        burst_protection: bool | None = None,
+        ignore_breaker: bool | None = None,
+    ) -> View:
+        """Return a view of the same session whose calls differ in what is given.
+
+        Args:
+            priority: goes before (CANCEL) or after (HISTORY) others; nothing else about the call changes.
+            timeout: seconds for one exchange.
+            queue_timeout: seconds a call may wait before it is sent; then QueueTimeout, and it is not sent.
+            burst_protection: False: start-up protection does not hold these calls.
+            ignore_breaker: True: a deliberate call during a lockout. Each one may prolong the lockout.
+        """
+        given: dict[str, Any] = {
+            "priority": priority,
+            "timeout": timeout,
+            "queue_timeout": queue_timeout,
+            "burst_protection": burst_protection,
+            "ignore_breaker": ignore_breaker,
+        }
+        changed = {name: value for name, value in given.items() if value is not None}
+        return View(self._session, dataclasses.replace(self._options, **changed))
+
+
+class View(Caller):
+    """A session seen through other options; it owns nothing and is not closed."""
+
+    def __init__(self, session: KrakenSession, options: Options) -> None:
+        self._session = session
+        self._options = options
+
+    def __repr__(self) -> str:
+        return f"<View of {self._session!r} with {self._options!r}>"

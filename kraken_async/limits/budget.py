@@ -1,0 +1,71 @@
+"""How much of Kraken's counters is left, and when how much more may go."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kraken_async.api.endpoints import find
+from kraken_async.limits.counters import FIXED_COSTS, pair_key, seconds_until
+from kraken_async.limits.governor import RESERVE
+from kraken_async.limits.matching_engine import MARGIN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kraken_async.limits.governor import Admission
+    from kraken_async.stores.base import Shared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Kraken's counters as this key has filled them, at one moment. Decay is per second.
+
+    ``room`` is how far the call counter may be filled: its maximum, less the margin and the reserve. ``pairs`` gives
+    the level of each pair's engine counter, ``pair_room`` how far each may be filled.
+    """
+
+    tier: str
+    level: float
+    maximum: float
+    decay: float
+    room: float
+    pairs: Mapping[str, float]
+    pair_threshold: float
+    pair_room: float
+    pair_decay: float
+    open_orders_cap: int  # per pair
+
+    @classmethod
+    def of(cls, admission: Admission, shared: Shared, now: float) -> Budget:
+        """Return the budget at ``now``."""
+        tier = admission.tier
+        reserve = RESERVE if shared.trading else 0.0
+        return cls(
+            tier=tier.name.lower(),
+            level=admission.level(shared, now),
+            maximum=float(tier.maximum),
+            decay=tier.decay,
+            room=tier.maximum - admission.governor.margin - reserve,
+            pairs={pair: admission.engine.level(pair, now) for pair in admission.engine.pairs(shared, now)},
+            pair_threshold=float(tier.threshold),
+            pair_room=tier.threshold - MARGIN,
+            pair_decay=tier.engine_decay,
+            open_orders_cap=tier.open_orders,
+        )
+
+    def seconds(self, endpoint: str, calls: int = 1, *, pair: str | None = None) -> float:
+        """Return the seconds until ``calls`` more calls of an endpoint may all have gone; 0 if they may go at once.
+
+        For orders name the ``pair``. Costs by age (amend, edit) are not counted.
+        """
+        found = find(endpoint, private=True)
+        if found.engine in FIXED_COSTS:
+            level = self.pairs.get(pair_key(pair or ""), 0.0)
+            return seconds_until(level + calls * FIXED_COSTS[found.engine], self.pair_room, self.pair_decay)
+        return seconds_until(self.level + calls * found.cost, self.room, self.decay) if found.cost else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the budget as plain JSON data."""
+        return dataclasses.asdict(self)

@@ -1,0 +1,144 @@
+"""Who is told of a finished call beside its caller: the counts, the observers, the log, and ``on_orphan``."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from kraken_async.call import Orphan
+from kraken_async.errors import KrakenError, Outcome
+from kraken_async.monitoring.metrics import CallRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from kraken_async.api.endpoints import Priority
+    from kraken_async.call import Call
+    from kraken_async.monitoring.metrics import Metrics, Observer
+
+log = logging.getLogger("kraken_async.calls")
+
+
+class Reporter:
+    """Tells. What observers and ``on_orphan`` raise is counted and logged, and never breaks a call."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        observers: Iterable[Observer],
+        on_orphan: Callable[[Orphan], Any] | None,
+        spawn: Callable[[Coroutine[Any, Any, Any]], None],
+    ) -> None:
+        self.metrics = metrics
+        self.clock: Callable[[], float] = time.monotonic
+        self._observers = tuple(observers)
+        self._on_orphan = on_orphan
+        self._spawn = spawn
+
+    def count(self, error: KrakenError) -> None:
+        """Count a failure by Kraken's code without its extras, or by its class."""
+        self.metrics.errors[":".join(_code(error).split(":")[:2])] += 1
+
+    def record(self, call: Call, error: KrakenError | None) -> None:
+        """Count the end of a call and hand its record to the observers."""
+        now = self.clock()
+        self._record(
+            call.endpoint.name,
+            call.priority,
+            error,
+            attempts=call.attempt,
+            wait=(call.first_sent_at or now) - call.enqueued_at,
+            round_trip=now - call.sent_at if call.attempt else 0.0,
+            nonce=call.nonce,
+            at=call.sent_unix,
+        )
+
+    def turned_away(self, name: str, priority: Priority, error: KrakenError) -> None:
+        """Count a call that never came to wait, and hand its record to the observers."""
+        self.count(error)
+        self._record(name, priority, error)
+
+    def _record(
+        self,
+        name: str,
+        priority: Priority,
+        error: KrakenError | None,
+        *,
+        attempts: int = 0,
+        wait: float = 0.0,
+        round_trip: float = 0.0,
+        nonce: int = 0,
+        at: float = 0.0,
+    ) -> None:
+        metrics = self.metrics
+        outcome = "answered" if error is None else str(error.outcome)
+        if error is None:
+            metrics.answered += 1
+        elif error.outcome is Outcome.REFUSED:
+            metrics.refused += 1
+        elif error.outcome is Outcome.NOT_SENT:
+            metrics.not_sent += 1
+        else:
+            metrics.unknown += 1
+        code = None if error is None else _code(error)
+        metrics.last_calls.append((at or time.time(), name, outcome, code, wait, round_trip))
+        if not self._observers and not log.isEnabledFor(logging.DEBUG):
+            return
+        record = CallRecord(
+            endpoint=name,
+            priority=priority.name,
+            outcome=outcome,
+            error=code,
+            attempts=attempts,
+            wait=wait,
+            round_trip=round_trip,
+            nonce=nonce,
+        )
+        log.debug("%s %s", record.endpoint, record.outcome, extra={"call": record})
+        for observer in self._observers:
+            try:
+                observer(record)
+            except Exception:
+                metrics.observer_errors += 1
+                log.exception("an observer failed")
+
+    def orphaned(self, call: Call, result: Any, error: KrakenError | None) -> None:
+        """Report a write that ended after its caller had left. A read is only counted."""
+        self.metrics.orphans += 1
+        if not call.endpoint.changes or call.internal:
+            return
+        orphan = Orphan(
+            endpoint=call.endpoint.name,
+            cl_ord_id=call.params.get("cl_ord_id"),
+            nonce=call.nonce,
+            sent_at=call.sent_unix,
+            result=result,
+            error=error,
+            params=dict(call.params),
+        )
+        log.warning(
+            "%s ended after its caller had left: %s",
+            orphan.endpoint,
+            "done" if error is None else error,
+            extra={"endpoint": orphan.endpoint, "cl_ord_id": orphan.cl_ord_id, "nonce": orphan.nonce},
+        )
+        self.report(orphan)
+
+    def report(self, orphan: Orphan) -> None:
+        """Hand an orphan to the caller's ``on_orphan``; a coroutine that it returns is run in the background."""
+        if self._on_orphan is None:
+            return
+        try:
+            told = self._on_orphan(orphan)
+        except Exception:
+            self.metrics.observer_errors += 1
+            log.exception("on_orphan failed")
+        else:
+            if inspect.iscoroutine(told):
+                self._spawn(told)
+
+
+def _code(error: KrakenError) -> str:
+    return error.errors[0] if error.errors else error.__class__.__name__

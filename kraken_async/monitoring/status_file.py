@@ -1,0 +1,126 @@
+"""What a session shows of itself beside its state, for ``kraken-async top``: a small JSON file, once a second.
+
+Rules:
+
+1. It never fails a session: whatever goes wrong is logged once, at DEBUG, and the file is given up.
+2. It is written whole under another name and put in place, so that a reader never sees half of it; 0600.
+3. It is removed on close. A killed process leaves it; readers tell by its ``pid`` and its ``written_at``.
+4. It is written only when something changed, and every few seconds to show that its session lives. A session
+   that is over within a second writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import aiofiles
+import aiofiles.os
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from kraken_async.monitoring.metrics import Statistics
+
+log = logging.getLogger("kraken_async.status")
+
+EVERY: Final = 1.0  # seconds between looks
+ALIVE: Final = 5.0  # seconds after which an unchanged file is written again
+VERSION: Final = 1
+
+#: These change by themselves, as time passes; a change of them alone is none.
+_PASSING: Final = ("uptime_seconds", "nonces_per_second", "nonce_lead", "recent_burst_rate", "in_flight_age")
+
+#: The fields of one of the last calls, in order.
+CALL_FIELDS: Final = ("at", "endpoint", "outcome", "error", "wait", "round_trip")
+
+_numbers = itertools.count(1)
+
+
+class StatusFile:
+    """A session's status file.
+
+    Args:
+        directory: where the state of the key is kept.
+        key_id: the hash that names the key's state.
+        stats: gives the session's statistics.
+        last_calls: the last calls as the session keeps them: unix time, endpoint, outcome, error (or None),
+            seconds of wait and of the round trip. No fields of a call, and so no secrets.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        key_id: str,
+        stats: Callable[[], Statistics],
+        last_calls: Iterable[Sequence[Any]] = (),
+    ) -> None:
+        self.path = directory / f"{key_id}.status.{os.getpid()}-{next(_numbers)}.json"
+        self._temporary = self.path.with_suffix(".new")
+        self._key_id = key_id
+        self._stats = stats
+        self._last_calls = last_calls
+        self._shown: Any = None
+        self._written_at = 0.0
+        self._ending = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write, in the running loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="kraken_async status")
+
+    async def stop(self) -> None:
+        """Stop writing and remove the file. Raises nothing of its own. Idempotent."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        # Not cancelled in the middle of a write: a thread would be left with an open file.
+        self._ending.set()
+        await asyncio.wait([task])
+        for path in (self.path, self._temporary):
+            with contextlib.suppress(OSError):
+                path.unlink()  # one name in a directory; not worth a thread
+
+    async def _run(self) -> None:
+        while not await self._over():
+            try:
+                await self._write_if_changed()
+            except Exception as error:
+                log.debug("the status for `kraken-async top` cannot be written, and is given up: %r", error)
+                return
+
+    async def _over(self) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EVERY):
+                await self._ending.wait()
+        return self._ending.is_set()
+
+    async def _write_if_changed(self) -> None:
+        now, stats = time.time(), self._stats().as_dict()
+        calls = [dict(zip(CALL_FIELDS, call, strict=True)) for call in self._last_calls]
+        shown = ({name: value for name, value in stats.items() if name not in _PASSING}, calls)
+        if shown == self._shown and 0 <= now - self._written_at < ALIVE:
+            return
+        self._shown, self._written_at = shown, now
+        status = {
+            "version": VERSION,
+            "key": self._key_id,
+            "pid": os.getpid(),
+            "written_at": now,
+            "stats": stats,
+            "last_calls": calls,
+        }
+        async with aiofiles.open(self._temporary, "w", encoding="utf-8", opener=_private) as file:
+            await file.write(json.dumps(status, default=str))
+        await aiofiles.os.replace(self._temporary, self.path)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,1 @@
+"""An order is placed at most once, and its outcome is known."""

@@ -1,0 +1,122 @@
+"""Ticket: what a session knows of one order that may have to be looked up, and the error that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kraken_async.errors import OutcomeUnknown
+from kraken_async.orders.intent import Intent, new_cl_ord_id, redacted
+from kraken_async.orders.order_matching import Row, rows_of
+from kraken_async.orders.policy import OrderPolicy, own_deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from kraken_async.call import Call
+    from kraken_async.errors import Finding, KrakenError
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One order call on its way, or one that a dead session left: what is known of it so far."""
+
+    intent: Intent
+    call: Call | None = None
+    rows: tuple[Row, ...] = ()
+    nonce: int = 0
+    sent_clock: float | None = None  # the loop's clock when it was first sent; None: by another session
+    reason: KrakenError | None = None  # how its last sending failed
+    found: dict[int, tuple[str, dict[str, Any]]] = field(default_factory=dict)  # rows of a batch seen so far
+    txid: str | None = None  # the order that an amend is about, once known
+    looked: bool = False  # a whole round of look-ups was answered
+    denied: dict[str, str] = field(default_factory=dict)  # what the key may not look at, and Kraken's words
+    told: bool = False  # the caller has been told "unknown"
+    resent: bool = False
+    limit_at: float | None = None  # when the caller's patience ends, on the loop's clock
+
+    def __post_init__(self) -> None:
+        if self.intent.endpoint in ("AddOrder", "AddOrderBatch"):
+            self.rows = rows_of(self.intent)
+
+    def unknown(self, finding: Finding | None) -> OutcomeUnknown:
+        """Return the error that tells the caller what is known of it."""
+        intent, reason = self.intent, self.reason
+        words = [str(reason)] if reason is not None else []
+        words += [f"{name}: the API key may not look ({why})" for name, why in self.denied.items()]
+        words += [f"row {place} is placed, {txid}" for place, (txid, _) in sorted(self.found.items())]
+        if any(row.findable and not row.named for row in self.rows):
+            words.append(
+                "a userref of your own proves no identity: unless one new order agrees in every field"
+            )
+        txid = self.txid or intent.params.get("txid")
+        error = OutcomeUnknown(
+            "; ".join(words),
+            endpoint=intent.endpoint,
+            nonce=self.nonce or None,
+            cl_ord_id=intent.cl_ord_id,
+            userref=intent.userref,
+            txid=None if txid is None else str(txid),
+            sent=intent.params,
+            sent_at=intent.sent_at,
+            finding=finding,
+            errors=() if reason is None else reason.errors,
+        )
+        error.__cause__ = reason
+        return error
+
+
+def intent_of(call: Call, made: Collection[str], now: float, session: str) -> Intent:
+    """Return the intent of a call about to be queued. ``made``: the ids that were made here for it."""
+    params = redacted(call.params)
+    rows = params.get("orders") if call.endpoint.engine == "add_batch" else None
+    ids = {str(row.get("cl_ord_id", row.get("userref", ""))) for row in (rows or [params])}
+    return Intent(
+        id=new_cl_ord_id(),
+        endpoint=call.endpoint.name,
+        params=params,
+        sent_at=now,
+        cl_ord_id=params.get("cl_ord_id"),
+        userref=integer(params.get("userref")),
+        deadline=call.deadline,
+        due=own_deadline(params),
+        generated=ids <= set(made),
+        session=session,
+    )
+
+
+def intent_of_error(error: OutcomeUnknown, policy: OrderPolicy) -> Intent:
+    """Return what an error, perhaps of another process, knows of its order."""
+    sent_at = error.sent_at or 0.0
+    due = own_deadline(error.sent)
+    if due is None and policy.deadline is not None:
+        due = sent_at + policy.deadline
+    return Intent(
+        id=error._intent or f"nonce {error.nonce}",
+        endpoint=error.endpoint or "",
+        params=dict(error.sent),
+        sent_at=sent_at,
+        cl_ord_id=error.cl_ord_id,
+        userref=integer(error.userref),
+        due=due,
+        sent=True,
+    )
+
+
+def integer(value: Any) -> int | None:
+    """Return a userref as a number; None for what is none, which Kraken refuses by itself."""
+    try:
+        return None if value is None else int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def names_in(result: Any) -> list[str]:
+    """Return the ids of orders and amends in a result."""
+    if not isinstance(result, dict):
+        return []
+    rows = result.get("orders")
+    found = [result.get("txid"), result.get("amend_id")]
+    found += [row.get("txid") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    flat = [name for each in found for name in (each if isinstance(each, list) else [each])]
+    return [name for name in flat if isinstance(name, str) and name]  # whatever Kraken may come to send

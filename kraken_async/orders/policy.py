@@ -1,0 +1,115 @@
+"""OrderPolicy: what is done so that an order is placed at most once; and the fields that it adds. Pure."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from kraken_async.orders.intent import new_cl_ord_id
+from kraken_async.orders.order_matching import unix_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kraken_async.api.endpoints import Endpoint
+
+log = logging.getLogger("kraken_async.orders")
+
+#: The endpoints that are settled, by what the matching engine calls them.
+ORDERS: Final = {"add": "AddOrder", "add_batch": "AddOrderBatch", "amend": "AmendOrder", "edit": "EditOrder"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPolicy:
+    """What is done so that an order is placed at most once, and what became of it is known.
+
+    Args:
+        cl_ord_id: give an order without an id one (with ``close[...]``, which Kraken takes no ``cl_ord_id``
+            with, a random ``userref``). Without an id a lost answer cannot be settled.
+        deadline: seconds from signing after which Kraken refuses an order that comes late, 2 to 60; None:
+            none, and then an order is never found "absent".
+        settle_timeout: seconds of the caller's time for looking up an order whose answer was lost.
+        visibility: seconds that an accepted order may take to show in look-ups. Kraken gives no figure; 60 is
+            the longest that was reported.
+        resend: send an order once more that is absent past deadline + visibility, if its caller still waits.
+        journal: True: what is about to be sent survives a crash of the process; "synced": power loss too, at
+            the price of a disk flush per order; False: no journal.
+
+    Raises ValueError naming the cure.
+    """
+
+    cl_ord_id: bool = True
+    deadline: float | None = 5.0
+    settle_timeout: float = 15.0
+    visibility: float = 60.0
+    resend: bool = False
+    journal: bool | Literal["synced"] = True
+
+    def __post_init__(self) -> None:
+        if self.deadline is not None and not 2 <= self.deadline <= 60:
+            msg = f"deadline is 2 to 60 s, as Kraken takes it, or None, not {self.deadline!r}: 5 suits most"
+            raise ValueError(msg)
+        for name in ("settle_timeout", "visibility"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                msg = f"{name} is a number of seconds, 0 or more, not {value!r}"
+                raise ValueError(msg)
+        if not (isinstance(self.journal, bool) or self.journal == "synced"):
+            msg = f'journal is True, False or "synced", not {self.journal!r}'
+            raise ValueError(msg)
+
+    def warn(self) -> None:
+        """Say at WARNING what these figures make impossible."""
+        if not self.resend:
+            return
+        needed = None if self.deadline is None else self.deadline + self.visibility
+        if needed is None or self.settle_timeout <= needed:
+            why = "there is no deadline" if needed is None else f"absence is certain only after {needed:g} s"
+            log.warning(
+                "resend=True resends nothing: %s, and callers wait settle_timeout=%g s: give a longer one",
+                why,
+                self.settle_timeout,
+            )
+
+
+def validates(params: Mapping[str, Any]) -> bool:
+    """Return whether the order is only to be checked."""
+    value = params.get("validate")
+    return value is not None and str(value).lower() not in ("false", "0", "")
+
+
+def own_deadline(params: Mapping[str, Any]) -> float | None:
+    """Return the caller's own ``deadline`` as unix seconds; None: none that can be read."""
+    return unix_time(params["deadline"]) if "deadline" in params else None
+
+
+def complete(
+    policy: OrderPolicy, endpoint: Endpoint, params: dict[str, Any]
+) -> tuple[dict[str, Any], float | None, frozenset[str]]:
+    """Return the fields with ids added, the seconds for a stamped deadline (None: none), and the ids made.
+
+    ``params`` stay as they are; they are returned themselves when there is nothing to add.
+    """
+    made: set[str] = set()
+    if policy.cl_ord_id and endpoint.engine == "add":
+        params = _named(params, made)
+    elif policy.cl_ord_id and endpoint.engine == "add_batch":
+        rows = params.get("orders")
+        if isinstance(rows, (list, tuple)):
+            named = [_named(row, made) if isinstance(row, dict) else row for row in rows]
+            params = {**params, "orders": named}
+    return params, None if "deadline" in params else policy.deadline, frozenset(made)
+
+
+def _named(order: dict[str, Any], made: set[str]) -> dict[str, Any]:
+    if "cl_ord_id" in order or "userref" in order:
+        return order
+    if any(name == "close" or name.startswith("close[") for name in order):
+        userref = secrets.randbelow(2**31 - 1) + 1
+        made.add(str(userref))
+        return {**order, "userref": userref}
+    client_id = new_cl_ord_id()
+    made.add(client_id)
+    return {**order, "cl_ord_id": client_id}

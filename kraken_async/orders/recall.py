@@ -1,0 +1,88 @@
+"""Orders taken back before they were sent: by a cancel that names them, by ``halt()``, by CancelAll.
+
+What is taken back is noted in the shared state, so that it holds in every process on the key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kraken_async.api.endpoints import Priority
+from kraken_async.limits.counters import named_orders
+
+if TYPE_CHECKING:
+    from kraken_async.call import Call
+    from kraken_async.stores.base import Shared
+
+#: How long, and how many, cancelled client ids are remembered for other processes' queues.
+REMEMBERED: Final = 600.0
+MOST: Final = 256
+
+
+def places(call: Call) -> bool:
+    """Return whether the call places or changes something that a halt must stop."""
+    return call.endpoint.priority in (Priority.AMEND, Priority.PLACE)
+
+
+def note_cancel(call: Call, shared: Shared, now: float) -> None:
+    """Note in the shared state what a cancel takes back, as it goes out."""
+    if call.endpoint.engine == "cancel_all":
+        if call.endpoint.name == "CancelAll":  # not the dead man's switch, which takes back nothing yet
+            shared.cancelled_all_at = now
+            shared.touch()
+        return
+    names = cancelled_ids(call)
+    if names:
+        kept = {name: at for name, at in shared.withdrawn.items() if now - at < REMEMBERED}
+        for name in names:
+            kept.pop(name, None)  # the latest stay longest
+        kept.update(dict.fromkeys(names, call.enqueued_at))  # an order asked for later is another one
+        shared.withdrawn = dict(list(kept.items())[-MOST:])
+        shared.touch()
+
+
+def cancelled_ids(call: Call) -> list[str]:
+    """Return the client ids that a cancel names."""
+    if call.endpoint.engine not in ("cancel", "cancel_batch"):
+        return []
+    return [name for name in named_orders(call.params) if not _is_txid(name)]
+
+
+def placed_ids(call: Call) -> list[str]:
+    """Return the client ids of the order that a call places or changes, or of the rows of its batch.
+
+    A cancel that names one row takes the whole batch back: the caller is told that nothing of it was sent.
+    """
+    rows = call.params.get("orders") if call.endpoint.engine == "add_batch" else None
+    found = (row.get("cl_ord_id") for row in (rows or [call.params]) if isinstance(row, dict))
+    return [str(each) for each in found if each is not None]
+
+
+def taken_back(call: Call, shared: Shared) -> str | None:
+    """Return why a waiting call must not be sent any more, None if it may."""
+    if call.endpoint.engine not in ("add", "add_batch", "amend", "edit"):
+        return None
+    if shared.withdrawn:
+        for client_id in placed_ids(call):
+            if shared.withdrawn.get(client_id, -1.0) >= call.enqueued_at:
+                return f"its cancel came (cl_ord_id={client_id})"
+    if call.attempt and shared.cancelled_all_at is not None and shared.cancelled_all_at >= call.first_sent_at:
+        return "CancelAll went out while it was being repeated"
+    return None
+
+
+def halt(shared: Shared) -> None:
+    """Stop orders in every process on the key."""
+    shared.halted = True
+    shared.touch()
+
+
+def resume(shared: Shared) -> None:
+    """Let orders go again."""
+    shared.halted = False
+    shared.touch()
+
+
+def _is_txid(name: str) -> bool:
+    # Kraken's own order ids, OXXXXX-XXXXX-XXXXXX.
+    return len(name) == 19 and name[6:7] == "-" and name[12:13] == "-" and name.isupper()

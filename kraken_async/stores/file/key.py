@@ -1,0 +1,459 @@
+"""FileKey: one session's hold on a key of a FileStore.
+
+A step is synchronous system calls on the page cache, some microseconds; the disk is only waited for when a
+ceiling is used up, which the background flush prevents in a flow of calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import aiofiles
+
+from kraken_async.errors import NonceStoreError
+from kraken_async.stores.base import (
+    AHEAD_NS,
+    AHEAD_TICKS,
+    MAX_NONCE,
+    UNITS,
+    WINDOW_NS,
+    KeyState,
+    Shared,
+    raised,
+)
+from kraken_async.stores.file.ceiling import OVERTAKING_PATIENCE, PATIENCE, Ceiling, Raised
+from kraken_async.stores.file.record import Record
+from kraken_async.stores.file.state_file import StateFile
+from kraken_async.stores.file.turn import Turn
+from kraken_async.system.flock import (
+    FORKED,
+    TRY,
+    UNLOCK,
+    FileLock,
+    flock,
+    in_thread,
+    unwatch_forks,
+    wait_for_lock,
+    watch_forks,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from kraken_async.stores.file.layout import Disk
+    from kraken_async.stores.file.recovery import Found
+
+T = TypeVar("T")
+
+log = logging.getLogger("kraken_async.store")
+
+#: Seconds that opening waits for another process which is just coming, going or raising the ceiling.
+OPEN_PATIENCE: Final = 10.0
+#: Seconds that closing waits for the disk.
+CLOSE_PATIENCE: Final = 5.0
+#: How often the nonce lock is tried again at once, letting other threads run, before a thread waits for it.
+_SPINS: Final = 20
+_MOST_READ: Final = 64 * 2**20  # a foreign file may be of any size
+
+
+class FileKey(KeyState):
+    """A session's hold on a key of a FileStore. Belongs to the event loop that opened it."""
+
+    # There from open() on. A closed hold has a lock descriptor of -1, which every use meets first.
+    _file: StateFile
+    _lock: FileLock  # the nonce lock, by a descriptor of the loop's own
+    _turn: Turn
+    _record: Record
+    _limit: Ceiling
+
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        unit: str,
+        disk: Disk,
+        *,
+        strict: bool,
+        problems: Callable[[], tuple[str, ...]],
+    ) -> None:
+        self._new_file: Callable[[], StateFile] = lambda: StateFile(directory, name, unit, disk)
+        self._place_problems = problems
+        self._strict = strict
+        self._unit = unit
+        self._tick = UNITS[unit]
+        self._half_window = WINDOW_NS // 2 // self._tick
+        self._half_ahead = max(AHEAD_NS // self._tick, AHEAD_TICKS) // 2
+        self._clock: Callable[[], float] = time.monotonic
+        self._lock_fd = -1
+        self._old_turn: Turn | None = None  # of a directory that was removed while this session held it
+        self._due = False
+        self._said: dict[str, None] = {}
+        self._nonce_waits = 0
+        self._forked = False
+        self._holding = False  # the nonce lock is held by this session, in the middle of a step
+        self.seen = Shared()
+        self.place = str(directory / f"{name}.state")
+
+    def __repr__(self) -> str:
+        return f"<FileKey {self.place} last={self.seen.last}>"
+
+    # ------------------------------------------------------------------------------------ opening, closing
+
+    async def open(self, clock: Callable[[], float]) -> None:
+        """Join the key's users; as the first of them, recover.
+
+        Waits for the disk (some syncs), and up to 10 s for another process that is just coming or going.
+        Raises NonceStoreError naming the file and the cure. Cancelled: not open; what a thread is at is undone.
+        """
+        if self._forked:
+            raise self._unusable()
+        if self._lock_fd >= 0:
+            return
+        self._clock = clock
+        file = self._new_file()
+        # A step in a thread that fails closes the file; one that is no longer waited for is undone when done.
+        entering = in_thread(file.enter, lambda _: file.close(), joined=True)
+        try:
+            await asyncio.wait_for(entering, OPEN_PATIENCE)
+        except TimeoutError:
+            raise NonceStoreError(
+                f"nonce state {file.path} is being changed by another process that does not finish (is it "
+                "stopped?): see who holds it with `kraken-async nonce show`"
+            ) from None
+        try:
+            async with aiofiles.open(file.fd, "rb", closefd=False) as stream:
+                raw = await stream.read(_MOST_READ)
+        except BaseException:
+            file.close()
+            raise
+        found = await in_thread(lambda: file.settle(raw, clock), lambda _: file.close(), joined=True)
+        self._limit = Ceiling(
+            file, clock, strict=self._strict, on_raised=self._on_raised, on_change=self._on_durable
+        )
+        self._use(file, found)
+        self.is_new = file.created
+        for sentence in (*found.said, *self._place_problems()):
+            self._say(sentence)
+        watch_forks(self)
+        for _ in range(
+            0 if file.first else _SPINS
+        ):  # what the others know is known from the start, if they let us
+            if self.refresh():
+                break
+            await asyncio.sleep(0)
+
+    def _use(self, file: StateFile, found: Found) -> None:
+        """Go over to ``file``, which has been entered and settled."""
+        try:
+            lock = FileLock(file.lock_path("nonce"))
+            try:
+                turn = Turn(file.lock_path)
+            except BaseException:
+                lock.close()
+                raise
+        except OSError as error:
+            file.close()
+            raise NonceStoreError(f"the locks beside {file.path} cannot be opened: {error}") from error
+        file.watched = [lock, *turn.locks]
+        self._file, self._lock, self._turn = file, lock, turn
+        self._record = Record(file, found, self._clock)
+        self._lock_fd = lock.fd
+        self.seen = found.shared
+
+    async def close(self) -> None:
+        """Give back the reservation if nobody else uses the key; let go of every lock and descriptor.
+        Idempotent.
+
+        Waits for the disk, at most 5 s; a thread that the disk holds longer lets go when it returns. So
+        does a thread that stands in line for the turn (see Turn).
+        """
+        if self._lock_fd < 0:
+            return
+        await self.release_turn()
+        self._lock_fd = -1
+        self._limit.stop()
+        unwatch_forks(self)
+        self._turn.close()
+        self._lock.close()
+        await self._limit.quiet(CLOSE_PATIENCE)
+        file, last = self._file, self._record.shared.last
+        try:
+            await asyncio.wait_for(
+                asyncio.shield(in_thread(lambda: file.finish(last), joined=True)), CLOSE_PATIENCE
+            )
+        except (OSError, TimeoutError) as error:
+            log.warning("nonce state %s: the reservation could not be given back: %r", self.place, error)
+
+    def left_behind(self) -> None:
+        """Runs in a forked child: the descriptors are closed, the parent's locks stay."""
+        self._forked = True
+        self._lock_fd = -1
+        self._turn.left_behind()
+        self._lock.abandon()
+        self._file.left_behind()
+
+    def _unusable(self) -> NonceStoreError:
+        return NonceStoreError(
+            f"nonce state {self.place}: {FORKED if self._forked else 'it is not open here'}"
+        )
+
+    # ----------------------------------------------------------------------------------------------- turn
+
+    async def acquire_turn(self) -> None:
+        """Wait for the right to send.
+
+        Free: four system calls, no suspension. Cancelled: the turn is not held.
+        """
+        while self._lock_fd >= 0:
+            turn = self._turn
+            if not turn.try_acquire():
+                await turn.wait()
+            if turn is self._turn:
+                return
+            turn.close()  # the directory was made anew meanwhile, and the line is another one
+        raise self._unusable()
+
+    async def release_turn(self) -> None:
+        """Give the turn to the next in line; nothing happens when it is not held."""
+        if self._old_turn is not None:
+            self._old_turn.close()
+            self._old_turn = None
+        elif self._lock_fd >= 0:
+            self._turn.release()
+
+    # --------------------------------------------------------------------------------------------- nonces
+
+    async def step(
+        self, choose: Callable[[Shared], T | None], *, overtake: bool = False
+    ) -> tuple[T | None, int]:
+        """See KeyState.step.
+
+        Suspends only when the ceiling is used up or another process has the nonce lock.
+        """
+        while True:
+            try:
+                flock(self._lock_fd, TRY)
+                lock = self._lock
+            except BlockingIOError:
+                lock = await self._wait_for_nonce_lock()
+            except ValueError:
+                raise self._unusable() from None
+            self._holding = True
+            record = self._record
+            try:
+                self._load()
+                shared = record.shared
+                now = time.time_ns() // self._tick
+                last = shared.last
+                nonce = now if now > last else last + 1
+                # Looked at before choosing: what was charged for a nonce is never charged again.
+                if nonce <= record.ceiling or self._limit.may_go_beyond(
+                    nonce, flushed=self.on_flush_due is not None
+                ):
+                    level, level_at = shared.level, shared.level_at
+                    chosen = choose(shared)
+                    if chosen is not None:
+                        shared.last = last = nonce
+                        self._save(record)
+                    else:
+                        nonce = 0
+                        if shared.changed or shared.level != level or shared.level_at != level_at:
+                            self._save(record)
+                    break
+            except BaseException:
+                record.forget()
+                raise
+            finally:
+                self._holding = False
+                if lock is self._lock:
+                    flock(self._lock_fd, UNLOCK)
+                else:
+                    lock.close()
+            await self._limit.cover(nonce, OVERTAKING_PATIENCE if overtake else PATIENCE)
+        if record.ceiling < now + self._half_window or record.ceiling < last + self._half_ahead:
+            self._flush_is_due()
+        return chosen, nonce
+
+    def refresh(self) -> bool:
+        """See KeyState.refresh. Three system calls; False when another process has the nonce lock."""
+        # In mid-step (an observer may ask for statistics) the lock is ours: to let it go here would let others in.
+        if self._lock_fd < 0 or self._holding or not self._lock.try_acquire():
+            return False
+        try:
+            self._load()
+        finally:
+            self._lock.release()
+        return True
+
+    async def update(self, change: Callable[[Shared], T]) -> T:
+        """See KeyState.update. Suspends only when another process has the nonce lock."""
+        with await self._nonce_lock():
+            record = self._load()
+            try:
+                result = change(record.shared)
+            except BaseException:
+                record.forget()
+                raise
+            self._save(record)
+            return result
+
+    async def jump(self, ticks: int) -> int:
+        """Raise the nonce, durably; ValueError for a negative number or one beyond 64 bits."""
+        while True:
+            with await self._nonce_lock():
+                record = self._load()
+                target = raised(record.shared.last, ticks, self._unit)
+                if target <= record.ceiling or self._limit.may_go_beyond(target, flushed=True):
+                    record.shared.last = target
+                    self._save(record)
+                    return target
+            # Some way above, as the clock and other processes do not stand still until we come back.
+            await self._limit.cover(min(MAX_NONCE, target + 2 * self._half_window), PATIENCE)
+
+    async def _nonce_lock(self) -> _Nonces:
+        if self._lock_fd < 0:
+            raise self._unusable()
+        if self._lock.try_acquire():
+            return _Nonces(self, self._lock, ours=True)
+        return _Nonces(self, await self._wait_for_nonce_lock(), ours=False)
+
+    async def _wait_for_nonce_lock(self) -> FileLock:
+        """Return the nonce lock, held on a descriptor of its own, to be closed.
+
+        Others hold it for microseconds.
+        """
+        path = self._file.lock_path("nonce")
+        lock = FileLock(path)
+        for _ in range(_SPINS):
+            if lock.try_acquire():
+                return lock
+            await asyncio.sleep(0)
+        lock.abandon()
+        # Its holder was stopped in the middle, or the machine is crowded.
+        self._nonce_waits += 1
+        lock = await wait_for_lock(path)
+        if self._lock_fd < 0:
+            lock.close()
+            raise self._unusable()
+        return lock
+
+    def _load(self) -> Record:
+        record = self._record
+        try:
+            damage = record.load()
+        except OSError as error:
+            self._limit.failed(error)  # what is in memory has to do
+        else:
+            if damage is not None:
+                self._say(f"nonce state {self.place}: {damage}")
+        return record
+
+    def _save(self, record: Record) -> None:
+        try:
+            record.save()
+        except OSError as error:
+            self._limit.failed(error)  # in memory it goes on
+
+    # -------------------------------------------------------------------------------------------- ceiling
+
+    async def flush(self) -> None:
+        """Make a new ceiling durable ahead of need.
+
+        Never raises: a failing disk is logged once and retried.
+        """
+        self._due = False
+        if self._lock_fd >= 0:
+            with contextlib.suppress(NonceStoreError):
+                await self._limit.cover(self._record.shared.last, PATIENCE)
+
+    def _flush_is_due(self) -> None:
+        if not self._due and not self._limit.resting():
+            self._due = True
+            if self.on_flush_due is not None:
+                self.on_flush_due()
+
+    def _on_durable(self, durable: bool) -> None:
+        self.durable = durable
+
+    def _on_raised(self, raised: Raised) -> None:
+        if self._lock_fd < 0:
+            if raised.found is not None:
+                raised.file.close()
+        elif raised.found is None:
+            # Durable, whether or not the header could be told.
+            self._record.ceiling = max(self._record.ceiling, raised.ceiling)
+        else:
+            self._move(raised.file, raised.found)
+
+    def _move(self, file: StateFile, found: Found) -> None:
+        """The old file was removed or replaced: go over to the new one with what this session knows."""
+        old_file, old_lock, old_turn, known = self._file, self._lock, self._turn, self._record.shared
+        found.shared.last = max(found.shared.last, known.last)
+        try:
+            self._use(file, found)
+        except NonceStoreError as error:
+            self._limit.failed(OSError(None, str(error)))
+            return
+        if file.first:  # else others know better
+            self._record.load()
+            found.shared.level, found.shared.level_at = known.level, known.level_at
+            found.shared.read_seldom(known.seldom())
+            found.shared.touch()
+        self._say(f"nonce state {self.place} was removed or replaced in mid-run; it was made anew")
+        old_lock.close()
+        old_file.close()
+        if old_turn.held:
+            self._old_turn = old_turn
+        elif old_turn.idle:
+            old_turn.close()
+
+    # ------------------------------------------------------------------------------------------ what to tell
+
+    def _say(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said[sentence] = None
+            log.warning("%s", sentence)
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong with the place or the disk."""
+        failure = self._limit.failure if self._lock_fd >= 0 else ""
+        return (*((failure,) if failure else ()), *self._said)
+
+    def figures(self) -> dict[str, Any]:
+        """Return the ceiling, raises, disk errors, waits for the turn and for the nonce lock."""
+        if self._lock_fd < 0:
+            return {}
+        return {
+            "ceiling": self._record.ceiling,
+            "generation": self._record.generation,
+            "raises": self._limit.raises,
+            "disk_errors": self._limit.errors,
+            "turn_waits": self._turn.waits,
+            "nonce_waits": self._nonce_waits,
+        }
+
+
+class _Nonces:
+    """The nonce lock, held: ``with`` lets it go."""
+
+    __slots__ = ("_key", "_lock", "_ours")
+
+    def __init__(self, key: FileKey, lock: FileLock, *, ours: bool) -> None:
+        self._key = key
+        self._lock = lock
+        self._ours = ours
+
+    def __enter__(self) -> None:
+        self._key._holding = True
+
+    def __exit__(self, *_: object) -> None:
+        self._key._holding = False
+        if self._ours:
+            self._lock.release()
+        else:
+            self._lock.close()

@@ -1,0 +1,169 @@
+"""The shared state as one session sees it: read from the header and the rest of its file, written back there.
+
+On the path of each call, so system calls are bound once and the header is packed without objects in between.
+Everything here happens under the key's nonce lock.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from kraken_async.stores.base import new_ceiling
+from kraken_async.stores.file.layout import (
+    HEADER_AT,
+    HEADER_MAGIC,
+    HEADER_SIZE,
+    SLOT_AT,
+    SLOT_SIZE,
+    Rest,
+    Slot,
+    crc32,
+    pack_crc,
+    pack_fields,
+    pack_rest,
+    step_done,
+    unpack_header,
+    unpack_rest,
+    unpack_slot,
+)
+from kraken_async.stores.file.recovery import rest_of, take_level
+from kraken_async.system.paths import boot_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kraken_async.stores.file.recovery import Found
+    from kraken_async.stores.file.state_file import StateFile
+
+_NAN: Final = float("nan")
+
+
+class Record:
+    """The state in a session's file."""
+
+    __slots__ = (
+        "_boot",
+        "_clock",
+        "_pread",
+        "_pwrite",
+        "_raw",
+        "_rest",
+        "_rest_known",
+        "_unit",
+        "ceiling",
+        "fd",
+        "generation",
+        "shared",
+    )
+
+    def __init__(self, file: StateFile, found: Found, clock: Callable[[], float]) -> None:
+        disk = file.disk
+        self.fd = file.fd
+        self._unit = file.unit
+        self.shared = found.shared
+        self.ceiling = found.ceiling  # durable: no nonce above it, as long as the disk works
+        self.generation = 0
+        self._clock = clock
+        self._pread, self._pwrite = disk.pread, disk.pwrite
+        self._boot = boot_id()
+        self._raw = b""  # the header as last seen in the file or put there
+        self._rest = Rest()
+        self._rest_known = False
+
+    def load(self) -> str | None:
+        """Take over what others have written since.
+
+        Returns a sentence about damage, None when all is well.
+        """
+        raw = self._pread(self.fd, HEADER_SIZE, HEADER_AT)
+        return None if raw == self._raw else self._absorb(raw)
+
+    def forget(self) -> None:
+        """Half a change may be in memory: what the file says counts."""
+        self._raw = b""
+        self._rest_known = False
+
+    def _absorb(self, raw: bytes) -> str | None:
+        header = unpack_header(raw)
+        if header is None:
+            return self._start_above(raw)
+        shared = self.shared
+        # Not below what this session knows: the file is older when a write of ours has failed.
+        shared.last = max(shared.last, header.last)
+        take_level(shared, header)
+        self.ceiling = header.ceiling
+        self.generation = header.generation
+        self._raw = raw
+        rest = rest_of(header)
+        if self._rest_known and rest == self._rest:
+            return None
+        self._rest, self._rest_known = rest, True
+        seldom = unpack_rest(self._pread(self.fd, rest.size, rest.at) if rest.size else b"", rest)
+        if seldom is None:
+            shared.touch()  # what we last knew is better than nothing, and is written with the next step
+            return "pauses and orders were damaged; this session goes on with what it knew"
+        shared.read_seldom(seldom)
+        shared.changed = False
+        return None
+
+    def _start_above(self, raw: bytes) -> str:
+        """The header was damaged under us: go on above every ceiling, with the call counter unknown."""
+        shared = self.shared
+        slots = [unpack_slot(self._pread(self.fd, SLOT_SIZE, at)) for at in SLOT_AT.values()]
+        ceilings = [slot.ceiling for slot in slots if isinstance(slot, Slot)]
+        # Without a slot either, only the rule by which the others reserve is left to go by.
+        shared.last = max(shared.last, self.ceiling, *(ceilings or [new_ceiling(shared.last, self._unit)]))
+        shared.level = None
+        shared.touch()
+        self.ceiling = (
+            0  # a new one is made durable before the next nonce, and with it the slots are repaired
+        )
+        self._raw, self._rest_known = raw, True
+        return (
+            "the header was damaged in mid-run; nonces go on above the ceiling, the call counter is unknown"
+        )
+
+    def save(self) -> None:
+        """Write the state back. OSError: it is kept in memory, and the next attempt writes it all."""
+        shared = self.shared
+        failure = None
+        if shared.changed:
+            try:
+                self._save_rest()
+            except OSError as error:
+                failure = error  # the header fits where it is, and has the last nonce
+        rest = self._rest
+        level = shared.level
+        self.generation += 1
+        packed = pack_fields(
+            HEADER_MAGIC,
+            self.generation,
+            shared.last,
+            self.ceiling,
+            _NAN if level is None else level,
+            shared.level_at,
+            self._clock(),
+            time.time(),
+            self._boot,
+            rest.at,
+            rest.size,
+            rest.crc,
+        )
+        raw = packed + pack_crc(crc32(packed))
+        if self._pwrite(self.fd, raw, HEADER_AT) != HEADER_SIZE:
+            raise OSError(None, "the header was written in part")
+        self._raw = raw
+        step_done("header written")
+        if failure is not None:
+            raise failure
+
+    def _save_rest(self) -> None:
+        # Beside the one that counts, which the header still points to if we are killed now.
+        data = pack_rest(self.shared.seldom())
+        rest = self._rest.place(data)
+        if self._pwrite(self.fd, data, rest.at) != len(data):
+            raise OSError(None, "the state was written in part")
+        step_done("rest written")
+        self._rest, self._rest_known = rest, True
+        self.shared.changed = False

@@ -1,0 +1,323 @@
+"""What a session does with its key on Redis. What that proves is in :mod:`kraken_async.stores.redis`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from kraken_async.errors import NonceStoreError
+from kraken_async.stores.base import UNITS, KeyState, Shared, clock_ticks
+from kraken_async.stores.redis import state
+from kraken_async.stores.redis.connection import Link, client_of
+from kraken_async.stores.redis.turn import Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kraken_async.stores.redis.connection import Address
+    from kraken_async.stores.redis.state import View
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+#: A cancel gives the server this long before it goes out on the local floor; seconds.
+MOMENT: Final = 0.3
+#: Every attempt that fails to write means that another caller's succeeded.
+ATTEMPTS: Final = 50
+#: Seconds added to both clocks when the newest nonces may have been lost; the script has the same figure.
+MARGIN: Final = 5
+
+
+class RedisKey(KeyState):
+    """One session's hold on a key in Redis."""
+
+    def __init__(self, address: Address, name: str, unit: str, *, lease: float, timeout: float) -> None:
+        self.place = address.place
+        self.seen = Shared()
+        self.unit = unit
+        self._address, self._name, self._lease, self._timeout = address, name, lease, timeout
+        self._link: Link | None = None
+        self._turn: Turn | None = None
+        self._view: View | None = None  # the last state known to be on the server
+        self._gen, self._era = 0, ""  # the newest generation seen
+        self._seen_at = 0.0
+        self._unsaved = False  # `seen` holds what the server has not been told
+        self._floor = state.Floor(unit)
+        self._clock: Callable[[], float] = time.monotonic
+        self._offset = state.Offset(timeout)
+        self._server: dict[str, Any] = {}
+        self._counts = {"conflicts": 0, "restored": 0, "local_nonces": 0}
+
+    def __repr__(self) -> str:
+        return f"<RedisKey {self._name} at {self.place}>"
+
+    # -- opening and closing ---------------------------------------------------------------------------------
+
+    async def open(self, clock: Callable[[], float]) -> None:
+        """Connect and read the state. Raises NonceStoreError: no package, no answer, unit, damaged."""
+        if self._link is not None:
+            return
+        self._clock = clock
+        base = "{" + self._name + "}:"  # the braces keep the keys in one slot
+        keys = [base + part for part in ("state", "turn", "line", "seen", "go:")]
+        self._link = Link(client_of(self._address, self._timeout), self.place, keys, self._timeout)
+        self._turn = Turn(self._link, keys[-1], self._lease, self._known, self._adopt)
+        try:
+            view = await self._load()
+            self.is_new = view.gen == 0
+            stored = view.unit
+            if stored and UNITS[stored] < UNITS[self.unit]:
+                raise self._unit_error(stored)
+            self._server = await self._link.info()
+            self.durable = state.persists(self._server) is not False
+        except BaseException:
+            await self._link.close()
+            self._link = self._turn = None
+            raise
+
+    async def close(self) -> None:
+        """Give the turn back and drop the connections; bounded by the timeout. Idempotent."""
+        link, turn, self._link, self._turn = self._link, self._turn, None, None
+        try:
+            if turn is not None:
+                await turn.close()
+        finally:
+            if link is not None:
+                await link.close()
+
+    def _connected(self) -> Link:
+        if self._link is None:
+            raise NonceStoreError(f"{self.place}: not open")
+        return self._link
+
+    # -- the turn --------------------------------------------------------------------------------------------
+
+    async def acquire_turn(self) -> None:
+        """Stand in line for the turn: one round trip when it is free. Others may hold it for long.
+
+        Raises NonceStoreError when the server does not answer; then, as when cancelled, the turn is not held.
+        """
+        self._connected()
+        assert self._turn is not None
+        await self._turn.acquire()
+
+    async def release_turn(self) -> None:
+        """Give the turn to the next in line. Never raises: without the server, the lease runs out."""
+        if self._turn is not None:
+            await self._turn.release()
+
+    # -- the state -------------------------------------------------------------------------------------------
+
+    async def step(
+        self, choose: Callable[[Shared], T | None], *, overtake: bool = False
+    ) -> tuple[T | None, int]:
+        """See :class:`KeyState`. One round trip, if nobody has written since this session last looked."""
+        if not overtake:
+            return await self._write("take", choose)
+        self._connected().check()  # a forked child has no local floor of its own
+        try:
+            async with asyncio.timeout(MOMENT):
+                return await self._write("take", choose, limit=MOMENT)
+        except (NonceStoreError, TimeoutError) as error:
+            if isinstance(error, _UnitError):
+                raise
+            return self._local(choose, str(error) or f"{self.place}: no answer within {MOMENT} s")
+
+    async def update(self, change: Callable[[Shared], T]) -> T:
+        """See :class:`KeyState`. A NonceStoreError may mean that only the answer was lost."""
+        result: T = (await self._write("write", change))[0]
+        return result
+
+    async def jump(self, ticks: int) -> int:
+        """See :class:`KeyState`. An answer that was lost may leave the jump made."""
+        reply = await self._send("jump", None, Shared(), amount=ticks, again=False)
+        self._check(reply)
+        nonce = int(reply[1])
+        self._floor.learn(nonce)
+        self._view = None  # the generation has moved on
+        self.seen.last = max(self.seen.last, nonce)
+        return nonce
+
+    async def flush(self) -> None:
+        """Nothing to do: each nonce is in the server before it is used."""
+
+    async def _load(self, limit: float | None = None) -> View:
+        known = self._known()
+        reply = await self._connected().run("load", limit=limit, again=limit is None)
+        return self._adopt(reply, known)
+
+    async def _write(
+        self, op: str, work: Callable[[Shared], Any], *, limit: float | None = None
+    ) -> tuple[Any, int]:
+        # A guess, which saves a round trip: if anything has changed since, the script refuses it and tells.
+        view, fresh = self._view, False
+        for attempt in range(ATTEMPTS):
+            if view is None:
+                view, fresh = await self._load(limit), True
+            shared = state.copy(view.shared)
+            shared.changed = view.merged
+            result = work(shared)
+            if op == "take" and result is None:
+                if fresh:
+                    return None, 0
+                view = None  # "nothing" was decided on a guess
+                continue
+            if op == "take" and limit is None and self._turn is not None and self._turn.lapsed:
+                await self._turn.regain()
+                view, fresh = self._view, False
+                continue
+            known = self._known()
+            reply = await self._send(op, view, shared, limit=limit)
+            code = self._check(reply)
+            if code == b"OK":
+                return result, self._written(reply, view, shared)
+            if code == b"TURN":
+                assert self._turn is not None
+                await self._turn.regain()
+                view, fresh = self._view, False
+                continue
+            self._counts["conflicts"] += 1
+            if attempt > 2:
+                # Callers in step with each other would let the same one lose again and again.
+                await asyncio.sleep(random.uniform(0.0, min(0.0005 * 2**attempt, 0.02)))
+                view = None
+                continue
+            view, fresh = self._adopt(reply[1:], known), True
+        raise NonceStoreError(
+            f"{self.place}: overtaken by other callers {ATTEMPTS} times in a row: too many of them"
+        )
+
+    async def _send(
+        self,
+        op: str,
+        view: View | None,
+        shared: Shared,
+        *,
+        amount: int = 0,
+        limit: float | None = None,
+        again: bool = True,
+    ) -> list[Any]:
+        now = clock_ticks(self.unit)
+        second = 1_000_000_000 // UNITS[self.unit]
+        expected = view.gen if view is not None else 0
+        # A caller without the turn sends no ticket: an overtaking cancel, an update.
+        ticket = self._turn.ticket if op == "take" and limit is None and self._turn is not None else ""
+        level, level_at, seldom = state.dump(shared, self._offset.value)
+        reply: list[Any] = await self._connected().run(
+            op,
+            expected,
+            max(expected, self._gen) + 1,
+            self.unit,
+            max(self._floor.nonce, shared.last),
+            now,
+            now + MARGIN * second,
+            max(second // 1000, 2000),  # more than were ever handed out in the seconds that a server can lose
+            ticket,
+            max(1, round(self._lease * 1000)),
+            amount,
+            level,
+            level_at,
+            seldom,
+            view.era if view is not None else "",
+            limit=limit,
+            again=again and limit is None,
+        )
+        return reply
+
+    def _check(self, reply: list[Any]) -> bytes:
+        code: bytes = reply[0]
+        if code == b"UNIT":
+            raise self._unit_error(reply[1].decode())
+        if code == b"DAMAGED":
+            what = f"version {reply[1]!r}, last nonce {reply[2]!r}"
+            raise state.damaged(self.place, self._name, what)
+        return code
+
+    def _unit_error(self, stored: str) -> NonceStoreError:
+        return _UnitError(
+            f"{self.place}: the key has nonces in {stored}, above every nonce in {self.unit}: "
+            f"use nonce_unit={stored!r}, or a new API key"
+        )
+
+    # -- what is known ---------------------------------------------------------------------------------------
+
+    def _known(self) -> tuple[int, str]:
+        return self._gen, self._era
+
+    def _adopt(self, snapshot: list[Any], known: tuple[int, str]) -> View:
+        """Take over a state from the server. ``known``: the newest generation when it was asked for."""
+        now = self._clock()
+        view = state.parse(snapshot, self._offset, now, self.place, self._name)
+        if view.lacks(*known):
+            self._counts["restored"] += 1
+            log.warning("%s has lost changes of the shared state; what is known here goes back", self.place)
+            view = state.merge(view, self.seen, now, fresh=now - self._seen_at <= MARGIN, lost=True)
+        elif self._unsaved:
+            view = state.merge(view, self.seen, now, fresh=True, lost=False)
+        self._floor.learn(view.shared.last)
+        if view.gen >= self._gen or view.merged:
+            self._view, self._gen, self._era = view, max(view.gen, self._gen), view.era
+            self.seen, self._seen_at = view.shared, now
+        return view
+
+    def _written(self, reply: list[Any], view: View, shared: Shared) -> int:
+        nonce, gen, era = int(reply[1]), int(reply[2]), reply[3].decode()
+        self._offset.learn(self._clock(), reply[4], reply[5])
+        self._floor.learn(nonce)
+        shared.last, shared.changed = nonce, False
+        if gen > self._gen:
+            self._gen, self._era, self._seen_at, self.seen = gen, era, self._clock(), shared
+            self._view = state.View(gen, era, shared, self.unit)
+        self._unsaved = self._unsaved and not view.merged
+        if not self.durable and state.persists(self._server) is not False:
+            self.durable = True
+            log.info("%s: answers again", self.place)
+        return nonce
+
+    def _local(self, choose: Callable[[Shared], T | None], why: str) -> tuple[T | None, int]:
+        """Hand out a nonce to a cancel without the server."""
+        shared = state.copy(self.seen)
+        result = choose(shared)
+        if result is None:
+            return None, 0
+        shared.last = nonce = self._floor.next()
+        self.seen, self._view, self._unsaved, self.durable = shared, None, True, False
+        self._counts["local_nonces"] += 1
+        log.warning("a cancel goes out on the local nonce floor: %s", why, extra={"nonce": nonce})
+        return result, nonce
+
+    # -- telling ---------------------------------------------------------------------------------------------
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong: persistence, evictions, clocks, leases lost, an unreachable server."""
+        found = state.server_problems(self._server, self.place)
+        skew = self._offset.skew(self._clock())
+        if abs(skew) > MARGIN:
+            found.append(
+                f"this host's clock is {skew:+.1f} s from that of {self.place}: correct the wrong one"
+            )
+        if self._unsaved:
+            found.append(f"{self.place} did not answer a cancel: nonces come from the local floor")
+        lost = self._turn.counts["leases_lost"] if self._turn is not None else 0
+        if lost:
+            found.append(
+                f"the turn was lost {lost} times by not being renewed within {self._lease:g} s: "
+                "a blocked event loop, a suspended host or a slow server"
+            )
+        return tuple(found)
+
+    def figures(self) -> dict[str, Any]:
+        """Return counts since opening: round trips, conflicts, leases lost, nonces without the server, ..."""
+        counts: dict[str, Any] = dict(self._counts)
+        if self._link is not None:
+            counts |= self._link.counts
+        if self._turn is not None:
+            counts |= self._turn.counts
+        return counts
+
+
+class _UnitError(NonceStoreError):
+    """The one refusal that a cancel does not get round: its nonce would be useless."""

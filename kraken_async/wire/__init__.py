@@ -1,0 +1,1 @@
+"""Bytes to Kraken and back; knows no session."""

@@ -1,0 +1,36 @@
+"""What travels between the signer, the transport and the decoder: plain values, no behaviour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+# A named tuple, as the next one: made in half the time of a frozen dataclass, and one of each is made for every call.
+class SignedRequest(NamedTuple):
+    """One request, ready to leave: `body` holds the exact bytes that were signed.
+
+    `headers` carry the API key and the signature and `body` may carry a one-time password, so the repr shows neither.
+    """
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    nonce: int
+
+    def __repr__(self) -> str:
+        return f"<SignedRequest {self.method} {self.path}>"
+
+
+class Response(NamedTuple):
+    """One answer as it came over the wire. Header names are looked up as the transport gave them."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {len(self.body)} bytes>"

@@ -1,0 +1,129 @@
+"""Decoding: an answer becomes Kraken's result, or the error that says what happened. Pure.
+
+Whatever the HTTP status, an envelope is Kraken's own word and is read first; only without one does the status
+decide, by docs.kraken.com/exchange/guides/general/errors and what is known of the servers in front of Kraken:
+
+    400 401 403 404 405        the edge or the path: refused, no effect
+    any other                  unknown for a write: 502, 520 and HTML pages with executed orders were seen
+    200 without an envelope    unknown for a write
+
+No answer is quoted but for an HTML page's title or a few plain words: it may hold what must not be logged.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from kraken_async.errors import Outcome, RateLimitExceeded, TransportError
+from kraken_async.wire.error_table import api_error, is_warning
+from kraken_async.wire.json_decoder import reader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kraken_async.api.endpoints import Endpoint
+    from kraken_async.wire.messages import Response
+
+log = logging.getLogger("kraken_async.decode")
+
+#: Bytes of JSON that are read at most; Kraken's largest answer, AssetPairs, has about one million.
+LARGEST: Final = 64 * 1024 * 1024
+
+_REFUSED: Final = frozenset({400, 401, 403, 404, 405})
+_PASSING: Final = frozenset({408, 425, 429})
+_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+# A plain word, or a status such as 502 or Cloudflare's 1020; anything else might be a key or a password.
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z'-]{0,19}[.,:;!?]?|[(]?[0-9]{3,4}[).,:;]?")
+
+
+def decode(response: Response, endpoint: Endpoint) -> Any:
+    """Kraken's result, with its strings as sent; of an endpoint that gives a file, the bytes.
+
+    Raises KrakenAPIError for an error that Kraken sent, TransportError for an answer that is not Kraken's.
+    Warnings beside a result are logged.
+    """
+    body = response.body
+    if endpoint.binary and response.status == 200 and body[:2] == b"PK":
+        return body
+    if len(body) > LARGEST:
+        raise _broken(response, endpoint, f"an answer of {len(body)} bytes is too large")
+    try:
+        envelope = reader()(body)
+    except ValueError:
+        envelope = None
+    if type(envelope) is not dict or "error" not in envelope:
+        raise _broken(response, endpoint, _describe(body))
+    errors = envelope["error"]
+    if errors:
+        _raise_errors(errors, response, endpoint)
+    elif "result" not in envelope:
+        raise _broken(response, endpoint, "neither an error nor a result")
+    return envelope.get("result")
+
+
+def _raise_errors(errors: object, response: Response, endpoint: Endpoint) -> None:
+    """Raise what Kraken's entries say, or log them if all are warnings."""
+    entries = [str(entry) for entry in errors] if isinstance(errors, list) else [str(errors)]
+    if all(map(is_warning, entries)):
+        log.warning("%s: %s", endpoint.name, ", ".join(entries), extra={"endpoint": endpoint.name})
+        return
+    error = api_error(entries, endpoint.name, changes=endpoint.changes)
+    if isinstance(error, RateLimitExceeded):
+        error.retry_after = _retry_after(response.headers) or error.retry_after
+    raise error
+
+
+def _broken(response: Response, endpoint: Endpoint, what: str) -> TransportError:
+    status = response.status
+    refused = status in _REFUSED
+    passing = status in _PASSING or status >= 500 or status == 200
+    return TransportError(
+        f"{endpoint.name}: HTTP {status}, {what}",
+        endpoint=endpoint.name,
+        outcome=Outcome.REFUSED if refused else Outcome.UNKNOWN,
+        retryable=passing and not endpoint.changes,
+        status=status,
+        retry_after=_retry_after(response.headers),
+    )
+
+
+def _describe(body: bytes) -> str:
+    """What came instead of an envelope, in at most 200 characters, without anything that may be secret."""
+    start = body[:4096].decode("utf-8", "replace").strip()
+    if not start:
+        return "empty"
+    if start[0] in '{["':
+        return f"JSON that is broken, cut short, or not Kraken's ({len(body)} bytes)"
+    if start[0] == "<":
+        title = _TITLE.search(start)
+        return f"an HTML page: {_words(html.unescape(title[1]))}" if title else "an HTML page"
+    return f"not JSON: {_words(start)}"
+
+
+def _words(text: str) -> str:
+    return " ".join(word if _WORD.fullmatch(word) else "…" for word in text[:150].split()[:20])
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds of a Retry-After header; of its date form, counted from the answer's own Date."""
+    value = _header(headers, "Retry-After")
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        until, now = parsedate_to_datetime(value), parsedate_to_datetime(_header(headers, "Date") or "")
+        return max((until - now).total_seconds(), 0.0)
+    except (TypeError, ValueError):
+        return None
+
+
+def _header(headers: Mapping[str, str], name: str) -> str | None:
+    found = headers.get(name)
+    if found is None:
+        found = next((value for key, value in headers.items() if key.lower() == name.lower()), None)
+    return found if found is None else found.strip()

@@ -1,0 +1,147 @@
+"""Signing: fields and a nonce become a request whose signed bytes are the bytes sent. Pure.
+
+    API-Sign = base64(HMAC-SHA512(secret, path || SHA256(nonce || body)))
+
+Source: docs.kraken.com/exchange/guides/rest/authentication.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from binascii import Error, a2b_base64, b2a_base64
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from kraken_async.errors import AuthenticationError, Outcome
+from kraken_async.wire.encoding import form, json_members, json_string, query, quote
+from kraken_async.wire.messages import SignedRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kraken_async.api.endpoints import Endpoint
+
+__all__ = ["Signer", "query"]
+
+_BLOCK: Final = hashlib.sha512().block_size
+_FORM: Final = "application/x-www-form-urlencoded"
+_JSON: Final = "application/json"
+
+
+class Signer:
+    """Signs the private calls of one API key.
+
+    `otp`: the key's one-time password, or a function that gives the current one; it is asked afresh for each
+    signature, since such a password can be used only once or within its 30 seconds.
+    `key_id`: names the key without telling it, for files and logs.
+
+    Raises ValueError for a key or a secret that cannot be one.
+    """
+
+    __slots__ = ("_api_key", "_inner", "_otp", "_outer", "key_id")
+
+    def __init__(self, api_key: str, api_secret: str, otp: str | Callable[[], str] | None = None) -> None:
+        key = str(api_key or "").strip()
+        secret = _decode(api_secret)
+        del api_key, api_secret  # what is raised below shows no secret among its locals
+        if not key or not key.isascii() or not key.isprintable() or " " in key:
+            del key, secret
+            msg = "api_key is empty or not an API key: copy it from Kraken's settings, under API"
+            raise ValueError(msg)
+        if not secret:
+            del key, secret
+            msg = "api_secret is not base64: copy the private key from Kraken's settings whole, with its ="
+            raise ValueError(msg)
+        if otp is not None and not callable(otp) and not (type(otp) is str and otp):
+            del key, secret, otp
+            msg = (
+                "otp is neither a text nor a function that gives one: leave it out if the key has no password"
+            )
+            raise ValueError(msg)
+        self._api_key = key
+        self._otp = otp
+        self.key_id = hashlib.sha256(key.encode()).hexdigest()[:16]
+        # HMAC with its two keyed halves made once: to copy them costs a third of keying them for each call.
+        padded = (hashlib.sha512(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha512(bytes(byte ^ 0x36 for byte in padded))
+        self._outer = hashlib.sha512(bytes(byte ^ 0x5C for byte in padded))
+
+    def __repr__(self) -> str:
+        return f"<Signer {getattr(self, 'key_id', 'without a key')}>"
+
+    def __reduce__(self) -> NoReturn:
+        msg = "a Signer holds a secret: make another from the key instead of copying or pickling it"
+        raise TypeError(msg)
+
+    def encode(self, endpoint: Endpoint, params: Mapping[str, Any]) -> bytes:
+        """The fields as `sign` takes them, so that a call signed anew is not encoded anew.
+
+        Raises ValueError naming the field that cannot be encoded, and for "nonce" and "otp".
+        """
+        return json_members(params) if endpoint.body == "json" else form(params)
+
+    def sign(self, endpoint: Endpoint, fields: bytes, nonce: int, **extra: str) -> SignedRequest:
+        """The request, ready to leave. `extra`: fields known only now, such as `deadline`.
+
+        Raises AuthenticationError ("not sent") if the one-time password cannot be had.
+        """
+        stamp = b"%d" % nonce
+        if endpoint.body == "json":
+            content_type, body = _JSON, self._json_body(stamp, fields, extra)
+        elif extra or self._otp is not None:
+            content_type, body = _FORM, self._form_body(stamp, fields, extra)
+        else:
+            content_type, body = _FORM, b"nonce=%b&%b" % (stamp, fields) if fields else b"nonce=" + stamp
+        path = endpoint.path
+        headers = {
+            "API-Key": self._api_key,
+            "API-Sign": self.signature(path, stamp, body),
+            "Content-Type": content_type,
+        }
+        return SignedRequest("POST", path, headers, body, nonce)
+
+    def signature(self, path: str, nonce: bytes, body: bytes) -> str:
+        """The value of API-Sign; `nonce` in decimal, `body` exactly as it will be sent."""
+        inner = self._inner.copy()
+        inner.update(path.encode() + hashlib.sha256(nonce + body).digest())
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return b2a_base64(outer.digest(), newline=False).decode()
+
+    def _form_body(self, stamp: bytes, fields: bytes, extra: dict[str, str]) -> bytes:
+        parts = [b"nonce=" + stamp]
+        parts += [f"{name}={quote(name, value)}".encode() for name, value in self._late(extra)]
+        if fields:
+            parts.append(fields)
+        return b"&".join(parts)
+
+    def _json_body(self, stamp: bytes, fields: bytes, extra: dict[str, str]) -> bytes:
+        parts = [b'"nonce":"%b"' % stamp]
+        parts += [f'"{name}":{json_string(name, value)}'.encode() for name, value in self._late(extra)]
+        if fields:
+            parts.append(fields)
+        return b"{%b}" % b",".join(parts)
+
+    def _late(self, extra: dict[str, str]) -> list[tuple[str, str]]:
+        """What is known only at signing."""
+        if self._otp is None:
+            return list(extra.items())
+        return [*extra.items(), ("otp", self._password())]
+
+    def _password(self) -> str:
+        try:
+            password = self._otp() if callable(self._otp) else self._otp
+        except Exception as exc:
+            msg = f"the call was not sent: the otp function raised {type(exc).__name__}"
+            raise AuthenticationError(msg, outcome=Outcome.NOT_SENT) from exc
+        if not isinstance(password, str) or not password:
+            msg = f"the call was not sent: the otp function must give a text, not {type(password).__name__}"
+            raise AuthenticationError(msg, outcome=Outcome.NOT_SENT)
+        return password
+
+
+def _decode(secret: str) -> bytes:
+    """The bytes of a base64 secret, whatever white space it was pasted with; none if it is not one."""
+    try:
+        return a2b_base64("".join(secret.split()), strict_mode=True)
+    except (AttributeError, TypeError, Error, ValueError):
+        return b""

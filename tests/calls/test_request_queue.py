@@ -1,0 +1,166 @@
+"""Order of urgency and arrival, ageing, and calls that nobody wants any more."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+import pytest
+
+from kraken_async.api.endpoints import Priority, find
+from kraken_async.call import DEFAULTS, Call
+from kraken_async.calls.request_queue import AGEING, RequestQueue
+from kraken_async.errors import QueueFull
+
+
+def call(name: str = "Balance", priority: Priority | None = None, resource: str = "") -> Call:
+    endpoint = find(name, private=True)
+    future = asyncio.get_running_loop().create_future()
+    made = Call(
+        endpoint, {}, b"", endpoint.priority if priority is None else priority, 10.0, DEFAULTS, future
+    )
+    made.resource = resource
+    return made
+
+
+def push(queue: RequestQueue, each: Call, now: float) -> None:
+    each.enqueued_at = now
+    queue.push(each)
+
+
+def now_all(_call: Call, _now: float) -> float:
+    return 0.0
+
+
+def drain(queue: RequestQueue, now: float = 0.0) -> list[Call]:
+    order = []
+    while (chosen := queue.choose(now_all, now)[0]) is not None:
+        queue.remove(chosen)
+        order.append(chosen)
+    return order
+
+
+async def test_equal_priority_is_served_in_order_of_arrival() -> None:
+    queue = RequestQueue()
+    calls = [call() for _ in range(5)]
+    for each in calls:
+        push(queue, each, 0.0)
+    assert drain(queue) == calls
+    assert len(queue) == 0
+
+
+async def test_priorities_go_in_order_and_a_cancel_goes_first() -> None:
+    queue = RequestQueue()
+    by_name = ["Ledgers", "Balance", "AddOrder", "AmendOrder", "CancelOrder"]
+    for name in by_name:
+        push(queue, call(name), 0.0)
+    assert [each.endpoint.name for each in drain(queue)] == by_name[::-1]
+
+
+async def test_what_may_not_go_does_not_stand_in_front_of_what_may() -> None:
+    queue = RequestQueue()
+    history, cancel = call("Ledgers", resource="counter"), call("CancelOrder")
+    push(queue, history, 0.0)
+    push(queue, cancel, 0.0)
+    chosen, _ = queue.choose(lambda c, _: 7.0 if c is history else 0.0, 0.0)
+    assert chosen is cancel
+    queue.remove(cancel)
+    assert queue.choose(lambda *_: 7.0, 0.0) == (None, 7.0)
+
+
+async def test_a_dear_call_is_not_starved_by_cheap_ones_of_less_urgency() -> None:
+    queue = RequestQueue()
+    dear, cheap = call("AddOrder", resource="counter"), call("Balance", resource="counter")
+    push(queue, dear, 0.0)
+    push(queue, cheap, 0.0)
+    assert queue.choose(lambda c, _: 2.0 if c is dear else 0.0, 0.0) == (None, 2.0)
+
+
+async def test_after_ageing_a_read_counts_as_place_but_never_as_cancel() -> None:
+    queue = RequestQueue()
+    old = call("Ledgers")
+    push(queue, old, 0.0)
+    young = [call("AddOrder"), call("AmendOrder"), call("CancelOrder"), call("Balance")]
+    for each in young:
+        push(queue, each, AGEING)
+    order = [each.endpoint.name for each in drain(queue, AGEING)]
+    assert order == ["CancelOrder", "AmendOrder", "Ledgers", "AddOrder", "Balance"]
+    push(queue, old, 0.0)
+    push(queue, call("CancelOrder"), 1800.0)
+    assert [each.endpoint.name for each in drain(queue, 1800.0)] == ["CancelOrder", "Ledgers"]
+
+
+async def test_a_repeated_call_keeps_its_place() -> None:
+    queue = RequestQueue()
+    first, second, third = call(), call(), call()
+    for each in (first, second, third):
+        push(queue, each, 0.0)
+    queue.remove(first)
+    queue.remove(second)
+    queue.put_back(second)
+    queue.put_back(first)
+    assert drain(queue) == [first, second, third]
+
+
+async def test_cancelled_calls_are_skipped_and_not_counted() -> None:
+    queue = RequestQueue()
+    calls = [call() for _ in range(400)]
+    for each in calls:
+        push(queue, each, 0.0)
+    for each in calls[::2]:
+        each.future.cancel()
+        queue.remove(each)
+    assert len(queue) == 200
+    assert queue.depth()["READ"] == 200
+    assert drain(queue) == calls[1::2]
+    assert queue.depth()["READ"] == 0
+
+
+async def test_a_caller_that_left_without_a_word_is_skipped_too() -> None:
+    queue = RequestQueue()
+    gone, there = call(), call()
+    push(queue, gone, 0.0)
+    push(queue, there, 0.0)
+    gone.future.cancel()
+    assert drain(queue) == [there]
+    assert gone.state == "dropped"
+
+
+async def test_a_full_queue_refuses_all_but_cancels() -> None:
+    queue = RequestQueue(max_queued=1)
+    push(queue, call(), 0.0)
+    refused = call()
+    with pytest.raises(QueueFull, match="max_queued=1"):
+        push(queue, refused, 0.0)
+    assert refused.state == "new"
+    push(queue, call("CancelOrder"), 0.0)
+    assert len(queue) == 2
+
+
+async def test_sleep_returns_when_a_call_comes_and_at_once_if_one_came_meanwhile() -> None:
+    queue = RequestQueue()
+    assert queue.choose(now_all, 0.0) == (None, None)
+    sleeper = asyncio.create_task(queue.sleep(None))
+    await asyncio.sleep(0)
+    assert not sleeper.done()
+    push(queue, call(), 0.0)
+    await sleeper
+    await queue.sleep(3600.0)  # changed since the last choice: does not wait
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest", "random"])
+async def test_a_hundred_thousand_cancelled_calls_in_any_order_take_seconds_not_minutes(order: str) -> None:
+    queue = RequestQueue()
+    calls = [call() for _ in range(100_000)]
+    for each in calls:
+        push(queue, each, 0.0)
+    if order == "newest":
+        calls.reverse()
+    elif order == "random":
+        random.Random(7).shuffle(calls)
+    started = time.perf_counter()
+    for each in calls:
+        queue.remove(each)
+    assert queue.choose(now_all, 0.0) == (None, None)
+    assert time.perf_counter() - started < 15.0  # half a second when nothing is searched for

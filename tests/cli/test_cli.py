@@ -1,0 +1,580 @@
+"""The command line as its users meet it: what it prints, what it asks, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from kraken_async import BurstGovernor, KrakenSession
+from kraken_async.adapters.background import BackgroundSession
+from kraken_async.cli import main
+from kraken_async.cli.app import app
+from kraken_async.cli.call import parse_fields
+from kraken_async.emulator import Emulator, EmulatorServer, Fault, serve_in_thread
+from kraken_async.errors import TradingHalted
+
+ROOT = Path(__file__).parents[2]
+ORDER = ["pair=XBTUSD", "type=buy", "ordertype=limit", "price=37500", "volume=1.25"]
+LIMIT = dict(word.split("=") for word in ORDER)
+PLAIN = {"NO_COLOR": "1", "COLUMNS": "200", "TERMINAL_WIDTH": "200"}
+
+
+def run(*words: str, text: str | None = None) -> Result:
+    return CliRunner().invoke(app, list(words), input=text, env=PLAIN)
+
+
+def data(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorServer]:
+    """An emulator in a thread, and an environment that leads to it."""
+    emulator = Emulator(seed=1)
+    with serve_in_thread(emulator) as server:
+        monkeypatch.setenv("KRAKEN_API_URL", server.url)
+        monkeypatch.setenv("KRAKEN_API_KEY", emulator.key.api_key)
+        monkeypatch.setenv("KRAKEN_API_SECRET", emulator.key.api_secret)
+        monkeypatch.setenv("KRAKEN_GOVERNOR", "off")
+        yield server
+
+
+@pytest.fixture
+def known(server: EmulatorServer) -> EmulatorServer:
+    """An emulator whose key has been used from here before."""
+    assert run("call", "Balance", "--yes").exit_code == 0
+    return server
+
+
+# ------------------------------------------------------------------ help
+
+
+COMMANDS = [
+    *(
+        ["demo"],
+        ["call"],
+        ["emulator"],
+        ["doctor"],
+        ["budget"],
+        ["top"],
+        ["nonce", "show"],
+        ["nonce", "jump"],
+    ),
+    *(["nonce", "audit"], ["orders", "unresolved"], ["orders", "resolve"], ["halt"], ["resume"]),
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(words: list[str]) -> None:
+    result = run(*words, "--help")
+    assert result.exit_code == 0
+    assert re.search(r"Examples?: kraken-async " + " ".join(words), result.stdout)
+
+
+def test_the_exit_codes_are_documented() -> None:
+    assert "3 outcome unknown" in run("--help").stdout
+
+
+def test_without_typer_one_sentence_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "typer", None)
+    monkeypatch.setattr(sys, "argv", ["kraken-async"])
+    with pytest.raises((SystemExit, ImportError)) as ended:
+        main()
+    # None in sys.modules raises ModuleNotFoundError, as a package that is not installed does.
+    assert isinstance(ended.value, SystemExit)
+    assert ended.value.code == 2
+    assert "pip install 'kraken-async[cli]'" in capsys.readouterr().err
+
+
+def test_an_import_that_fails_inside_typer_is_not_hidden(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "typer.py").write_text("import a_module_that_nobody_has")
+    monkeypatch.delitem(sys.modules, "typer")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ModuleNotFoundError, match="a_module_that_nobody_has"):
+        main()
+
+
+# ------------------------------------------------------------------ call
+
+
+def test_call_prints_the_result_as_json_and_nothing_else(known: EmulatorServer) -> None:
+    result = run("call", "Balance")
+    assert result.exit_code == 0
+    assert data(result)["XXBT"] == "100000.0000000000"
+
+
+def test_call_public_needs_no_key(server: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KRAKEN_API_KEY")
+    monkeypatch.delenv("KRAKEN_API_SECRET")
+    assert data(run("call", "Time"))["unixtime"] > 0
+
+
+def test_call_against_an_emulator_of_its_own_needs_nothing() -> None:
+    result = run("call", "AddOrder", *ORDER, "validate=true", "--emulator")
+    assert data(result)["descr"]["order"] == "buy 1.25000000 XBTUSD @ limit 37500.0"
+
+
+def test_call_without_a_key_names_the_variables(
+    server: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KRAKEN_API_KEY")
+    monkeypatch.delenv("KRAKEN_API_SECRET")
+    result = run("call", "Balance")
+    assert result.exit_code == 2
+    assert "KRAKEN_API_KEY" in result.stderr
+    assert not server.emulator.history
+
+
+def test_the_first_private_call_on_a_key_asks_and_names_yes(server: EmulatorServer) -> None:
+    result = run("call", "Balance")
+    assert result.exit_code == 2
+    assert "closed for good" in result.stderr
+    assert "--yes" in result.stderr
+    assert not server.emulator.history
+
+
+def test_a_write_asks_and_names_yes(known: EmulatorServer) -> None:
+    result = run("call", "AddOrder", *ORDER)
+    assert result.exit_code == 2
+    assert "--yes" in result.stderr
+    assert not known.emulator.orders
+    assert run("call", "AddOrder", *ORDER, "--yes").exit_code == 0
+    assert len(known.emulator.orders) == 1
+
+
+def test_a_refusal_ends_with_1_and_a_cure(known: EmulatorServer) -> None:
+    known.emulator.faults.next("Balance", Fault.refuse("EGeneral:Permission denied"))
+    result = run("call", "Balance")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "EGeneral:Permission denied" in result.stderr
+    assert "try: " in result.stderr
+
+
+def test_what_was_not_sent_ends_with_4(known: EmulatorServer) -> None:
+    result = run("call", "Withdraw", "asset=XBT", "key=mine", "amount=1", "--yes")
+    assert result.exit_code == 4
+    assert "--allow-funding" in result.stderr
+
+
+def test_an_unknown_outcome_ends_with_3(known: EmulatorServer) -> None:
+    known.emulator.faults.next("WalletTransfer", Fault.reset("after"))
+    words = ["call", "WalletTransfer", "asset=XBT", "from=Spot Wallet", "to=Futures Wallet", "amount=1"]
+    result = run(*words, "--allow-funding", "--yes")
+    assert result.exit_code == 3
+    assert "do not repeat" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["call", "Balance", "oops"], "key=value"),
+        (["call", "../public/Time"], "not an endpoint name"),
+        (["call", "AddOrderBatch", "orders=[1,"], "is not JSON"),
+        (["call", "AddOrderBatch", "orders=@nowhere.json"], "cannot be read"),
+        (["call", "Balance", "--emulator", "--base-url", "http://localhost:1"], "--base-url"),
+        (["emulator", "--tier", "gold"], "starter"),
+    ],
+)
+def test_wrong_use_ends_with_2_and_one_sentence(words: list[str], message: str) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_values_stay_text_and_brackets_nest(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.json"
+    rows.write_text('[{"price": 0.10}]')
+    assert parse_fields(["price=1e3", "close[ordertype]=limit", "close[price]=5", f"orders=@{rows}"]) == {
+        "price": "1e3",
+        "close": {"ordertype": "limit", "price": "5"},
+        "orders": [{"price": "0.10"}],
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize(("answer", "code", "placed"), [(b"n\n", 4, 0), (b"y\n", 0, 1)])
+def test_at_a_terminal_a_write_goes_out_only_after_a_yes(
+    known: EmulatorServer, answer: bytes, code: int, placed: int
+) -> None:
+    ours, theirs = os.openpty()
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "kraken_async", "call", "AddOrder", *ORDER],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        os.write(ours, answer)
+        _, complaint = child.communicate(timeout=30)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert (child.returncode, len(known.emulator.orders)) == (code, placed), complaint
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["call", "Balance"],
+        ["call", "Nope", "--yes"],
+        ["doctor"],
+        ["doctor", "--json"],
+        ["nonce", "show", "--json"],
+        ["nonce", "audit", "--online"],
+        ["budget"],
+        ["orders", "unresolved"],
+        ["top", "--once"],
+    ],
+    ids=" ".join,
+)
+def test_no_secret_in_any_output(known: EmulatorServer, words: list[str]) -> None:
+    result = run(*words)
+    assert not [secret for secret in known.emulator.key if secret in result.stdout + result.stderr]
+
+
+def test_a_secret_that_is_none_is_said_without_showing_it(
+    server: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KRAKEN_API_SECRET", "not-base64!")
+    for words in (["call", "Balance"], ["doctor", "--offline"], ["budget"]):
+        result = run(*words)
+        assert result.exit_code in (1, 2)
+        assert "base64" in result.stderr
+        assert "not-base64!" not in result.stdout + result.stderr
+
+
+@contextmanager
+def running_bot(server: EmulatorServer) -> Iterator[BackgroundSession]:
+    """A session on the key that is alive in another thread while the block runs."""
+
+    def session() -> KrakenSession:
+        return KrakenSession(
+            *server.emulator.key,
+            base_url=server.url,
+            state_dir=os.environ["KRAKEN_STATE_DIR"],
+            governor=BurstGovernor("pro", startup_window=0),
+            account="the bot's",
+        )
+
+    with BackgroundSession(session) as bot:
+        yield bot
+
+
+def test_beside_a_running_bot_commands_know_what_it_knows(known: EmulatorServer) -> None:
+    with running_bot(known) as bot:
+        for _ in range(4):
+            bot.private("TradesHistory")
+        bot.private("AddOrder", {"pair": "XBTUSD", "type": "buy", "ordertype": "market", "volume": "1"})
+        assert run("call", "Balance").exit_code == 0  # the key is not new
+        budget = data(run("budget", "--json"))
+        assert budget["level"] == pytest.approx(bot.stats().counter_level, abs=1.0)
+        assert budget["level"] > 8  # 1 or 2 each; with nothing known it would be half of the maximum, 7.5
+        assert "XBTUSD" in budget["pairs"]
+
+
+def test_halt_stops_a_running_bot_and_resume_lets_it_go_on(known: EmulatorServer) -> None:
+    with running_bot(known) as bot:
+        assert bot.private("AddOrder", LIMIT)["txid"]
+        assert run("halt").exit_code == 2  # it asks
+        assert data(run("halt", "--yes", "--json"))["cancelled"]["count"] == 1
+        with pytest.raises(TradingHalted):
+            bot.private("AddOrder", LIMIT)
+        refused = run("call", "AddOrder", *ORDER, "--yes")
+        assert (refused.exit_code, "kraken-async resume" in refused.stderr) == (4, True)
+        assert data(run("resume", "--yes", "--json")) == {"halted": False}
+        assert bot.private("AddOrder", LIMIT)["txid"]
+
+
+def test_a_name_that_is_not_known_is_asked_about_with_the_one_that_was_meant(known: EmulatorServer) -> None:
+    result = run("call", "Balnce")
+    assert result.exit_code == 2
+    assert "Balnce is not a known endpoint: Balance?" in result.stderr
+
+
+# ------------------------------------------------------------------ nonce
+
+
+def test_nonce_show_reads_without_a_change(known: EmulatorServer) -> None:
+    (state,) = data(run("nonce", "show", "--json"))
+    before = Path(state["path"]).read_bytes()
+    assert int(state["last"]) == known.emulator.history[-1].nonce
+    assert state["trouble"] == []
+    assert data(run("nonce", "show", "--json"))[0]["last"] == state["last"]
+    assert Path(state["path"]).read_bytes() == before
+    done = subprocess.run(
+        [sys.executable, "-m", "kraken_async", "nonce", "show"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert state["key"] in done.stdout
+    assert state["last"] in done.stdout  # whole, to be copied
+
+
+def test_nonce_jump_asks_and_then_holds_for_good(known: EmulatorServer) -> None:
+    assert run("nonce", "jump", "3600").exit_code == 2
+    new = int(data(run("nonce", "jump", "3600", "--yes", "--json"))["last"])
+    assert new > time.time_ns() + 3_590_000_000_000
+    run("call", "Balance")
+    nonce = known.emulator.history[-1].nonce
+    assert nonce is not None
+    assert nonce > new
+
+
+def test_nonce_audit_finds_a_damaged_slot(known: EmulatorServer) -> None:
+    path = Path(data(run("nonce", "show", "--json"))[0]["path"])
+    assert not [text for text in data(run("nonce", "audit", "--json"))["findings"] if "slot" in text]
+    with path.open("r+b") as file:
+        file.write(b"garbage")
+    result = run("nonce", "audit", "--json")
+    assert result.exit_code == 1
+    assert any("slot A is damaged" in text for text in data(result)["findings"])
+
+
+@pytest.fixture
+def overtaken(known: EmulatorServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EmulatorServer:
+    """The key has also been used from elsewhere, with nonces far above the ones that are kept here."""
+    here = os.environ["KRAKEN_STATE_DIR"]
+    monkeypatch.setenv("KRAKEN_STATE_DIR", str(tmp_path / "elsewhere"))
+    assert run("nonce", "jump", "1000000", "--yes").exit_code == 0
+    assert run("call", "Balance", "--yes").exit_code == 0
+    monkeypatch.setenv("KRAKEN_STATE_DIR", here)
+    return known
+
+
+def test_nonce_audit_online_says_that_another_program_uses_the_key(overtaken: EmulatorServer) -> None:
+    result = run("nonce", "audit", "--online")
+    assert result.exit_code == 1
+    assert "InvalidNonce" in result.stderr
+    assert "doctor" in result.stderr
+
+
+def test_doctor_fails_on_a_key_with_another_writer(overtaken: EmulatorServer) -> None:
+    result = run("doctor", "--json")
+    assert result.exit_code == 1
+    assert checks(result)["API key at Kraken"] == "FAIL"
+
+
+# ------------------------------------------------------------------ doctor
+
+
+def checks(result: Result) -> dict[str, str]:
+    return {check["name"]: check["grade"] for check in data(result)["checks"]}
+
+
+def test_doctor_offline_sends_nothing(known: EmulatorServer) -> None:
+    before = len(known.emulator.history)
+    result = run("doctor", "--offline", "--json")
+    assert result.exit_code == 0
+    assert {"API key", "tier", "state directory", "nonce state", "lock holders", "nonce lead"} <= set(
+        checks(result)
+    )
+    assert len(known.emulator.history) == before
+
+
+def test_doctor_asks_kraken_about_clock_and_key(known: EmulatorServer) -> None:
+    result = run("doctor", "--json")
+    found = checks(result)
+    assert result.exit_code == 0
+    assert {name: found[name] for name in ("Kraken", "clock", "permissions", "IP list", "other writers")} == {
+        "Kraken": "OK",
+        "clock": "OK",
+        "permissions": "OK",
+        "IP list": "WARN",
+        "other writers": "OK",
+    }
+
+
+def test_doctor_does_not_use_a_key_that_has_no_state(server: EmulatorServer) -> None:
+    assert checks(run("doctor", "--json"))["API key at Kraken"] == "WARN"
+    assert {arrival.endpoint for arrival in server.emulator.history} == {"SystemStatus", "Time"}
+
+
+def test_doctor_fails_on_a_clock_that_is_minutes_off(known: EmulatorServer) -> None:
+    known.emulator.clock = lambda: time.time() + 300
+    result = run("doctor", "--json")
+    assert result.exit_code == 1
+    assert checks(result)["clock"] == "FAIL"
+    assert "FAIL clock: this clock is 300" in run("doctor").stdout.replace("299", "300")
+
+
+def test_doctor_fails_when_kraken_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRAKEN_API_URL", "http://127.0.0.1:9")
+    result = run("doctor", "--json")
+    assert (result.exit_code, checks(result)["Kraken"]) == (1, "FAIL")
+
+
+def test_doctor_in_a_pause_says_how_to_end_it_and_ends_it(known: EmulatorServer) -> None:
+    known.emulator.faults.plan = lambda _index, _name: Fault.refuse("EAPI:Invalid nonce")
+    assert run("call", "Balance").exit_code == 1
+    known.emulator.faults.plan = None
+    before = len(known.emulator.history)
+    paused = run("doctor")
+    assert paused.exit_code == 1
+    assert "--yes asks Kraken now" in paused.stdout
+    assert {each.endpoint for each in known.emulator.history[before:]} == {"SystemStatus", "Time"}
+    assert checks(run("doctor", "--yes", "--json"))["other writers"] == "OK"
+    assert run("call", "Balance").exit_code == 0
+
+
+# ------------------------------------------------------------------ budget, orders, top
+
+
+def test_budget_says_when_more_calls_may_go(known: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRAKEN_API_TIER", "pro")
+    found = data(run("budget", "Balance", "--calls", "20", "--json"))
+    assert (found["tier"], found["maximum"]) == ("pro", 20.0)
+    assert found["seconds"] > 0
+    assert "may go" in run("budget").stdout
+
+
+def test_orders_unresolved_lists_what_a_killed_program_left_and_resolve_settles_it(
+    known: EmulatorServer,
+) -> None:
+    known.emulator.faults.next("AddOrder", Fault.late(30))
+    child = subprocess.Popen(
+        [sys.executable, "-m", "kraken_async", "call", "AddOrder", *ORDER, "--yes"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not known.emulator.orders and child.poll() is None:
+        time.sleep(0.01)
+    child.kill()
+    child.wait()
+    result = run("orders", "unresolved", "--json")
+    assert result.exit_code == 3
+    (intent,) = data(result)
+    assert intent["cl_ord_id"] in run("orders", "unresolved").stdout
+    (settled,) = data(run("orders", "resolve", intent["cl_ord_id"], "--json"))
+    assert settled["outcome"] == "placed"
+    assert settled["result"]["txid"] == list(known.emulator.orders)
+    assert run("orders", "unresolved").exit_code == 0
+
+
+def test_top_shows_what_a_session_wrote_and_says_when_it_is_silent(
+    tmp_path: Path, known: EmulatorServer
+) -> None:
+    assert "no running session" in run("top", "--once").stdout
+    assert data(run("top", "--json")) == []
+
+
+# ------------------------------------------------------------------ emulator, demo
+
+
+def test_emulator_serves_any_client_until_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "kraken_async", "emulator", "--json"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    try:
+        text = ""
+        while not text.rstrip().endswith("}"):
+            line = child.stdout.readline()
+            assert line, "it ended before it served"
+            text += line
+        found = json.loads(text)
+        monkeypatch.setenv("KRAKEN_API_KEY", found["api_key"])
+        monkeypatch.setenv("KRAKEN_API_SECRET", found["api_secret"])
+        assert run("call", "Balance", "--base-url", found["url"], "--yes").exit_code == 0
+    finally:
+        child.send_signal(signal.SIGINT)
+        _, complaint = child.communicate(timeout=20)
+    assert child.returncode == 130
+    assert "Traceback" not in complaint
+
+
+def test_demo_ends_with_none_of_ours_refused() -> None:
+    result = run("demo", "--calls", "60", "--json")
+    found = data(result)
+    plain, ours = found["sides"]
+    assert result.exit_code == 0
+    assert found["limits"] == "off"
+    assert (ours["answered"], ours["refused_for_nonce"], ours["most_in_flight"]) == (60, 0, 1)
+    assert plain["refused_for_nonce"] > 0
+    assert ours["nonce_state"].endswith(".state")
+
+
+def test_demo_prints_both_side_by_side() -> None:
+    printed = run("demo", "--calls", "10").stdout
+    assert re.search(r"answered +│ +\d+ +│ +10", printed)
+    assert "limits off" in printed
+
+
+def test_demo_exits_with_1_when_ours_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kraken_async.cli.demo.TASKS", 1)
+    monkeypatch.setattr("kraken_async.cli.demo.KrakenSession", _Overtaking)
+    result = run("demo", "--calls", "30", "--json")
+    assert result.exit_code == 1
+    assert data(result)["ok"] is False
+
+
+class _Overtaking:
+    """A session that keeps nothing in order, for the demo to find out."""
+
+    def __init__(self, api_key: str, api_secret: str, *, base_url: str, **_: object) -> None:
+        from kraken_async.emulator import KeyPair
+        from kraken_async.emulator.plain import PlainClient
+
+        self._client = PlainClient(base_url, KeyPair(api_key, api_secret))
+        self.persistence_file = "nowhere"
+
+    async def __aenter__(self) -> _Overtaking:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.__aexit__(None, None, None)
+
+    async def private(self, name: str) -> Any:
+        return await self._client.private(name)
+
+    def stats(self) -> _Overtaking:
+        return self
+
+
+def test_demo_chaos_places_no_order_of_ours_twice() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "kraken_async", "demo", "--calls", "10", "--chaos", "--json"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    plain, ours = json.loads(done.stdout)["chaos"]
+    assert (ours["placed"], ours["duplicates"], ours["missing"]) == (ours["orders"], 0, 0)
+    assert plain["duplicates"] > 0
+    assert "Traceback" not in done.stderr
+
+
+def test_demo_peers_names_those_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("krakenex", "ccxt", "ccxt.async_support", "kraken", "kraken.spot"):
+        monkeypatch.setitem(sys.modules, module, None)
+    result = run("demo", "--calls", "4", "--peers", "--json")
+    assert data(result)["peers"] == []
+    assert "ccxt is not installed here" in result.stderr

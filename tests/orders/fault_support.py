@@ -1,0 +1,143 @@
+"""A session on the emulator over a path in memory, on virtual time; and what each side believes happened."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from kraken_async import BurstGovernor, KrakenSession, MemoryStore, OrderPolicy, RetryPolicy, guards
+from kraken_async import session as session_module
+from kraken_async.call import Orphan
+from kraken_async.emulator import ConnectionDropped, Emulator
+from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown, RequestTimeout, TransportError
+from kraken_async.orders.intent import Intent
+from kraken_async.orders.journal import Journal
+from kraken_async.wire.messages import Response, SignedRequest
+
+LIMIT = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "20000"}
+
+
+@dataclass
+class World:
+    """One emulated exchange, one key's shared state, and any number of sessions on it, one after the other."""
+
+    directory: Path
+    seed: int = 0
+    policy: OrderPolicy = field(default_factory=OrderPolicy)
+    orphans: list[Orphan] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.emulator = Emulator(
+            clock=lambda: time.time(), seed=self.seed
+        )  # patched: the name is looked up late
+        self.store = MemoryStore()
+        self.journals: list[Journal] = []
+        self.random = random.Random(self.seed)
+
+    async def send(self, request: SignedRequest, timeout: float) -> Response:
+        """Carry one request over the path, and tell what a socket would tell."""
+        try:
+            async with asyncio.timeout(timeout):
+                reply = await self.emulator.deliver(
+                    request.method, request.path, request.headers, request.body, sleep=asyncio.sleep
+                )
+                await asyncio.sleep(reply.pace)
+        except TimeoutError:
+            raise RequestTimeout(f"no answer within {timeout:g} s") from None
+        except ConnectionDropped:
+            raise TransportError("the connection was cut") from None
+        return Response(reply.status, reply.headers, reply.body)
+
+    @contextlib.contextmanager
+    def journal_on_disk(self) -> Any:
+        """The key's state is in memory, so that no thread is needed; the journal is the real one."""
+        name = "open_journal"
+        before = getattr(session_module, name)
+
+        def on_disk(*_: Any) -> Journal:
+            self.journals.append(Journal(self.directory, "k"))
+            return self.journals[-1]
+
+        setattr(session_module, name, on_disk)
+        try:
+            yield
+        finally:
+            setattr(session_module, name, before)
+
+    async def session(self, **options: Any) -> KrakenSession:
+        given: dict[str, Any] = {
+            "store": self.store,
+            "governor": BurstGovernor.off(),
+            "guard": guards.allow_all,
+            "orders": self.policy,
+            "on_orphan": self.orphans.append,
+            "transport": self.send,
+            "retry": RetryPolicy(jitter=self.random.random),
+        }
+        session = KrakenSession(*self.emulator.key, **{**given, **options})
+        with self.journal_on_disk():
+            return await session.open()
+
+    async def kill(self, session: KrakenSession) -> None:
+        """As `kill -9` does: nothing more is written, sent or told; the lock on the journal is free."""
+        journal = session._desk._journal
+        assert journal is not None
+        fd, journal._fd, journal._shut = journal._fd, -1, True
+        if fd >= 0:
+            os.close(fd)
+        session._reporter.report = lambda orphan: None  # type: ignore[method-assign]  # the test stands in for it
+        with contextlib.suppress(asyncio.CancelledError):
+            await session.aclose(grace=0)
+
+    # -- the truth ---------------------------------------------------------------------------------------------
+
+    def placed(self, volume: str) -> list[str]:
+        """Return the txids of the orders of this volume, which one call alone has asked for.
+
+        All are bought; what is sold is the conditional close of one that was filled.
+        """
+        orders = self.emulator.orders.items()
+        return [txid for txid, order in orders if order.volume == Decimal(volume) and order.side == "buy"]
+
+
+@dataclass
+class Told:
+    """What a caller was told of a call: a result, an error, or nothing (it left, or was killed)."""
+
+    result: Any = None
+    error: KrakenError | None = None
+    left: bool = False
+
+    @property
+    def unknown(self) -> bool:
+        return self.error is not None and self.error.outcome is Outcome.UNKNOWN
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None and not self.unknown
+
+
+async def told(call: Any) -> Told:
+    try:
+        return Told(result=await call)
+    except KrakenError as error:
+        return Told(error=error)
+    except asyncio.CancelledError:
+        return Told(left=True)
+
+
+async def settled(session: KrakenSession, what: Intent | OutcomeUnknown) -> Told:
+    """Resolve, as often as it takes to get past "not seen"."""
+    for _ in range(12):
+        answer = await told(session.resolve(what))
+        error = answer.error
+        if not isinstance(error, OutcomeUnknown) or error.finding == "absent":
+            return answer
+    return answer
