@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 #: asked for (plus the time that the caller's own thread stands still after drawing).
 FRESH: Final = 0.001
 
+#: How often a stretch is renewed without the lock before one nonce is drawn under it: a process that is stopped
+#: between renewing and looking, or a clock that leaps, must not keep a caller waiting.
+TRIES: Final = 8
+
 #: Counter, end, expiry on the monotonic clock.
 _Stretch = tuple["count[int]", int, float]
 #: No number counts.
@@ -125,7 +129,7 @@ class NonceSource:
 
             Waits for the disk only when the clock has overtaken what is reserved.
             """
-            while True:
+            for _ in range(TRIES):
                 stretch = self._stretch
                 counter, stop, expiry = stretch
                 nonce = next(counter)
@@ -136,6 +140,8 @@ class NonceSource:
                 with self._lock:
                     if self._stretch is stretch:
                         self._renew()
+            with self._lock:
+                return self._draw()
 
     else:  # pragma: no cover - free-threaded builds
 
@@ -145,12 +151,10 @@ class NonceSource:
             Waits for the disk only when the clock has overtaken what is reserved.
             """
             with self._lock:
-                while True:
-                    counter, stop, expiry = self._stretch
-                    nonce = next(counter)
-                    if monotonic() < expiry and nonce < stop:
-                        return nonce
-                    self._renew()
+                counter, stop, expiry = self._stretch
+                if monotonic() < expiry and (nonce := next(counter)) < stop:
+                    return nonce
+                return self._draw()
 
     @property
     def last(self) -> int:
@@ -225,6 +229,14 @@ class NonceSource:
             start, clock_ticks(self._unit), self._tick
         ):
             self._reserve_ahead()
+
+    def _draw(self) -> int:
+        """Return the next nonce of a new stretch. Other threads may draw from it at once, so its end is checked."""
+        while True:
+            self._renew()
+            counter, stop, _ = self._stretch
+            if (nonce := next(counter)) < stop:
+                return nonce
 
     # ----------------------------------------------------------------------------------------- durability
 

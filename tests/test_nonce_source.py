@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import warnings
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
@@ -57,11 +58,23 @@ def test_a_clock_that_steps_back_or_stands_still_never_lowers_a_nonce(
         last = source.next()
         stuck = last - HOUR
         monkeypatch.setattr(time, "time_ns", lambda: stuck)
-        monkeypatch.setattr(
-            nonce_module, "monotonic", iter(range(10**9)).__next__
-        )  # each stretch expires at once
-        drawn = [source.next() for _ in range(2000)]
-        assert drawn == list(range(last + 1, last + 2001))
+        # Two looks at the clock are further apart than a stretch is good, one is not: every draw renews its stretch.
+        ticks, start = count(), time.monotonic()
+        monkeypatch.setattr(nonce_module, "monotonic", lambda: start + 0.0006 * next(ticks))
+        drawn = [last, *(source.next() for _ in range(2000))]
+        assert all(a < b for a, b in pairwise(drawn))
+        assert next(ticks) >= 2 * 2000
+
+
+def test_a_clock_that_leaps_at_every_look_keeps_no_caller_waiting(
+    store: Store | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with NonceSource(store) as source:
+        last = source.next()
+        ticks, start = count(), time.monotonic()
+        monkeypatch.setattr(nonce_module, "monotonic", lambda: start + next(ticks))
+        drawn = [last, *(source.next() for _ in range(100))]
+        assert all(a < b for a, b in pairwise(drawn))
 
 
 def test_last_is_what_was_handed_out_and_reading_it_spends_nothing(store: Store | None) -> None:

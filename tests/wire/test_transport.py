@@ -412,7 +412,7 @@ async def test_a_call_that_nobody_answers_drops_its_connection_and_the_next_has_
 
 def test_of_an_aiohttp_whose_inside_is_not_known_nothing_is_assumed() -> None:
     code = (
-        "import aiohttp; aiohttp.__version__ = '3.99.0'; from kraken_async import transport; "
+        "import aiohttp; aiohttp.__version__ = '3.99.0'; from kraken_async.wire import transport; "
         "assert not transport.SHORT; assert transport._Body(b'').started"
     )
     done = subprocess.run(
