@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class CallOptions:
     """What ``with_options`` may set for the calls of one view of a session.
 
     ``timeout`` bounds one exchange and ``queue_timeout`` the wait before it, both in seconds.
@@ -26,7 +26,7 @@ class Options:
     ignore_breaker: bool = False
 
 
-DEFAULTS = Options()
+DEFAULTS = CallOptions()
 
 
 class Call:
@@ -71,7 +71,7 @@ class Call:
         fields: bytes,
         priority: Priority,
         timeout: float,
-        options: Options,
+        options: CallOptions,
         future: asyncio.Future[Any],
     ) -> None:
         self.endpoint = endpoint

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from kraken_async.api.endpoints import Priority
-    from kraken_async.call import Options
+    from kraken_async.call import CallOptions
     from kraken_async.session import KrakenSession
 
 
@@ -17,7 +17,7 @@ class Caller:
     """Where calls are made: a session, or a view of it with options of its own."""
 
     _session: KrakenSession
-    _options: Options
+    _options: CallOptions
 
     def private(
         self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
@@ -52,7 +52,7 @@ class Caller:
         queue_timeout: float | None = None,
         burst_protection: bool | None = None,
         ignore_breaker: bool | None = None,
-    ) -> View:
+    ) -> ClientView:
         """Return a view of the same session whose calls differ in what is given.
 
         Args:
@@ -70,15 +70,15 @@ class Caller:
             "ignore_breaker": ignore_breaker,
         }
         changed = {name: value for name, value in given.items() if value is not None}
-        return View(self._session, dataclasses.replace(self._options, **changed))
+        return ClientView(self._session, dataclasses.replace(self._options, **changed))
 
 
-class View(Caller):
+class ClientView(Caller):
     """A session seen through other options; it owns nothing and is not closed."""
 
-    def __init__(self, session: KrakenSession, options: Options) -> None:
+    def __init__(self, session: KrakenSession, options: CallOptions) -> None:
         self._session = session
         self._options = options
 
     def __repr__(self) -> str:
-        return f"<View of {self._session!r} with {self._options!r}>"
+        return f"<ClientView of {self._session!r} with {self._options!r}>"

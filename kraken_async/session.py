@@ -10,15 +10,15 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from kraken_async.api.endpoints import Priority, Tier
-from kraken_async.call import DEFAULTS, Options
+from kraken_async.call import DEFAULTS, CallOptions
 from kraken_async.calls import log_messages, nonce_recovery
-from kraken_async.calls.cancel_overtaking import Overtaker
+from kraken_async.calls.cancel_overtaking import CancelOvertaking
 from kraken_async.calls.ledger import Outcomes
 from kraken_async.calls.public_calls import PublicCalls
 from kraken_async.calls.request_queue import RequestQueue
 from kraken_async.calls.retry import RetryPolicy
-from kraken_async.calls.submission import READ_TIMEOUT, Intake
-from kraken_async.calls.tasks import Background
+from kraken_async.calls.submission import READ_TIMEOUT, Submission
+from kraken_async.calls.tasks import Tasks
 from kraken_async.calls.worker import Exchange
 from kraken_async.client import Caller
 from kraken_async.errors import (
@@ -163,7 +163,7 @@ class KrakenSession(Exchange, Caller):
         retry = retry if retry is not None else RetryPolicy()
         self._metrics = Metrics()
         self._server_time = ServerTime()
-        self._background = Background()
+        self._background = Tasks()
         self._reporter = Reporter(self._metrics, observers, on_orphan, self._background.spawn)
         self._outcomes = Outcomes(
             queue=self._queue,
@@ -172,9 +172,9 @@ class KrakenSession(Exchange, Caller):
             reporter=self._reporter,
             unit=nonce_unit,
         )
-        self._intake = Intake(self._signer, self._queue, self._outcomes, guard, timeout)
+        self._intake = Submission(self._signer, self._queue, self._outcomes, guard, timeout)
         self._public = PublicCalls(base_url, self._send, self.governor, retry, self._server_time)
-        self._overtaker = Overtaker(
+        self._overtaker = CancelOvertaking(
             cancel_patience, clock=self._now, send=self._exchange_cancel, spawn=self._background.spawn
         )
         self._clock: Callable[[], float] = time.monotonic
@@ -219,7 +219,7 @@ class KrakenSession(Exchange, Caller):
     # -- asking ---------------------------------------------------------------------------------------------------
 
     async def _ask(
-        self, options: Options, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
+        self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
     ) -> Any:
         if self._loop is None:
             await self.open()
@@ -239,7 +239,7 @@ class KrakenSession(Exchange, Caller):
             log.warning(log_messages.ONE_WAY)
 
     async def _ask_public(
-        self, options: Options, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
+        self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
     ) -> Any:
         if self._loop is None:
             await self.open()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("kraken_async")
 
 
-class Overtaker:
+class CancelOvertaking:
     """Watches over the waiting cancels of a session.
 
     ``send`` makes one exchange for the most urgent waiting cancel, without the turn, and returns None when none waits.

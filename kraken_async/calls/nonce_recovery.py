@@ -38,7 +38,7 @@ def next_step(shared: Shared, call: Call, now: float) -> str:
         return "again"
     if call.nonce_refusals == 1 and (shared.jumped_at is None or now - shared.jumped_at >= JUMP_EVERY):
         shared.jumped_at = now
-        shared.touch()
+        shared.mark_changed()
         return "jump"
     return "stop"
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from kraken_async.api.endpoints import Endpoint
     from kraken_async.errors import KrakenError
-    from kraken_async.wire.error_table import Row
+    from kraken_async.wire.error_table import ErrorRule
 
 
 def classify(endpoint: Endpoint, error: KrakenError, params: Mapping[str, Any] | None = None) -> Outcome:
@@ -128,5 +128,5 @@ def _answered_so(error: KrakenAPIError, endpoint: Endpoint, params: Mapping[str,
     return may_repeat(endpoint, params) or refused_cancel
 
 
-def _rows(error: KrakenAPIError) -> list[Row]:
+def _rows(error: KrakenAPIError) -> list[ErrorRule]:
     return [look_up(entry) for entry in error.errors if not is_warning(entry)]

@@ -1,4 +1,4 @@
-"""Intake: what was asked for becomes a call in the queue, or an error before anything is queued."""
+"""Submission: what was asked for becomes a call in the queue, or an error before anything is queued."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.api.endpoints import Priority, find
-from kraken_async.call import Call, Options
+from kraken_async.call import Call, CallOptions
 from kraken_async.calls import log_messages
 from kraken_async.errors import AuthenticationError, GuardRefused, KrakenError, Outcome, QueueTimeout
 from kraken_async.guards import Request, no_funding
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 READ_TIMEOUT: Final = 10.0
 WRITE_TIMEOUT: Final = 30.0
-_INTERNAL: Final = Options(priority=Priority.AMEND)
+_INTERNAL: Final = CallOptions(priority=Priority.AMEND)
 
 
-class Intake:
+class Submission:
     """Checks, completes and queues private calls. The parts of an open session are bound to it."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Intake:
         self.desk: OrderDesk
         self.admission: Admission
 
-    async def enter(self, options: Options, name: str, params: dict[str, Any]) -> Call:
+    async def enter(self, options: CallOptions, name: str, params: dict[str, Any]) -> Call:
         """Check, complete and queue one private call; its ``future`` is then to be awaited. See Caller.private."""
         try:
             call = self._prepare(options, name, params)
@@ -81,7 +81,7 @@ class Intake:
         self, name: str, params: Mapping[str, Any], *, timeout: float | None = None
     ) -> Any:
         """Make a read of the session's own, just below cancels, with the governor's reserve."""
-        options = _INTERNAL if timeout is None else Options(priority=Priority.AMEND, timeout=timeout)
+        options = _INTERNAL if timeout is None else CallOptions(priority=Priority.AMEND, timeout=timeout)
         call = self._prepare(options, name, dict(params), internal=True)
         await self._queue_up(call)
         try:
@@ -103,7 +103,7 @@ class Intake:
             raise
 
     def _prepare(
-        self, options: Options, name: str, params: dict[str, Any], *, internal: bool = False
+        self, options: CallOptions, name: str, params: dict[str, Any], *, internal: bool = False
     ) -> Call:
         if self._signer is None:
             msg = f"{name} is a private call: give the session api_key and api_secret"

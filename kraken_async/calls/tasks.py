@@ -1,4 +1,4 @@
-"""Background work of a session: a reference to each task, so that none is lost, and none outlives the session."""
+"""Tasks work of a session: a reference to each task, so that none is lost, and none outlives the session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("kraken_async")
 
 
-class Background:
+class Tasks:
     """Tasks that end by themselves, or with the session."""
 
     def __init__(self) -> None:

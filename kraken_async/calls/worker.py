@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from kraken_async.call import Call
-    from kraken_async.calls.cancel_overtaking import Overtaker
+    from kraken_async.calls.cancel_overtaking import CancelOvertaking
     from kraken_async.calls.ledger import Outcomes
     from kraken_async.calls.request_queue import RequestQueue
     from kraken_async.limits.governor import Admission, BurstGovernor
@@ -51,7 +51,7 @@ class Exchange:
     _key: KeyState
     _metrics: Metrics
     _outcomes: Outcomes
-    _overtaker: Overtaker
+    _overtaker: CancelOvertaking
     _queue: RequestQueue
     _chosen: dict[bool, Call]  # by whether it overtakes: the call whose nonce is being fetched
     _resumed: int  # the number of a resume() that the shared state does not know yet; 0 for none

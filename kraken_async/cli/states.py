@@ -18,7 +18,7 @@ from kraken_async.stores.file.inspection import inspect as look
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kraken_async.stores.file.inspection import StateView
+    from kraken_async.stores.file.inspection import StateInspection
 
 StateDir = Annotated[
     Path | None, typer.Option("--state-dir", envvar="KRAKEN_STATE_DIR", help="Where nonces are kept.")
@@ -87,7 +87,7 @@ def inspect(path: Path) -> State:
     )
 
 
-def _trouble(path: Path, view: StateView) -> Iterable[str]:
+def _trouble(path: Path, view: StateInspection) -> Iterable[str]:
     for each in view.damaged:
         slot, _, why = each.partition(": ")
         yield f"{slot} is damaged ({why}); the next session repairs it from the other one"

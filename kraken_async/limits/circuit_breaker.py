@@ -53,11 +53,11 @@ def learn(shared: Shared, error: KrakenError, now: float, server_now: float) -> 
     """Take from a refusal what it says about all calls of this key. ``server_now``: Kraken's time, unix seconds."""
     if isinstance(error, TemporaryLockout):
         shared.lockout_until = now + LOCKOUT
-        shared.touch()
+        shared.mark_changed()
     elif isinstance(error, RateLimitExceeded) and error.until is not None:
         # An exact time is given only by EService:Throttled, in Kraken's time; bounded, in case that is not known.
         shared.throttled_until = now + min(max(error.until - server_now, 0.0), LOCKOUT)
-        shared.touch()
+        shared.mark_changed()
 
 
 def pause(shared: Shared, now: float) -> float:
@@ -65,7 +65,7 @@ def pause(shared: Shared, now: float) -> float:
     seconds = min(PAUSE * 2.0**shared.pauses, LOCKOUT)
     shared.pause_until = now + seconds
     shared.pauses += 1
-    shared.touch()
+    shared.mark_changed()
     return seconds
 
 
@@ -75,4 +75,4 @@ def passed(shared: Shared, now: float) -> None:
         shared.pauses = 0
         shared.pause_until = 0.0
         shared.lockout_until = 0.0
-        shared.touch()
+        shared.mark_changed()

@@ -235,7 +235,7 @@ class Admission:
                 endpoint.engine in ("add", "add_batch") or endpoint.name in NEVER_HELD
             ):
                 shared.trading = True
-                shared.touch()
+                shared.mark_changed()
 
     def late_charge(self, call: Call, now: float) -> float:
         """Return what the counter may be higher by than charged, now that the answer is in.

@@ -117,7 +117,7 @@ class EngineCounter:
             for order in [name for name, (_, created) in known.items() if now - created > OLDEST]:
                 del known[order]
         shared.orders = {**shared.orders, **{name: mine[name] for name in orders if name in mine}}
-        shared.touch()
+        shared.mark_changed()
 
     def _aliases(self, order: str) -> list[str]:
         """Return the other names of an order: its txid and its cl_ord_id were learnt from the same answer."""
@@ -131,7 +131,7 @@ class EngineCounter:
         shared.engine[pair] = [level, now]
         if shared.known_since is None:
             shared.known_since = self.account.known_since
-        shared.touch()
+        shared.mark_changed()
 
     def _merge(self, shared: Shared, now: float) -> None:
         """Take over what other sessions of the key have recorded."""

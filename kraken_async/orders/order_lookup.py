@@ -20,8 +20,8 @@ from kraken_async.orders import order_matching
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from kraken_async.orders.order_matching import Orders, Row
-    from kraken_async.orders.pending_order import Ticket
+    from kraken_async.orders.order_matching import Orders, RequestedOrder
+    from kraken_async.orders.pending_order import PendingOrder
 
 #: Kraken gives 50 closed orders a page; more than this many pages are not turned.
 MOST_PAGES: Final = 10
@@ -31,19 +31,19 @@ _EITHER: Final = frozenset({"OpenOrders", "ClosedOrders"})
 
 
 @dataclass(slots=True)
-class Look:
+class LookupRound:
     """What one round brought. ``complete``: all was answered, so that nothing found means something."""
 
     since: float | None  # when it was sent, in Kraken's time; None: not known
     until: float | None  # the deadline, likewise; None: there is none
     result: Any = None
     complete: bool = True
-    barred: bool = False  # the key may look at nothing, or there is nothing to look for
+    not_permitted: bool = False  # the key may look at nothing, or there is nothing to look for
     closed: bool = False  # the session is closed
     others: frozenset[str] = frozenset()  # txids and amend ids that are other calls'
 
 
-class Finder:
+class OrderLookup:
     """Asks for one ticket's order.
 
     ``known``: txids and amend ids, and the id of the intent that each became of, kept by the desk. ``rivals``
@@ -51,19 +51,19 @@ class Finder:
     """
 
     def __init__(
-        self, ask: Callable[[str, dict[str, Any]], Awaitable[Any]], rivals: Callable[[Ticket], bool]
+        self, ask: Callable[[str, dict[str, Any]], Awaitable[Any]], rivals: Callable[[PendingOrder], bool]
     ) -> None:
         self.known: dict[str, str] = {}
         self._ask = ask
         self._rivals = rivals
 
-    async def look(self, ticket: Ticket, since: float | None, until: float | None) -> Look:
+    async def look(self, ticket: PendingOrder, since: float | None, until: float | None) -> LookupRound:
         """Go once through all there is to ask."""
         mine = ticket.intent.id  # found before, and looked for again
         others = frozenset(name for name, owner in self.known.items() if owner != mine).union(
             ticket.intent.before
         )
-        look = Look(since, until, others=others)
+        look = LookupRound(since, until, others=others)
         how = {"AmendOrder": self._amend, "EditOrder": self._edit, "AddOrderBatch": self._batch}
         look.result = await how.get(ticket.intent.endpoint, self._order)(ticket, look)
         ticket.looked = ticket.looked or look.complete
@@ -71,10 +71,10 @@ class Finder:
 
     # -- placed? -------------------------------------------------------------------------------------------
 
-    async def _order(self, ticket: Ticket, look: Look) -> Any:
+    async def _order(self, ticket: PendingOrder, look: LookupRound) -> Any:
         row = ticket.rows[0]
         if not row.findable:
-            look.barred, look.complete = True, False
+            look.not_permitted, look.complete = True, False
             return None
         name = "userref" if row.cl_ord_id is None else "cl_ord_id"
         filters: dict[str, Any] = {name: row.userref if row.cl_ord_id is None else row.cl_ord_id}
@@ -89,18 +89,20 @@ class Finder:
                 look.complete = False  # one of these may be it
         return None if txid is None else order_matching.add_result(txid, orders[txid])
 
-    def _fresh(self, look: Look, orders: Orders) -> Orders:
+    def _fresh(self, look: LookupRound, orders: Orders) -> Orders:
         return order_matching.new_orders(orders, look.since, look.until, look.others)
 
-    def _pick(self, ticket: Ticket, look: Look, row: Row, orders: Orders, *, filtered: bool) -> str | None:
+    def _pick(
+        self, ticket: PendingOrder, look: LookupRound, row: RequestedOrder, orders: Orders, *, filtered: bool
+    ) -> str | None:
         if not row.named and (look.since is None or self._rivals(ticket)):
             return None  # it may be another one's, or be older
         fresh = orders if row.generated and row.cl_ord_id is not None else self._fresh(look, orders)
         return order_matching.pick(row, fresh, filtered=filtered)
 
-    async def _batch(self, ticket: Ticket, look: Look) -> Any:
+    async def _batch(self, ticket: PendingOrder, look: LookupRound) -> Any:
         if not any(row.findable for row in ticket.rows):
-            look.barred, look.complete = True, False
+            look.not_permitted, look.complete = True, False
             return None
         orders = await self._open(ticket, look, {})
         self._collect(ticket, look, orders, all_in=False)
@@ -115,7 +117,7 @@ class Finder:
             look.complete = False
         return None
 
-    def _collect(self, ticket: Ticket, look: Look, orders: Orders, *, all_in: bool) -> None:
+    def _collect(self, ticket: PendingOrder, look: LookupRound, orders: Orders, *, all_in: bool) -> None:
         taken = {txid for txid, _ in ticket.found.values()}
         for place, row in enumerate(ticket.rows):
             if place in ticket.found or not row.findable or not (row.named or all_in):
@@ -128,7 +130,7 @@ class Finder:
 
     # -- changed? ------------------------------------------------------------------------------------------
 
-    async def _amend(self, ticket: Ticket, look: Look) -> Any:
+    async def _amend(self, ticket: PendingOrder, look: LookupRound) -> Any:
         params = ticket.intent.params
         ticket.txid = ticket.txid or (str(params["txid"]) if params.get("txid") else None)
         if ticket.txid is None:
@@ -145,7 +147,7 @@ class Finder:
         amend_id = order_matching.pick_amend(params, amends, look.since, look.until, look.others)
         return None if amend_id is None else {"amend_id": amend_id}
 
-    async def _edit(self, ticket: Ticket, look: Look) -> Any:
+    async def _edit(self, ticket: PendingOrder, look: LookupRound) -> Any:
         params = ticket.intent.params
         old_id = str(params.get("txid"))
         answer = await self._question(ticket, look, "QueryOrders", {"txid": old_id})
@@ -170,11 +172,11 @@ class Finder:
 
     # -- questions -----------------------------------------------------------------------------------------
 
-    async def _open(self, ticket: Ticket, look: Look, filters: dict[str, Any]) -> Orders:
+    async def _open(self, ticket: PendingOrder, look: LookupRound, filters: dict[str, Any]) -> Orders:
         answer = await self._question(ticket, look, "OpenOrders", filters)
         return dict(answer.get("open") or {}) if answer else {}
 
-    async def _closed(self, ticket: Ticket, look: Look, filters: dict[str, Any]) -> Orders:
+    async def _closed(self, ticket: PendingOrder, look: LookupRound, filters: dict[str, Any]) -> Orders:
         """Return the closed orders, all pages of them; more than MOST_PAGES are not complete."""
         orders: Orders = {}
         for page in range(MOST_PAGES):
@@ -190,7 +192,9 @@ class Finder:
         look.complete = False
         return orders
 
-    async def _question(self, ticket: Ticket, look: Look, name: str, params: dict[str, Any]) -> Any:
+    async def _question(
+        self, ticket: PendingOrder, look: LookupRound, name: str, params: dict[str, Any]
+    ) -> Any:
         """Ask; None when there is no answer, which is noted."""
         answer: Any = None
         if name not in ticket.denied:
@@ -206,11 +210,11 @@ class Finder:
             return answer
         look.complete = False
         denied = ticket.denied.keys()
-        look.barred = look.barred or denied >= _EITHER or name in denied - _EITHER
+        look.not_permitted = look.not_permitted or denied >= _EITHER or name in denied - _EITHER
         return None
 
 
-def _since(look: Look) -> dict[str, Any]:
+def _since(look: LookupRound) -> dict[str, Any]:
     # Kraken's `start` is exclusive and in whole seconds.
     if look.since is None:
         return {}

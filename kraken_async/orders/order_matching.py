@@ -34,7 +34,7 @@ _PRICE: Final = re.compile(r"([+\-#]?)(\d+(?:\.\d*)?)(%?)")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RequestedOrder:
     """One order that was asked for: its fields, and whether its id was made here."""
 
     fields: dict[str, Any]
@@ -53,7 +53,7 @@ class Row:
         return self.cl_ord_id is not None or (self.generated and self.userref is not None)
 
 
-def rows_of(intent: Intent) -> tuple[Row, ...]:
+def rows_of(intent: Intent) -> tuple[RequestedOrder, ...]:
     """Return the orders that an AddOrder or AddOrderBatch asked for, in their places."""
     params = intent.params
     if intent.endpoint != "AddOrderBatch":
@@ -62,9 +62,9 @@ def rows_of(intent: Intent) -> tuple[Row, ...]:
     return tuple(_row({**row, **shared}, generated=intent.generated) for row in params.get("orders", ()))
 
 
-def _row(fields: dict[str, Any], *, generated: bool) -> Row:
+def _row(fields: dict[str, Any], *, generated: bool) -> RequestedOrder:
     client_id, userref = fields.get("cl_ord_id"), _number(fields.get("userref"))
-    return Row(
+    return RequestedOrder(
         fields,
         None if client_id is None else str(client_id),
         None if userref is None else int(userref),
@@ -85,7 +85,7 @@ def new_orders(
     }
 
 
-def candidates(row: Row, orders: Orders, *, filtered: bool) -> list[str]:
+def candidates(row: RequestedOrder, orders: Orders, *, filtered: bool) -> list[str]:
     """Return the txids of those of these (new) orders that ``row`` may have become.
 
     ``filtered``: Kraken was asked for this row's id alone.
@@ -99,7 +99,7 @@ def candidates(row: Row, orders: Orders, *, filtered: bool) -> list[str]:
     ]
 
 
-def pick(row: Row, orders: Orders, *, filtered: bool) -> str | None:
+def pick(row: RequestedOrder, orders: Orders, *, filtered: bool) -> str | None:
     """Return the txid of the one that ``row`` became, None if it cannot be told."""
     found = candidates(row, orders, filtered=filtered)
     if row.cl_ord_id is not None and row.generated:
@@ -109,7 +109,7 @@ def pick(row: Row, orders: Orders, *, filtered: bool) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _carries(order: Mapping[str, Any], row: Row, *, filtered: bool) -> bool:
+def _carries(order: Mapping[str, Any], row: RequestedOrder, *, filtered: bool) -> bool:
     shown = order.get("cl_ord_id")
     if shown:
         return str(shown).lower() == str(row.cl_ord_id).lower()

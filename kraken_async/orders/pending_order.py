@@ -1,4 +1,4 @@
-"""Ticket: what a session knows of one order that may have to be looked up, and the error that says so."""
+"""PendingOrder: what a session knows of one order that may have to be looked up, and the error that says so."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kraken_async.errors import OutcomeUnknown
 from kraken_async.orders.intent import Intent, new_cl_ord_id, redacted
-from kraken_async.orders.order_matching import Row, rows_of
+from kraken_async.orders.order_matching import RequestedOrder, rows_of
 from kraken_async.orders.policy import OrderPolicy, own_deadline
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, eq=False)
-class Ticket:
+class PendingOrder:
     """One order call on its way, or one that a dead session left: what is known of it so far."""
 
     intent: Intent
     call: Call | None = None
-    rows: tuple[Row, ...] = ()
+    rows: tuple[RequestedOrder, ...] = ()
     nonce: int = 0
     sent_clock: float | None = None  # the loop's clock when it was first sent; None: by another session
     reason: KrakenError | None = None  # how its last sending failed

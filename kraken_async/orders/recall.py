@@ -29,7 +29,7 @@ def note_cancel(call: Call, shared: Shared, now: float) -> None:
     if call.endpoint.engine == "cancel_all":
         if call.endpoint.name == "CancelAll":  # not the dead man's switch, which takes back nothing yet
             shared.cancelled_all_at = now
-            shared.touch()
+            shared.mark_changed()
         return
     names = cancelled_ids(call)
     if names:
@@ -38,7 +38,7 @@ def note_cancel(call: Call, shared: Shared, now: float) -> None:
             kept.pop(name, None)  # the latest stay longest
         kept.update(dict.fromkeys(names, call.enqueued_at))  # an order asked for later is another one
         shared.withdrawn = dict(list(kept.items())[-MOST:])
-        shared.touch()
+        shared.mark_changed()
 
 
 def cancelled_ids(call: Call) -> list[str]:
@@ -74,13 +74,13 @@ def taken_back(call: Call, shared: Shared) -> str | None:
 def halt(shared: Shared) -> None:
     """Stop orders in every process on the key."""
     shared.halted = True
-    shared.touch()
+    shared.mark_changed()
 
 
 def resume(shared: Shared) -> None:
     """Let orders go again."""
     shared.halted = False
-    shared.touch()
+    shared.mark_changed()
 
 
 def _is_txid(name: str) -> bool:

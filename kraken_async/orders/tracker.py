@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Any, Final
 from kraken_async.call import Orphan
 from kraken_async.errors import KrakenError, NonceStoreError, Outcome, OutcomeUnknown, SessionClosed
 from kraken_async.orders.intent import Intent, new_cl_ord_id
-from kraken_async.orders.pending_order import Ticket, intent_of, intent_of_error, names_in
+from kraken_async.orders.pending_order import PendingOrder, intent_of, intent_of_error, names_in
 from kraken_async.orders.policy import ORDERS, OrderPolicy, complete, validates
 from kraken_async.orders.recall import placed_ids
-from kraken_async.orders.reconciler import Pursuit
+from kraken_async.orders.reconciler import OrderReconciler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kraken_async.call import Call
     from kraken_async.errors import Finding
     from kraken_async.orders.journal import Journal
-    from kraken_async.orders.order_lookup import Look
+    from kraken_async.orders.order_lookup import LookupRound
     from kraken_async.server_time import ServerTime
 
 __all__ = ["OrderDesk", "OrderPolicy", "new_cl_ord_id"]
@@ -75,7 +75,7 @@ class OrderDesk:
         #: Gives the orders that any session on the key has placed: id -> (pair, when, by the loop's clock).
         self.placed: Callable[[], dict[str, list[Any]]] = dict
         self._ask = ask
-        self._pursuit = Pursuit(
+        self._pursuit = OrderReconciler(
             self._look_at, self._rivals, server_time=server_time, clock=clock, visibility=policy.visibility
         )
         self._finish = finish
@@ -84,10 +84,10 @@ class OrderDesk:
         self._clock = clock
         self._journal = journal
         self._made: frozenset[str] = frozenset()
-        self._live: set[Ticket] = set()  # from the queue to the end of the call
+        self._live: set[PendingOrder] = set()  # from the queue to the end of the call
         self._named: dict[str, list[Call]] = {}  # the same by client id
-        self._given_up: dict[str, Ticket] = {}  # told "unknown", and not settled since
-        self._tasks: dict[Ticket, asyncio.Task[None]] = {}
+        self._given_up: dict[str, PendingOrder] = {}  # told "unknown", and not settled since
+        self._tasks: dict[PendingOrder, asyncio.Task[None]] = {}
         self._closed = False
         self._left = 0 if journal is None else len(journal.left(server_time.now()))
         policy.warn()
@@ -125,7 +125,7 @@ class OrderDesk:
             return
         session = "" if self._journal is None else self._journal.session
         intent = intent_of(call, self._made, self._server_time.now(), session)
-        ticket = Ticket(intent, call)
+        ticket = PendingOrder(intent, call)
         call.intent = ticket
         if self._journal is not None:
             try:
@@ -149,7 +149,7 @@ class OrderDesk:
 
         Raises NonceStoreError: then it must not be sent.
         """
-        ticket: Ticket | None = call.intent
+        ticket: PendingOrder | None = call.intent
         if ticket is None:
             return
         now = self._server_time.now()
@@ -175,7 +175,7 @@ class OrderDesk:
 
     def ended(self, call: Call, result: Any, error: KrakenError | None) -> None:
         """Every call's end passes here: what is certain is struck off the record."""
-        ticket: Ticket | None = call.intent
+        ticket: PendingOrder | None = call.intent
         if ticket is None:
             return
         self._live.discard(ticket)
@@ -192,10 +192,10 @@ class OrderDesk:
                 return
         self._settled(ticket, result)
 
-    def _bind(self, error: OutcomeUnknown, ticket: Ticket) -> None:
+    def _bind(self, error: OutcomeUnknown, ticket: PendingOrder) -> None:
         error._resolver, error._intent = partial(self._resolve, ticket), ticket.intent.id
 
-    def _settled(self, ticket: Ticket, result: Any) -> None:
+    def _settled(self, ticket: PendingOrder, result: Any) -> None:
         known = self._pursuit.finder.known
         for name in names_in(result):
             known[name] = ticket.intent.id
@@ -209,7 +209,7 @@ class OrderDesk:
 
     def lost(self, call: Call, error: KrakenError) -> bool:
         """Take over an order whose answer leaves it open, and end it later. False: it is not one."""
-        ticket: Ticket | None = call.intent
+        ticket: PendingOrder | None = call.intent
         if ticket is None:
             if error.outcome is Outcome.UNKNOWN and call.endpoint.engine in ORDERS:
                 self._finish(call, error=error)  # only validated: whatever happened, it had no effect
@@ -227,7 +227,7 @@ class OrderDesk:
         task.add_done_callback(partial(self._forget, ticket))
         return True
 
-    def _forget(self, ticket: Ticket, task: asyncio.Task[None]) -> None:
+    def _forget(self, ticket: PendingOrder, task: asyncio.Task[None]) -> None:
         if self._tasks.get(ticket) is task:
             del self._tasks[ticket]
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -236,7 +236,7 @@ class OrderDesk:
             if call is not None and not ticket.told:
                 self._tell_unknown(call, ticket)
 
-    async def _settle(self, call: Call, ticket: Ticket) -> None:
+    async def _settle(self, call: Call, ticket: PendingOrder) -> None:
         limit = ticket.limit_at or 0.0
         timer = asyncio.get_running_loop().call_later(limit - self._clock(), self._tell_unknown, call, ticket)
         try:
@@ -255,7 +255,7 @@ class OrderDesk:
         else:
             self._finish(call, error=self._unknown(ticket, finding))
 
-    def _may_resend(self, call: Call, ticket: Ticket) -> bool:
+    def _may_resend(self, call: Call, ticket: PendingOrder) -> bool:
         return (
             self.policy.resend
             and self.resend is not None
@@ -266,13 +266,13 @@ class OrderDesk:
             and not call.future.done()
         )
 
-    def _tell_unknown(self, call: Call, ticket: Ticket) -> None:
+    def _tell_unknown(self, call: Call, ticket: PendingOrder) -> None:
         """The caller has waited long enough; the search goes on without it."""
         if not ticket.told:
             ticket.told = True
             self._finish(call, error=self._unknown(ticket, "not seen" if ticket.looked else "unreachable"))
 
-    def _report_late(self, ticket: Ticket, look: Look, finding: Finding | None) -> None:
+    def _report_late(self, ticket: PendingOrder, look: LookupRound, finding: Finding | None) -> None:
         error = None if look.result is not None else self._unknown(ticket, finding)
         if look.result is not None or finding == "absent":
             self._settled(ticket, look.result)
@@ -285,7 +285,7 @@ class OrderDesk:
         if not self._closed:
             self._report(self._orphan(ticket, look.result, error))
 
-    def _orphan(self, ticket: Ticket, result: Any, error: KrakenError | None) -> Orphan:
+    def _orphan(self, ticket: PendingOrder, result: Any, error: KrakenError | None) -> Orphan:
         intent = ticket.intent
         return Orphan(
             endpoint=intent.endpoint,
@@ -297,7 +297,7 @@ class OrderDesk:
             params=dict(intent.params),
         )
 
-    def _rivals(self, ticket: Ticket) -> bool:
+    def _rivals(self, ticket: PendingOrder) -> bool:
         """Return whether another order on its way, or lost, carries the same userref."""
         refs = {row.userref for row in ticket.rows if row.userref is not None}
         if len(refs) < sum(1 for row in ticket.rows if row.userref is not None):
@@ -325,10 +325,10 @@ class OrderDesk:
             what = intent_of_error(what, self.policy)
         ticket = self._given_up.get(what.id)
         if ticket is None:
-            ticket = Ticket(what)
+            ticket = PendingOrder(what)
         return await self._resolve(ticket)
 
-    async def _resolve(self, ticket: Ticket) -> Any:
+    async def _resolve(self, ticket: PendingOrder) -> Any:
         if ticket.intent.endpoint not in ORDERS.values():
             raise self._unknown(ticket, None)
         look, finding = await self._pursuit.run(ticket, self._clock() + self.policy.settle_timeout)
@@ -346,7 +346,7 @@ class OrderDesk:
             return look.result
         raise self._unknown(ticket, finding)
 
-    def _unknown(self, ticket: Ticket, finding: Finding | None) -> OutcomeUnknown:
+    def _unknown(self, ticket: PendingOrder, finding: Finding | None) -> OutcomeUnknown:
         error = ticket.unknown(finding)
         self._bind(error, ticket)
         return error
@@ -369,7 +369,7 @@ class OrderDesk:
             self._journal.close()
 
 
-def _leaves_open(call: Call, ticket: Ticket, error: KrakenError) -> bool:
+def _leaves_open(call: Call, ticket: PendingOrder, error: KrakenError) -> bool:
     if error.outcome is Outcome.UNKNOWN:
         return True
     # "cl_ord_id not unique": an earlier sending of this very order lives, if there was one or nobody else has the id.
@@ -377,6 +377,6 @@ def _leaves_open(call: Call, ticket: Ticket, error: KrakenError) -> bool:
     return earlier and (ticket.intent.generated or call.unknown_before)
 
 
-def _ids(ticket: Ticket) -> Mapping[str, Any]:
+def _ids(ticket: PendingOrder) -> Mapping[str, Any]:
     intent = ticket.intent
     return {"endpoint": intent.endpoint, "cl_ord_id": intent.cl_ord_id, "nonce": ticket.nonce}

@@ -87,7 +87,7 @@ class Shared:
     # Kraken's call counter; None: nothing is known (no state at all)
     level: float | None = None
     level_at: float = 0.0
-    # Everything below changes seldom. Whoever changes it calls touch().
+    # Everything below changes seldom. What changes it calls mark_changed().
     lockout_until: float = 0.0  # EGeneral:Temporary lockout
     throttled_until: float = 0.0  # EService:Throttled:<ts>
     pause_until: float = 0.0  # after InvalidNonce could not be healed
@@ -102,8 +102,8 @@ class Shared:
     trading: bool = False  # the key has placed an order, so a reserve is kept for taking it back
     changed: bool = False
 
-    def touch(self) -> None:
-        """Mark the seldom-changing part as changed, so that the store writes it too."""
+    def mark_changed(self) -> None:
+        """Mark the slow fields as changed, so that the store writes them too."""
         self.changed = True
 
     def shift(self, seconds: float) -> None:
@@ -119,12 +119,12 @@ class Shared:
         self.engine = {k: [level, at + seconds] for k, (level, at) in self.engine.items()}
         self.orders = {k: [pair, at + seconds] for k, (pair, at) in self.orders.items()}
 
-    def seldom(self) -> dict[str, Any]:
-        """Return the seldom-changing part as plain JSON data."""
+    def slow_fields(self) -> dict[str, Any]:
+        """Return the slow fields as plain JSON data."""
         return {name: getattr(self, name) for name in SELDOM}
 
     def read_seldom(self, data: dict[str, Any]) -> None:
-        """Take over :meth:`seldom` data.
+        """Take over :meth:`slow_fields` data.
 
         Fields a newer release added are ignored, missing ones keep their default.
         """

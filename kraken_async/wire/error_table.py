@@ -34,7 +34,7 @@ Retry = Literal["no", "nonce", "backoff", "reads", "until"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ErrorRule:
     """What one of Kraken's strings means.
 
     `retry`: "no" (something must change first), "nonce" (at once, with a fresh nonce), "backoff" (after a
@@ -49,21 +49,21 @@ class Row:
     wait: float = 0.0
 
 
-_AUTH = Row(AuthenticationError)
-_DENIED = Row(PermissionDenied)
-_ARGS = Row(InvalidArguments)
-_ORDER = Row(OrderError)
-_LIMIT = Row(RateLimitExceeded, "backoff")
-_FAULT = Row(ServiceUnavailable, "reads", "possible")
-_MODE = Row(ServiceUnavailable)
-_OTHER = Row(KrakenAPIError)
+_AUTH = ErrorRule(AuthenticationError)
+_DENIED = ErrorRule(PermissionDenied)
+_ARGS = ErrorRule(InvalidArguments)
+_ORDER = ErrorRule(OrderError)
+_LIMIT = ErrorRule(RateLimitExceeded, "backoff")
+_FAULT = ErrorRule(ServiceUnavailable, "reads", "possible")
+_MODE = ErrorRule(ServiceUnavailable)
+_OTHER = ErrorRule(KrakenAPIError)
 
 # Source: docs.kraken.com/exchange/guides/general/errors, with what was seen in the field and in Kraken's SDK.
 # Compared by prefix, the longest first, since Kraken appends details.
-ERROR_TABLE: Final[dict[str, Row]] = {
+ERROR_TABLE: Final[dict[str, ErrorRule]] = {
     "EAPI:Invalid key": _AUTH,
     "EAPI:Invalid signature": _AUTH,
-    "EAPI:Invalid nonce": Row(InvalidNonce, "nonce"),
+    "EAPI:Invalid nonce": ErrorRule(InvalidNonce, "nonce"),
     "EAPI:Rate limit exceeded": _LIMIT,
     "EAPI:Bad request": _ARGS,
     "EAPI:Feature disabled": _MODE,
@@ -74,33 +74,33 @@ ERROR_TABLE: Final[dict[str, Row]] = {
     "EAuth:Account temporary disabled": _AUTH,
     "EAuth:Account unconfirmed": _AUTH,
     "EAuth:Failed": _AUTH,
-    "EAuth:Rate limit exceeded": Row(RateLimitExceeded, "backoff", wait=60.0),
-    "EAuth:Too many requests": Row(RateLimitExceeded, "backoff", wait=60.0),
-    "EGeneral:Temporary lockout": Row(TemporaryLockout),
+    "EAuth:Rate limit exceeded": ErrorRule(RateLimitExceeded, "backoff", wait=60.0),
+    "EAuth:Too many requests": ErrorRule(RateLimitExceeded, "backoff", wait=60.0),
+    "EGeneral:Temporary lockout": ErrorRule(TemporaryLockout),
     "EGeneral:Permission denied": _DENIED,
     "EGeneral:Invalid arguments": _ARGS,
     "EGeneral:Invalid arguments:Index unavailable": _ARGS,
     "EGeneral:Invalid arguments:cl_ord_id": _ARGS,
     # An open order carries this id already: after a lost answer it proves that the first one lives.
-    "EGeneral:Invalid arguments:cl_ord_id not unique": Row(InvalidArguments, "no", "earlier"),
+    "EGeneral:Invalid arguments:cl_ord_id not unique": ErrorRule(InvalidArguments, "no", "earlier"),
     "EGeneral:Invalid arguments:Invalid strategy ID": _ARGS,
     "EGeneral:Unknown method": _ARGS,
     "EGeneral:Too many requests": _LIMIT,
     "EGeneral:Internal error": _FAULT,
     "EDatabase:Internal error": _FAULT,
-    "EService:Unavailable": Row(ServiceUnavailable, "reads", "possible", wait=1.0),
+    "EService:Unavailable": ErrorRule(ServiceUnavailable, "reads", "possible", wait=1.0),
     "EService:Busy": _FAULT,
     "EService:Timeout": _FAULT,
-    "EService:Throttled": Row(RateLimitExceeded, "until"),
+    "EService:Throttled": ErrorRule(RateLimitExceeded, "until"),
     "EService:Market in cancel_only mode": _MODE,
     "EService:Market in post_only mode": _MODE,
     "EService:Market in limit_only mode": _MODE,
     "EService:Market in reduce_only mode": _MODE,
-    "EService:Deadline elapsed": Row(ServiceUnavailable, "no", "possible"),
+    "EService:Deadline elapsed": ErrorRule(ServiceUnavailable, "no", "possible"),
     "EQuery:Unknown asset pair": _ARGS,
     "EQuery:Invalid asset pair": _ARGS,
     "EQuery:Unknown asset": _ARGS,
-    "EOrder:Insufficient funds": Row(InsufficientFunds),
+    "EOrder:Insufficient funds": ErrorRule(InsufficientFunds),
     "EOrder:Insufficient margin": _ORDER,
     "EOrder:Margin allowance exceeded": _ORDER,
     "EOrder:Margin level too low": _ORDER,
@@ -116,14 +116,14 @@ ERROR_TABLE: Final[dict[str, Row]] = {
     "EOrder:Unknown position": _ORDER,
     "EOrder:No amendable parameters": _ORDER,
     "EOrder:Post only order": _ORDER,
-    "EOrder:Rate limit exceeded": Row(RateLimitExceeded, "reads"),
+    "EOrder:Rate limit exceeded": ErrorRule(RateLimitExceeded, "reads"),
     "EOrder:Domain rate limit exceeded": _LIMIT,
     "EOrder:Orders limit exceeded": _ORDER,
     "EOrder:Scheduled orders limit exceeded": _ORDER,
     "EOrder:Positions limit exceeded": _ORDER,
     "EOrder:Reduce only:Non-PC": _ORDER,
     "EOrder:Reduce only:No position exists": _ORDER,
-    "EOrder:Reduce only:Position is closed": Row(
+    "EOrder:Reduce only:Position is closed": ErrorRule(
         OrderError, "no", "possible"
     ),  # filled in part, the rest cancelled
     "EOrder:Trading agreement required": _ORDER,
@@ -145,10 +145,10 @@ ERROR_TABLE: Final[dict[str, Row]] = {
     "Invalid withdrawal address": _ARGS,
     "TooManyDepositAddresses": _ARGS,
     "EEarnings:Below min": _ARGS,
-    "EEarnings:Busy:Another": Row(ServiceUnavailable, "no", "earlier"),
-    "EEarnings:Busy": Row(ServiceUnavailable, "reads", "possible", wait=60.0),
+    "EEarnings:Busy:Another": ErrorRule(ServiceUnavailable, "no", "earlier"),
+    "EEarnings:Busy": ErrorRule(ServiceUnavailable, "reads", "possible", wait=60.0),
     "EEarnings:Permission denied": _DENIED,
-    "EEarnings:Insufficient funds": Row(InsufficientFunds),
+    "EEarnings:Insufficient funds": ErrorRule(InsufficientFunds),
     "EEarnings:Above max": _ARGS,
     "EExport:Internal error": _OTHER,
     "EExport:Unexpected error": _OTHER,
@@ -172,8 +172,8 @@ _REFUSES: Final = (
     "efunding:",
     "ebm:",
 )
-_UNKNOWN: Final = Row(UnrecognisedError)
-_UNKNOWN_POSSIBLE: Final = Row(UnrecognisedError, "no", "possible")
+_UNKNOWN: Final = ErrorRule(UnrecognisedError)
+_UNKNOWN_POSSIBLE: Final = ErrorRule(UnrecognisedError, "no", "possible")
 # Said in the middle of a longer text.
 _FRAGMENTS: Final = {"no amendable parameters": _ORDER}
 
@@ -217,7 +217,7 @@ def is_warning(entry: str) -> bool:
     return _WARNING.match(entry) is not None
 
 
-def look_up(entry: str) -> Row:
+def look_up(entry: str) -> ErrorRule:
     """The row of the catalogue for one of Kraken's strings; never fails."""
     plain = _plain(entry)
     for prefix, row in _PREFIXES:

@@ -51,5 +51,8 @@ def test_only_the_ccxt_adapter_imports_ccxt() -> None:
 
 
 def test_each_adapter_is_short() -> None:
-    lengths = {path.relative_to(ADAPTERS).as_posix(): len(path.read_text().splitlines()) for path in ADAPTERS.rglob("*.py")}
+    lengths = {
+        path.relative_to(ADAPTERS).as_posix(): len(path.read_text().splitlines())
+        for path in ADAPTERS.rglob("*.py")
+    }
     assert max(lengths.values()) < 200, lengths

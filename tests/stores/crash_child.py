@@ -80,9 +80,9 @@ def yes(shared: Shared) -> bool:
 
 
 def change(shared: Shared) -> None:
-    """Change what seldom changes."""
+    """Change a slow field."""
     shared.orders = {f"O{number}": ["XBTUSD", 1.0] for number in range(random.randrange(50))}
-    shared.touch()
+    shared.mark_changed()
 
 
 async def crowd(where: str, log: int, nonces: int) -> None:

@@ -28,13 +28,13 @@ def nothing(shared: Shared) -> None:
 
 
 def setting(*, touched: bool = False, **values: Any) -> Callable[[Shared], None]:
-    """A change that sets these values; ``touched``: and marks the seldom-changing part as changed."""
+    """A change that sets these values; ``touched``: and marks the slow fields as changed."""
 
     def change(shared: Shared) -> None:
         for name, value in values.items():
             setattr(shared, name, value)
         if touched:
-            shared.touch()
+            shared.mark_changed()
 
     return change
 

@@ -29,8 +29,8 @@ from kraken_async.stores.file import key as key_module
 from kraken_async.stores.file.layout import (
     HEADER_AT,
     HEADER_SIZE,
-    Rest,
     Slot,
+    SlowFields,
     pack_slot,
     unpack_header,
     unpack_slot,
@@ -181,7 +181,7 @@ async def test_a_choice_that_fails_leaves_no_half_change(tmp_path: Path) -> None
 
     def half(shared: Shared) -> None:
         shared.level, shared.halted = 9.0, False
-        shared.touch()
+        shared.mark_changed()
         raise KeyError("in the middle")
 
     for use in (key.step, key.update):
@@ -252,22 +252,22 @@ async def test_all_of_the_shared_state_is_seen_by_the_next_session(tmp_path: Pat
         shared.withdrawn = {"a": 1.0}
         shared.engine = {"XBTUSD": [5.0, 2.0]}
         shared.orders = {f"O{number}": ["XBTUSD", float(number)] for number in range(500)}
-        shared.touch()
+        shared.mark_changed()
 
     one, two = await opened(FileStore(tmp_path)), await opened(FileStore(tmp_path))
     await one.update(fill)
-    expected = one.seen.seldom()
+    expected = one.seen.slow_fields()
     await two.step(yes)
-    assert (two.seen.seldom(), two.seen.level, two.seen.level_at) == (expected, 4.5, 11.0)
+    assert (two.seen.slow_fields(), two.seen.level, two.seen.level_at) == (expected, 4.5, 11.0)
     for key in (one, two):
         await key.close()
     three = await opened(FileStore(tmp_path))
-    assert (three.seen.seldom(), three.seen.level, three.seen.level_at) == (expected, 4.5, 11.0)
+    assert (three.seen.slow_fields(), three.seen.level, three.seen.level_at) == (expected, 4.5, 11.0)
     await three.close()
 
 
 async def test_the_rest_is_never_written_over_the_copy_that_counts(tmp_path: Path) -> None:
-    used = Rest()
+    used = SlowFields()
     for size in (10, 600, 2000, 2000, 50_000, 10, 10, 70_000, 100):
         placed = used.place(bytes(size))
         if used.size:
@@ -820,7 +820,7 @@ async def test_a_full_file_system_in_mid_run(tmp_path: Path) -> None:
             await key.open(time.monotonic)
             resource.setrlimit(resource.RLIMIT_FSIZE, (16384, resource.RLIM_INFINITY))
             orders = {f"O{n}": ["XBTUSD", 1.0] for n in range(5000)}
-            await key.update(lambda shared: (setattr(shared, "orders", orders), shared.touch()))
+            await key.update(lambda shared: (setattr(shared, "orders", orders), shared.mark_changed()))
             assert not key.durable and "cannot be written" in key.problems()[0], key.problems()
             first = (await key.step(lambda shared: True))[1]
             assert inspect(key.place).last == first  # the header fits where it is
@@ -1124,7 +1124,7 @@ def test_slots_and_headers_survive_the_round_trip_and_nothing_else_passes() -> N
     slot = Slot("us", 2**63 + 5, 7)
     assert unpack_slot(pack_slot(slot)) == slot
     assert len(pack_slot(Slot("ns", MAX_NONCE, 10**18))) == 512
-    header = recovery.make_header(Shared(last=MAX_NONCE, level=None), MAX_NONCE, Rest(1, 2, 3), 4, 5.0)
+    header = recovery.make_header(Shared(last=MAX_NONCE, level=None), MAX_NONCE, SlowFields(1, 2, 3), 4, 5.0)
     packed = layout.pack_header(header)
     assert len(packed) == HEADER_SIZE
     read = unpack_header(packed)

@@ -100,7 +100,7 @@ class Histories(RuleBasedStateMachine):
     def change(self, which: int, orders: int) -> None:
         def change(shared: Shared) -> None:
             shared.orders = {f"O{number}": ["XBTUSD", 1.0] for number in range(orders)}
-            shared.touch()
+            shared.mark_changed()
 
         self.runner.run(self.keys[which % len(self.keys)].update(change))
 

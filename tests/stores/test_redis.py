@@ -325,7 +325,7 @@ async def test_the_shared_state_reaches_another_host_in_its_own_time(keys: Keys)
         shared.withdrawn["a"] = now
         shared.engine["XBTUSD"] = [3.0, now]
         shared.orders["O1"] = ["XBTUSD", now - 10]
-        shared.touch()
+        shared.mark_changed()
 
     await here.update(change)
     seen: Shared = await there.update(lambda shared: shared)
@@ -342,11 +342,11 @@ async def test_state_that_did_not_change_keeps_its_times_over_many_writes(keys: 
 
     def change(shared: Shared) -> None:
         shared.level, shared.level_at, shared.lockout_until = 1.0, now, now + 900
-        shared.touch()
+        shared.mark_changed()
 
     await opened[0].update(change)
     for key in opened * 50:
-        await key.update(lambda shared: shared.touch())
+        await key.update(lambda shared: shared.mark_changed())
     seen = await opened[1].update(lambda shared: (shared.level_at, shared.lockout_until))
     assert seen == pytest.approx((now, now + 900), abs=0.05)
 
@@ -568,9 +568,9 @@ async def test_a_coarser_unit_than_stored_is_refused_when_opening_and_in_mid_run
         ("last", "-5"),
         ("v", "2"),
         ("unit", "fortnight"),
-        ("seldom", "{"),
-        ("seldom", "[1]"),
-        ("seldom", '{"engine": 5}'),
+        ("slow_fields", "{"),
+        ("slow_fields", "[1]"),
+        ("slow_fields", '{"engine": 5}'),
         ("level", "high"),
         ("gen", "x"),
         ("level_at", ""),
@@ -611,7 +611,7 @@ async def test_a_damaged_nonce_in_mid_run_never_becomes_a_nonce(keys: Keys, shar
 
 async def test_fields_of_a_later_release_are_left_alone(keys: Keys, shared_server: Server) -> None:
     key = await keys.open()
-    await key.update(lambda shared: shared.touch())
+    await key.update(lambda shared: shared.mark_changed())
     with shared_server.client() as client:
         client.hset(keys.base + "state", "novelty", "1")
     await (await keys.open()).step(go)
@@ -957,7 +957,7 @@ async def test_what_a_living_session_knows_outlives_the_server(own_keys: Keys, s
         shared.level, shared.level_at = 9.0, now
         shared.halted, shared.lockout_until = True, now + 900
         shared.orders["O1"], shared.known_since = ["XBTUSD", now - 60], now - 100
-        shared.touch()
+        shared.mark_changed()
 
     await key.update(change)
     server.kill()
@@ -1405,7 +1405,9 @@ def test_joining_two_versions_keeps_what_holds_back_more() -> None:
     )
     own.orders = {"O": ["A", 4.0]}
     before = json.dumps([dataclasses.asdict(stored), dataclasses.asdict(own)])
-    joined = redis_state.merge(redis_state.View(4, "era", stored, "ns"), own, 100.0, fresh=True, lost=False)
+    joined = redis_state.merge(
+        redis_state.Version(4, "era", stored, "ns"), own, 100.0, fresh=True, lost=False
+    )
     shared = joined.shared
     assert (shared.level, shared.level_at, shared.last, shared.lockout_until) == (8.0, 10.0, 9, 50.0)
     assert (shared.pauses, shared.halted, shared.jumped_at) == (2, True, None)

@@ -18,10 +18,10 @@ from kraken_async.stores.file.layout import (
     Slot,
     TooNew,
     unpack_header,
-    unpack_rest,
     unpack_slot,
+    unpack_slow_fields,
 )
-from kraken_async.stores.file.recovery import rest_of, take_level
+from kraken_async.stores.file.recovery import slow_fields_of, take_level
 from kraken_async.system.flock import Holder, lock_holders
 from kraken_async.system.paths import place_problems
 
@@ -30,7 +30,7 @@ _ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class StateView:
+class StateInspection:
     """A state file as it was in one moment.
 
     Process ids as /proc/locks tells them; empty where it does not.
@@ -58,7 +58,7 @@ class StateView:
         return (self.last * UNITS[self.unit] - time.time_ns()) / 1e9
 
 
-def inspect(path: str | Path) -> StateView:
+def inspect(path: str | Path) -> StateInspection:
     """Return what a state file says, who uses it, and whether its place will last. Never raises OSError."""
     path = Path(path)
     problems = place_problems(path.parent, chosen=True)
@@ -67,16 +67,18 @@ def inspect(path: str | Path) -> StateView:
             raw = path.read_bytes()
             status = path.stat()
         except FileNotFoundError:
-            return StateView(path, exists=False, error="there is no such state file", problems=problems)
+            return StateInspection(path, exists=False, error="there is no such state file", problems=problems)
         except OSError as error:
-            return StateView(path, exists=True, error=f"cannot be read: {error.strerror}", problems=problems)
+            return StateInspection(
+                path, exists=True, error=f"cannot be read: {error.strerror}", problems=problems
+            )
         view = _read(path, raw, status, problems)
         if view.shared is not None:
             break
     return view
 
 
-def _read(path: Path, raw: bytes, status: os.stat_result, problems: tuple[str, ...]) -> StateView:
+def _read(path: Path, raw: bytes, status: os.stat_result, problems: tuple[str, ...]) -> StateInspection:
     found = {name: unpack_slot(raw[at : at + SLOT_SIZE]) for name, at in SLOT_AT.items()}
     slots = [slot for slot in found.values() if isinstance(slot, Slot)]
     error = "" if slots else "holds no readable nonce state"
@@ -87,7 +89,7 @@ def _read(path: Path, raw: bytes, status: os.stat_result, problems: tuple[str, .
     shared, last = _shared(raw)
     users = [holder for holder in lock_holders(status) if not holder.waiting]
     turn, waiting = _turn(path)
-    return StateView(
+    return StateInspection(
         path,
         exists=True,
         error=error,
@@ -112,13 +114,13 @@ def _shared(raw: bytes) -> tuple[Shared | None, int]:
     header = unpack_header(raw[HEADER_AT : HEADER_AT + HEADER_SIZE])
     if header is None:
         return None, 0
-    rest = rest_of(header)
-    seldom = unpack_rest(raw[rest.at : rest.at + rest.size], rest)
-    if seldom is None:
+    rest = slow_fields_of(header)
+    slow_fields = unpack_slow_fields(raw[rest.at : rest.at + rest.size], rest)
+    if slow_fields is None:
         return None, header.last
     shared = Shared(last=header.last)
     take_level(shared, header)
-    shared.read_seldom(seldom)
+    shared.read_seldom(slow_fields)
     return shared, header.last
 
 

@@ -402,8 +402,8 @@ class FileKey(KeyState):
         if file.first:  # else others know better
             self._record.load()
             found.shared.level, found.shared.level_at = known.level, known.level_at
-            found.shared.read_seldom(known.seldom())
-            found.shared.touch()
+            found.shared.read_seldom(known.slow_fields())
+            found.shared.mark_changed()
         self._say(f"nonce state {self.place} was removed or replaced in mid-run; it was made anew")
         old_lock.close()
         old_file.close()

@@ -10,7 +10,7 @@ offset what         how it is written
 4096   slot B       the same once more, written only after A is on the disk: a torn write hits one of them
 8192   header       the last nonce and the call counter, binary; one small ``pwrite`` per nonce, never synced.
                     The page cache outlives a killed process; what a power cut takes, the ceiling covers
-12288  the rest     what seldom changes, as JSON, twice in turn; the header says which of the two counts
+12288  the rest     what slow_fields changes, as JSON, twice in turn; the header says which of the two counts
 ====== ============ =========================================================================================
 
 Slots are readable by the release before and by people (``head -1``); they say which reader they need at least.
@@ -224,28 +224,28 @@ def unpack_header(raw: bytes) -> Header | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """Where the seldom-changing part lies and how to know it again."""
+class SlowFields:
+    """Where the slow fields lies and how to know it again."""
 
     at: int = REST_AT
     size: int = 0
     crc: int = 0
 
-    def place(self, data: bytes) -> Rest:
+    def place(self, data: bytes) -> SlowFields:
         """Return where ``data`` goes next: never over the part that counts now, so that a crash keeps that one."""
         at = REST_AT
         if at + len(data) > self.at and self.size:
             at = -(-(self.at + self.size) // 512) * 512
-        return Rest(at, len(data), crc32(data))
+        return SlowFields(at, len(data), crc32(data))
 
 
-def pack_rest(data: dict[str, Any]) -> bytes:
-    """Return the seldom-changing part as JSON bytes."""
+def pack_slow_fields(data: dict[str, Any]) -> bytes:
+    """Return the slow fields as JSON bytes."""
     return json.dumps(data, separators=(",", ":")).encode()
 
 
-def unpack_rest(raw: bytes, rest: Rest) -> dict[str, Any] | None:
-    """Return the seldom-changing part, ``{}`` when there is none yet, None when it is damaged."""
+def unpack_slow_fields(raw: bytes, rest: SlowFields) -> dict[str, Any] | None:
+    """Return the slow fields, ``{}`` when there is none yet, None when it is damaged."""
     if not rest.size:
         return {}
     if len(raw) != rest.size or crc32(raw) != rest.crc:

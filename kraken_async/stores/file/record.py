@@ -16,18 +16,18 @@ from kraken_async.stores.file.layout import (
     HEADER_SIZE,
     SLOT_AT,
     SLOT_SIZE,
-    Rest,
     Slot,
+    SlowFields,
     crc32,
     pack_crc,
     pack_fields,
-    pack_rest,
+    pack_slow_fields,
     step_done,
     unpack_header,
-    unpack_rest,
     unpack_slot,
+    unpack_slow_fields,
 )
-from kraken_async.stores.file.recovery import rest_of, take_level
+from kraken_async.stores.file.recovery import slow_fields_of, take_level
 from kraken_async.system.paths import boot_id
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Record:
         self._pread, self._pwrite = disk.pread, disk.pwrite
         self._boot = boot_id()
         self._raw = b""  # the header as last seen in the file or put there
-        self._rest = Rest()
+        self._rest = SlowFields()
         self._rest_known = False
 
     def load(self) -> str | None:
@@ -95,15 +95,15 @@ class Record:
         self.ceiling = header.ceiling
         self.generation = header.generation
         self._raw = raw
-        rest = rest_of(header)
+        rest = slow_fields_of(header)
         if self._rest_known and rest == self._rest:
             return None
         self._rest, self._rest_known = rest, True
-        seldom = unpack_rest(self._pread(self.fd, rest.size, rest.at) if rest.size else b"", rest)
-        if seldom is None:
-            shared.touch()  # what we last knew is better than nothing, and is written with the next step
+        slow_fields = unpack_slow_fields(self._pread(self.fd, rest.size, rest.at) if rest.size else b"", rest)
+        if slow_fields is None:
+            shared.mark_changed()  # what we last knew is better than nothing, and is written with the next step
             return "pauses and orders were damaged; this session goes on with what it knew"
-        shared.read_seldom(seldom)
+        shared.read_seldom(slow_fields)
         shared.changed = False
         return None
 
@@ -115,7 +115,7 @@ class Record:
         # Without a slot either, only the rule by which the others reserve is left to go by.
         shared.last = max(shared.last, self.ceiling, *(ceilings or [new_ceiling(shared.last, self._unit)]))
         shared.level = None
-        shared.touch()
+        shared.mark_changed()
         self.ceiling = (
             0  # a new one is made durable before the next nonce, and with it the slots are repaired
         )
@@ -160,7 +160,7 @@ class Record:
 
     def _save_rest(self) -> None:
         # Beside the one that counts, which the header still points to if we are killed now.
-        data = pack_rest(self.shared.seldom())
+        data = pack_slow_fields(self.shared.slow_fields())
         rest = self._rest.place(data)
         if self._pwrite(self.fd, data, rest.at) != len(data):
             raise OSError(None, "the state was written in part")

@@ -15,12 +15,12 @@ from kraken_async.stores.file.layout import (
     SLOT_SIZE,
     Damaged,
     Header,
-    Rest,
     Slot,
+    SlowFields,
     TooNew,
     unpack_header,
-    unpack_rest,
     unpack_slot,
+    unpack_slow_fields,
 )
 from kraken_async.system.paths import boot_id
 
@@ -89,12 +89,12 @@ def recover(
     # Above the ceiling when the disk failed in mid-run and nonces went on.
     shared.last = max(shared.last, header.last)
     take_level(shared, header)
-    rest = rest_of(header)
-    seldom = unpack_rest(raw[rest.at : rest.at + rest.size], rest)
-    if seldom is None:
+    rest = slow_fields_of(header)
+    slow_fields = unpack_slow_fields(raw[rest.at : rest.at + rest.size], rest)
+    if slow_fields is None:
         said.append(f"nonce state {path}: pauses and orders were damaged and are taken as unknown")
     else:
-        shared.read_seldom(seldom)
+        shared.read_seldom(slow_fields)
     shared.shift(time_shift(header, now))
     return shared, header, said
 
@@ -109,7 +109,7 @@ def time_shift(header: Header, now: float) -> float:
     return now - max(0.0, time.time() - header.wall) - header.mono
 
 
-def make_header(shared: Shared, ceiling: int, rest: Rest, generation: int, now: float) -> Header:
+def make_header(shared: Shared, ceiling: int, rest: SlowFields, generation: int, now: float) -> Header:
     """Return the header for a state."""
     return Header(
         generation=generation,
@@ -132,6 +132,6 @@ def take_level(shared: Shared, header: Header) -> None:
     shared.level_at = header.level_at
 
 
-def rest_of(header: Header) -> Rest:
-    """Return where the seldom-changing part lies."""
-    return Rest(header.rest_at, header.rest_size, header.rest_crc)
+def slow_fields_of(header: Header) -> SlowFields:
+    """Return where the slow fields lies."""
+    return SlowFields(header.rest_at, header.rest_size, header.rest_crc)

@@ -30,16 +30,16 @@ from kraken_async.stores.file.layout import (
     SLOT_SIZE,
     Disk,
     Header,
-    Rest,
     Slot,
+    SlowFields,
     pack_header,
-    pack_rest,
     pack_slot,
+    pack_slow_fields,
     step_done,
     unpack_header,
     unpack_slot,
 )
-from kraken_async.stores.file.recovery import Found, finest_unit, judge, make_header, recover, rest_of
+from kraken_async.stores.file.recovery import Found, finest_unit, judge, make_header, recover, slow_fields_of
 from kraken_async.system.flock import TRY, TRY_SHARED, UNLOCK, FileLock, flock, lock_holders
 from kraken_async.system.paths import make_directory
 
@@ -139,7 +139,7 @@ class StateFile:
             for at in SLOT_AT.values():
                 whole[at : at + SLOT_SIZE] = slot
             whole[HEADER_AT : HEADER_AT + HEADER_SIZE] = pack_header(
-                make_header(Shared(), ceiling, Rest(), 0, 0.0)
+                make_header(Shared(), ceiling, SlowFields(), 0, 0.0)
             )
             self._write(fd, bytes(whole), 0)
             step_done("temp written")
@@ -213,8 +213,8 @@ class StateFile:
         shared, header, more = recover(self.path, raw, slots, now, created=self.created)
         shared.last = max(shared.last, floor)
         ceiling = self._write_slots(new_ceiling(shared.last, self.unit))
-        data = pack_rest(shared.seldom())
-        rest = (rest_of(header) if header is not None else Rest()).place(data)
+        data = pack_slow_fields(shared.slow_fields())
+        rest = (slow_fields_of(header) if header is not None else SlowFields()).place(data)
         self._write(self.fd, data, rest.at)
         step_done("rest written")
         generation = header.generation + 1 if header is not None else 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kraken_async.stores.redis.connection import Address
-    from kraken_async.stores.redis.state import View
+    from kraken_async.stores.redis.state import Version
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class RedisKey(KeyState):
         self._address, self._name, self._lease, self._timeout = address, name, lease, timeout
         self._link: Link | None = None
         self._turn: Turn | None = None
-        self._view: View | None = None  # the last state known to be on the server
+        self._view: Version | None = None  # the last state known to be on the server
         self._gen, self._era = 0, ""  # the newest generation seen
         self._seen_at = 0.0
         self._unsaved = False  # `seen` holds what the server has not been told
@@ -144,7 +144,7 @@ class RedisKey(KeyState):
     async def flush(self) -> None:
         """Nothing to do: each nonce is in the server before it is used."""
 
-    async def _load(self, limit: float | None = None) -> View:
+    async def _load(self, limit: float | None = None) -> Version:
         known = self._known()
         reply = await self._connected().run("load", limit=limit, again=limit is None)
         return self._adopt(reply, known)
@@ -193,7 +193,7 @@ class RedisKey(KeyState):
     async def _send(
         self,
         op: str,
-        view: View | None,
+        view: Version | None,
         shared: Shared,
         *,
         amount: int = 0,
@@ -205,7 +205,7 @@ class RedisKey(KeyState):
         expected = view.gen if view is not None else 0
         # A caller without the turn sends no ticket: an overtaking cancel, an update.
         ticket = self._turn.ticket if op == "take" and limit is None and self._turn is not None else ""
-        level, level_at, seldom = state.dump(shared, self._offset.value)
+        level, level_at, slow_fields = state.dump(shared, self._offset.value)
         reply: list[Any] = await self._connected().run(
             op,
             expected,
@@ -220,7 +220,7 @@ class RedisKey(KeyState):
             amount,
             level,
             level_at,
-            seldom,
+            slow_fields,
             view.era if view is not None else "",
             limit=limit,
             again=again and limit is None,
@@ -247,7 +247,7 @@ class RedisKey(KeyState):
     def _known(self) -> tuple[int, str]:
         return self._gen, self._era
 
-    def _adopt(self, snapshot: list[Any], known: tuple[int, str]) -> View:
+    def _adopt(self, snapshot: list[Any], known: tuple[int, str]) -> Version:
         """Take over a state from the server. ``known``: the newest generation when it was asked for."""
         now = self._clock()
         view = state.parse(snapshot, self._offset, now, self.place, self._name)
@@ -263,14 +263,14 @@ class RedisKey(KeyState):
             self.seen, self._seen_at = view.shared, now
         return view
 
-    def _written(self, reply: list[Any], view: View, shared: Shared) -> int:
+    def _written(self, reply: list[Any], view: Version, shared: Shared) -> int:
         nonce, gen, era = int(reply[1]), int(reply[2]), reply[3].decode()
         self._offset.learn(self._clock(), reply[4], reply[5])
         self._floor.learn(nonce)
         shared.last, shared.changed = nonce, False
         if gen > self._gen:
             self._gen, self._era, self._seen_at, self.seen = gen, era, self._clock(), shared
-            self._view = state.View(gen, era, shared, self.unit)
+            self._view = state.Version(gen, era, shared, self.unit)
         self._unsaved = self._unsaved and not view.merged
         if not self.durable and state.persists(self._server) is not False:
             self.durable = True

@@ -5,7 +5,7 @@ digit, and are raised by HINCRBY. ``tonumber`` is only used on times in millisec
 
 Keys, all with one hash tag:
 
-``state``  hash: v, unit, last, gen, level, level_at, seldom; run, era, era_gen. Times are the server's
+``state``  hash: v, unit, last, gen, level, level_at, slow_fields; run, era, era_gen. Times are the server's
            unix seconds. ``gen`` counts the writes. An era begins, at ``era_gen``, when state may have been
            lost: two versions are the same only if era and gen agree.
 ``turn``   string with a time to live: the ticket that may send.
@@ -27,7 +27,7 @@ local now = tonumber(sec) * 1000 + math.floor(tonumber(usec) / 1000)
 
 local function snapshot()
   local s = redis.call(
-    'HMGET', STATE, 'v', 'unit', 'last', 'gen', 'era', 'era_gen', 'level', 'level_at', 'seldom'
+    'HMGET', STATE, 'v', 'unit', 'last', 'gen', 'era', 'era_gen', 'level', 'level_at', 'slow_fields'
   )
   for i = 1, 9 do s[i] = s[i] or '' end
   s[10], s[11] = sec, usec
@@ -134,7 +134,7 @@ end
 local expected, gen, unit, own = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local clock, late_clock, lost = ARGV[6], ARGV[7], ARGV[8]
 local ticket, lease, amount = ARGV[9], ARGV[10], ARGV[11]
-local level, level_at, seldom, expected_era = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
+local level, level_at, slow_fields, expected_era = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
 
 local s = snapshot()
 local stored_unit, last, stored_gen, era = s[2], s[3], s[4] == '' and '0' or s[4], s[5]
@@ -199,7 +199,7 @@ if op == 'jump' then
   redis.call('HSET', STATE, 'gen', gen, 'unit', unit)
 else
   redis.call('HSET', STATE, 'gen', gen, 'unit', unit, 'level', level, 'level_at', level_at)
-  if seldom ~= '' then redis.call('HSET', STATE, 'seldom', seldom) end
+  if slow_fields ~= '' then redis.call('HSET', STATE, 'slow_fields', slow_fields) end
 end
 return {'OK', last_nonce() or '0', gen, era, sec, usec}
 """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Version:
     """The state of generation ``gen`` in its era; nobody changes ``shared`` in place."""
 
     gen: int
@@ -88,10 +88,10 @@ class Floor:
         return nonce
 
 
-def parse(snapshot: list[Any], offset: Offset, now: float, place: str, name: str) -> View:
+def parse(snapshot: list[Any], offset: Offset, now: float, place: str, name: str) -> Version:
     """Read the script's snapshot (bytes, or strings when it came through JSON). Raises NonceStoreError."""
     fields = [item if isinstance(item, bytes) else str(item).encode() for item in snapshot]
-    version, unit, last, gen, era, era_gen, level, level_at, seldom, sec, usec = fields
+    version, unit, last, gen, era, era_gen, level, level_at, slow_fields, sec, usec = fields
     shift = offset.learn(now, sec, usec)
     try:
         if version not in (b"", b"1") or unit not in (b"", b"ns", b"us", b"ms"):
@@ -99,10 +99,10 @@ def parse(snapshot: list[Any], offset: Offset, now: float, place: str, name: str
         if last and not last.isdigit():
             raise ValueError(f"last nonce {last!r}")
         shared = Shared(int(last or 0), float(level) if level else None, float(level_at or 0))
-        if seldom:
-            shared.read_seldom(json.loads(seldom))
+        if slow_fields:
+            shared.read_seldom(json.loads(slow_fields))
         shared.shift(shift)
-        return View(int(gen or 0), era.decode(), shared, unit.decode(), int(era_gen or 0))
+        return Version(int(gen or 0), era.decode(), shared, unit.decode(), int(era_gen or 0))
     except (ValueError, TypeError, AttributeError) as error:
         raise damaged(place, name, str(error)[:200]) from None
 
@@ -118,14 +118,14 @@ def damaged(place: str, name: str, what: str) -> NonceStoreError:
 
 
 def dump(shared: Shared, offset: float) -> tuple[str, str, str]:
-    """Return level, level_at and seldom as the server keeps them; seldom is "" when it has not changed."""
+    """Return level, level_at and slow_fields as the server keeps them; slow_fields is "" when it has not changed."""
     level = "" if shared.level is None else repr(shared.level)
-    seldom = ""
+    slow_fields = ""
     if shared.changed:
         moved = copy(shared)
         moved.shift(-offset)
-        seldom = json.dumps(moved.seldom(), separators=(",", ":"))
-    return level, repr(shared.level_at - offset), seldom
+        slow_fields = json.dumps(moved.slow_fields(), separators=(",", ":"))
+    return level, repr(shared.level_at - offset), slow_fields
 
 
 def copy(shared: Shared) -> Shared:
@@ -139,7 +139,7 @@ def copy(shared: Shared) -> Shared:
     )
 
 
-def merge(view: View, own: Shared, now: float, *, fresh: bool, lost: bool) -> View:
+def merge(view: Version, own: Shared, now: float, *, fresh: bool, lost: bool) -> Version:
     """Return ``view`` joined with the caller's own copy: of each field, what holds back more.
 
     ``lost``: the server has forgotten what this caller has seen. What others charged since then is unknown:
