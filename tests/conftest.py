@@ -10,6 +10,7 @@ import gc
 import inspect
 import ipaddress
 import os
+import signal
 import socket
 import threading
 import time
@@ -23,6 +24,11 @@ import aioresponses.core
 import pytest
 
 from tests.secrecy import Secrecy
+
+# A shell starts what runs in the background of a script with SIGINT ignored, and children inherit that. The commands
+# under test end by SIGINT, so they get the disposition that a terminal gives.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before Python 3.14, to ask a main thread for its loop makes one, unless it was told that there is none.
 # pytest-asyncio asks before the first test, and drops that loop unclosed: a ResourceWarning in a later test.

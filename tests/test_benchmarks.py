@@ -37,7 +37,13 @@ def nothing_left() -> Iterator[None]:
 # ------------------------------------------------------------------ contenders
 
 
-@pytest.mark.parametrize("contender", CONTENDERS, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "contender",
+    [
+        pytest.param(each, id=each.name, marks=[] if each.name == CONTENDERS[0].name else pytest.mark.proof)
+        for each in CONTENDERS
+    ],
+)
 def test_a_contender_makes_calls(contender: Contender) -> None:
     if contender.missing:
         pytest.skip(f"{', '.join(contender.missing)} is not installed")
@@ -71,6 +77,7 @@ async def test_the_stub_answers_requests_in_pieces_and_requests_in_one_piece() -
         await writer.wait_closed()
 
 
+@pytest.mark.proof
 def test_the_floor_and_a_contender_meet_in_rounds() -> None:
     chosen = [each for each in CONTENDERS if each.name in (FLOOR, "kraken_async")]
     found = calls(TINY, QUIET, chosen)
@@ -91,6 +98,7 @@ def test_a_contender_that_fails_is_left_out_and_the_others_go_on(capsys: pytest.
 # ------------------------------------------------------------------ measurements
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("source", [source for source, _ in SOURCES.values()])
 @pytest.mark.parametrize("threads", [1, 8])
 def test_nonces_are_drawn(source: str, threads: int) -> None:
@@ -104,6 +112,7 @@ def test_the_home_made_manager_saves_every_tenth_nonce(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "nonce.json").read_text()) == {"last_nonce": drawn[19]}
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("way", ["kraken_async", "lock", "bare"])
 @pytest.mark.parametrize("traced", [True, False])
 def test_memory_of_waiting_calls_is_measured(way: str, traced: bool) -> None:
@@ -111,11 +120,13 @@ def test_memory_of_waiting_calls_is_measured(way: str, traced: bool) -> None:
     assert 400 < found < 4_000 if traced else found >= 0
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("order", ["oldest", "newest", "random"])
 def test_waiting_calls_are_cancelled(order: str) -> None:
     assert 0 < measure("waiting.cancel", way="kraken_async", number=300, order=order)["seconds"] < 5
 
 
+@pytest.mark.proof
 def test_cpu_of_waiting_calls_is_measured_in_memory_and_over_http() -> None:
     assert measure("waiting.cpu", way="kraken_async", few=5, many=20)["ratio"] > 0
     with Child("-m", "benchmarks.stub") as stub:
@@ -123,12 +134,14 @@ def test_cpu_of_waiting_calls_is_measured_in_memory_and_over_http() -> None:
         assert measure("waiting.cpu", way="kraken_async", few=5, many=20, url=url)["ratio"] > 0
 
 
+@pytest.mark.proof
 def test_pieces_are_measured() -> None:
     found = measure("pieces.pieces", number=20)
     assert len(found) >= 13
     assert all(value > 0 for value in found.values())
 
 
+@pytest.mark.proof
 def test_the_whole_runs_and_is_reported(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "--tiny", "--only", "nonces", "--only", "pieces"]
     done = subprocess.run(

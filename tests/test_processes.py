@@ -117,6 +117,7 @@ def test_four_processes_on_one_key_are_never_refused_and_one_in_flight(shop: Sho
     assert shop.emulator.max_in_flight[shop.key.api_key] == 1
 
 
+@pytest.mark.proof
 def test_killed_in_mid_traffic_with_the_clock_an_hour_further_back_each_time_nothing_is_refused(
     shop: Shop,
 ) -> None:
@@ -135,6 +136,7 @@ def test_killed_in_mid_traffic_with_the_clock_an_hour_further_back_each_time_not
     assert shop.emulator.refused() == 0
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("shop", [{"limits": True, "tier": "pro", "jitter": (0.0, 0.002)}], indirect=True)
 def test_killed_and_restarted_in_mid_burst_the_counter_is_remembered(shop: Shop) -> None:
     for _ in range(10):

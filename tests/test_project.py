@@ -99,17 +99,17 @@ COMMAND = re.compile(r"^python3 -m venv .*$", re.MULTILINE)
 def test_the_readme_sets_up_by_two_commands_of_one_line_each() -> None:
     demo, tests = COMMAND.findall((ROOT / "README.md").read_text())
     assert demo.endswith("&& .venv/bin/kraken-async demo")
-    assert tests.endswith("&& .venv/bin/pytest")
+    assert tests.endswith("&& .venv/bin/pytest -n auto")
     assert all("-c constraints.txt" in command for command in (demo, tests))
 
 
 def test_the_checks_run_the_readme_s_own_commands() -> None:
     script = (ROOT / ".ci/run").read_text()
-    assert "tests=$(readme_command pytest)" in script
+    assert "tests=$(readme_command 'pytest -n auto')" in script
     assert "demo=$(readme_command 'kraken-async demo')" in script
     function = re.search(r"^readme_command\(\) \{.*?^\}", script, re.MULTILINE | re.DOTALL)
     assert function
-    for words in ("pytest", "kraken-async demo"):
+    for words in ("pytest -n auto", "kraken-async demo"):
         line = subprocess.run(
             ["bash", "-euc", f"{function[0]}\nreadme_command '{words}'"],
             cwd=ROOT,

@@ -556,6 +556,7 @@ class _Overtaking:
         return self
 
 
+@pytest.mark.proof
 def test_demo_chaos_places_no_order_of_ours_twice() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "kraken_async", "demo", "--calls", "10", "--chaos", "--json"],

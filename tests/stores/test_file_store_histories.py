@@ -205,7 +205,12 @@ def run(examples: int, steps: int) -> None:
 
 
 def test_no_history_of_sessions_kills_clock_steps_and_power_cuts_repeats_a_nonce() -> None:
-    run(25, 25)
+    run(8, 25)
+
+
+@pytest.mark.proof
+def test_no_history_of_many_repeats_a_nonce() -> None:
+    run(60, 25)
 
 
 @pytest.mark.soak
