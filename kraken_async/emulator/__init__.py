@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .app import EmulatorServer, serve_in_thread
+    from .behaviour import Behaviour
     from .emulator import Emulator
-    from .faults import CATALOGUE, Fault, Faults
+    from .faults import CATALOGUE, LYING, Fault, Faults
     from .values import Arrival, ConnectionDropped, KeyPair, Reply
 
 __all__ = [
     "CATALOGUE",
+    "LYING",
     "Arrival",
+    "Behaviour",
     "ConnectionDropped",
     "Emulator",
     "EmulatorServer",
@@ -35,7 +38,8 @@ __all__ = [
 _HOMES = {
     "app": ("EmulatorServer", "serve_in_thread"),
     "emulator": ("Emulator",),
-    "faults": ("CATALOGUE", "Fault", "Faults"),
+    "behaviour": ("Behaviour",),
+    "faults": ("CATALOGUE", "LYING", "Fault", "Faults"),
     "values": ("Arrival", "ConnectionDropped", "KeyPair", "Reply"),
 }
 

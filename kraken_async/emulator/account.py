@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from .behaviour import Behaviour
 from .counters import Counter
 from .ids import Ids
 from .markets import Pair
-from .orders import ZERO, Order
+from .order_reading import read_price
+from .orders import ZERO, Order, same_id
 from .rules import Tier
 from .values import Refusal
 
@@ -25,6 +27,7 @@ START_BALANCES = {
 _TAKER = Decimal("0.0040")
 _MAKER = Decimal("0.0025")
 NEVER = float("inf")
+_PER_SECOND = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 class Change(NamedTuple):
@@ -39,8 +42,9 @@ class Change(NamedTuple):
 class Account:
     """What Kraken keeps for one account, whichever key asks; of the past about ``forget_after`` rows each."""
 
-    def __init__(self, name: str, ids: Ids, forget_after: int | None = None) -> None:
+    def __init__(self, name: str, ids: Ids, behaviour: Behaviour, forget_after: int | None = None) -> None:
         self.name = name
+        self.behaviour = behaviour
         self.balances = dict(START_BALANCES)
         self.shown_balances: tuple[dict[str, Decimal], dict[str, str]] = ({}, {})
         self.orders: dict[str, Order] = {}
@@ -109,16 +113,19 @@ class Account:
             counter = self._engine[pair.key] = Counter(tier.threshold, tier.engine_decay)
         return counter
 
-    def place(self, order: Order, t: float, *, delay: float = 0.0) -> None:
-        """Take the order into the book and let it trade; queries show it after ``delay`` seconds."""
+    def place(self, order: Order, t: float, *, delays: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Take the order into the book and let it trade.
+
+        Queries show it after the first of ``delays`` seconds, and that it is closed after the second.
+        """
         order.txid = self._ids.txid("O")
         order.account = self.name
         order.opened = order.touched = t
-        order.visible = t + delay
+        order.visible, order.closed_delay = t + delays[0], delays[1]
         order.amends.append(self.amend_row(order, "original", t))
         self.orders[order.txid] = self.open[order.txid] = order
         if order.cl_ord_id is not None:
-            self.by_client_id[order.cl_ord_id] = order
+            self.by_client_id[same_id(order.cl_ord_id)] = order
         self._hold(order, 1)
         if order.timeinforce == "GTD":
             self.next_event = min(self.next_event, order.expiretm)
@@ -129,6 +136,8 @@ class Account:
 
     def fill(self, order: Order, volume: Decimal, t: float, *, taker: bool = False) -> str:
         """Trade ``volume`` of an open order and return the trade's id; filled up, the order is closed."""
+        if volume == order.remaining:
+            self._keep_as_shown(order)
         self._hold(order, -1)
         pair = order.pair
         market = pair.ask if order.side == "buy" else pair.bid
@@ -178,15 +187,21 @@ class Account:
     def _conditional_close(self, order: Order, t: float) -> None:
         if not order.close:
             return
+        side = "sell" if order.side == "buy" else "buy"
+        prices = {
+            name: read_price(order.close[name], order.pair, side, name, self.behaviour)
+            for name in ("price", "price2")
+            if name in order.close
+        }
         second = Order(
             txid="",
             account=self.name,
             pair=order.pair,
-            side="sell" if order.side == "buy" else "buy",
+            side=side,
             ordertype=order.close["ordertype"],
             volume=order.executed,
-            price=Decimal(order.close["price"]),
-            price2=Decimal(order.close.get("price2", "0")),
+            price=prices["price"],
+            price2=prices.get("price2", ZERO),
             userref=order.userref,
             refid=order.txid,
             nonce=order.nonce,
@@ -195,18 +210,27 @@ class Account:
 
     def finish(self, order: Order, status: str, t: float, reason: str | None) -> None:
         """Take an open order out of the book."""
+        self._keep_as_shown(order)
         self._hold(order, -1)
         order.status, order.reason, order.closed = status, reason, t
+        order.visible_closed = t + order.closed_delay
         del self.open[order.txid]
-        if order.cl_ord_id is not None and self.by_client_id.get(order.cl_ord_id) is order:
-            del self.by_client_id[order.cl_ord_id]
+        if order.cl_ord_id is not None and self.by_client_id.get(same_id(order.cl_ord_id)) is order:
+            del self.by_client_id[same_id(order.cl_ord_id)]
         self.closed[order.txid] = order
         if self._forget_after is not None and len(self.closed) > self._forget_after:
             oldest = next(iter(self.closed))
             del self.closed[oldest], self.orders[oldest]
 
-    def amend(self, order: Order, t: float, change: Change) -> str:
-        """Change an open order and return the amend's id; one filled beyond its new volume is cancelled."""
+    def _keep_as_shown(self, order: Order) -> None:
+        if order.closed_delay and order.before_closing is None:
+            order.before_closing = order.public(self.behaviour)
+
+    def amend(self, order: Order, t: float, change: Change, *, delay: float = 0.0) -> str:
+        """Change an open order and return the amend's id; one filled beyond its new volume is cancelled.
+
+        OrderAmends shows it after ``delay`` seconds.
+        """
         self._hold(order, -1)
         order.volume = max(change.volume, order.executed)
         order.price, order.price2, order.display = change.price, change.price2, change.display
@@ -214,6 +238,7 @@ class Account:
         self._hold(order, 1)
         row = self.amend_row(order, "user", t)
         order.amends.append(row)
+        order.amends_visible[row["amend_id"]] = t + delay
         if not order.remaining:
             self.finish(order, "canceled", t, "User requested")
         elif order.crosses():
@@ -228,7 +253,7 @@ class Account:
             "order_qty": order.pair.volume_text(order.volume),
             "remaining_qty": order.pair.volume_text(order.remaining),
             "limit_price": order.pair.price_text(order.price),
-            "timestamp": int(t * 1_000_000_000),
+            "timestamp": int(t * _PER_SECOND[self.behaviour.amend_times]),
         }
 
     def cancel_all(self, t: float, reason: str = "User requested") -> list[Order]:
@@ -264,6 +289,17 @@ class Account:
         if self._forget_after is not None and len(rows) > self._forget_after:
             del rows[next(iter(rows))]
 
-    def visible(self, orders: dict[str, Order], t: float) -> Iterator[Order]:
-        """Yield those of ``orders`` that queries show at ``t``."""
-        return (order for order in list(orders.values()) if order.visible <= t)
+    # -- what queries show -------------------------------------------------------------------------
+
+    def shown_open(self, t: float) -> Iterator[Order]:
+        """Yield the orders that queries show as open at ``t``, oldest first."""
+        late = self.behaviour.closing == "still open"
+        for order in list((self.orders if late else self.open).values()):
+            if order.visible <= t and (order.txid in self.open or t < order.visible_closed):
+                yield order
+
+    def shown_closed(self, t: float) -> Iterator[Order]:
+        """Yield the orders that queries show as closed at ``t``, oldest first."""
+        for order in list(self.closed.values()):
+            if order.visible <= t and order.visible_closed <= t:
+                yield order

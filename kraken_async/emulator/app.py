@@ -136,6 +136,10 @@ class EmulatorServer:
         finally:
             flight.end()
             self._flights.pop(handler, None)
+        if "Date" not in reply.headers:
+            # aiohttp would add one.
+            _drop(request, ConnectionDropped(executed=True, reply=_complete(reply), abrupt=False))
+            return web.Response()
         if reply.pace:
             return await _dribble(request, reply)
         return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
@@ -166,6 +170,11 @@ def _drop(request: web.BaseRequest, dropped: ConnectionDropped) -> None:
         transport.abort()
     else:
         transport.close()
+
+
+def _complete(reply: Reply) -> Reply:
+    headers = {**reply.headers, "Content-Length": str(len(reply.body)), "Connection": "close"}
+    return Reply(reply.status, headers, reply.body)
 
 
 async def _dribble(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:

@@ -126,15 +126,19 @@ class Key:
         "account",
         "counter",
         "created",
+        "ip_allowlist",
         "last_used",
         "lockout",
         "nonce",
         "otp",
         "pair",
         "permissions",
+        "query_from",
+        "query_to",
         "signature",
         "throttled_until",
         "tier",
+        "valid_until",
     )
 
     def __init__(
@@ -148,6 +152,10 @@ class Key:
         otp: str | Callable[[], str] | None,
         lockout: Lockout,
         created: float,
+        valid_until: float = 0.0,
+        query_from: float = 0.0,
+        query_to: float = 0.0,
+        ip_allowlist: tuple[str, ...] = (),
     ) -> None:
         self.pair = pair
         self.account = account
@@ -156,11 +164,23 @@ class Key:
         self.otp = otp
         self.lockout = lockout
         self.created = created
+        self.valid_until = valid_until
+        self.query_from = query_from
+        self.query_to = query_to
+        self.ip_allowlist = ip_allowlist
         self.last_used: float | None = None
         self.throttled_until = 0.0
         self.signature = Signature(pair.api_secret)
         self.nonce = NonceRule(window)
         self.counter = Counter(tier.maximum, tier.decay)
+
+    def expired(self, t: float) -> bool:
+        """Return whether the key is past its last day."""
+        return 0 < self.valid_until <= t
+
+    def sees(self, t: float) -> bool:
+        """Return whether the key may see what is dated ``t``; 0 is no bound."""
+        return self.query_from <= t and (not self.query_to or t <= self.query_to)
 
     def otp_matches(self, given: str) -> bool:
         """Return whether the one-time password is right, or none is asked for."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .account import NEVER
-from .orders import Order
+from .orders import Order, same_id
 from .rules import age_cost
 from .trading import charge_engine, find_order, require_market
 from .values import Refusal
@@ -52,7 +52,7 @@ def cancel_order_batch(call: Call) -> Any:
         raise bad("orders")
     found: dict[str, Order] = {}
     for name in names:
-        order = call.account.open.get(name) or call.account.by_client_id.get(name)
+        order = call.account.open.get(name) or call.account.by_client_id.get(same_id(name))
         for hit in [order] if order else _by_userref(call, name):
             found[hit.txid] = hit
     return {"count": _cancel(call, list(found.values()))}

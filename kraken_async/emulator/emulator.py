@@ -8,24 +8,27 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
+from . import trading
 from .account import Account
 from .auth import Key, Lockout
-from .engine import Engine
-from .exchange import Courier, Sleep, exchange
+from .behaviour import Behaviour
+from .delivery import Delivery, Jitter, Sleep
 from .faults import Faults
-from .flight import Flight, InFlight
+from .flight import Flight
 from .gate import Gate
 from .orders import Order
 from .record import Record
+from .request_handler import RequestHandler
 from .rules import PERMISSIONS, TIERS
-from .values import Arrival, KeyPair, Reply
-from .venue import Venue
+from .values import Arrival, KeyPair, Refusal, Reply
+from .venue import Call, Venue
 
 
-class Emulator(Engine):
+class Emulator(RequestHandler):
     """A local Kraken.
 
     Args:
@@ -39,8 +42,9 @@ class Emulator(Engine):
             out for ``lockout_seconds``.
         nonce_window: for keys that set no other, in units of the nonce.
         public_limit: (burst, calls per second) for public calls, OHLC and Trades per pair; None: none.
-        visibility_delay: seconds before queries show a new order.
+        visibility_delay: seconds before queries show a new order; short for ``open_delay`` of the behaviour.
         jitter: least and most seconds that a request spends on the path (`exchange` only).
+        behaviour: how orders, keys and times are shown; see `Behaviour`.
         seed: makes every random choice repeatable, made-up keys included.
         history_limit: about how many arrivals, closed orders, trades and ledger lines are kept; None: all.
 
@@ -64,7 +68,8 @@ class Emulator(Engine):
         nonce_window: int = 0,
         public_limit: tuple[float, float] | None = None,
         visibility_delay: float = 0.0,
-        jitter: tuple[float, float] = (0.0, 0.0),
+        jitter: Jitter = (0.0, 0.0),
+        behaviour: Behaviour | None = None,
         seed: int | None = None,
         history_limit: int | None = None,
     ) -> None:
@@ -74,9 +79,7 @@ class Emulator(Engine):
             raise ValueError(f"edge must be 'inclusive' or 'exclusive', not {edge!r}")
         self.tier = TIERS[tier]
         self.nonce_window = nonce_window
-        self.jitter = jitter
         self.random = random.Random(seed)
-        self.faults = Faults()
         exclusive = edge == "exclusive"
         gate = Gate(
             limits=limits,
@@ -87,18 +90,41 @@ class Emulator(Engine):
         )
         venue = Venue(
             self.random,
+            _with_delay(behaviour or Behaviour(), visibility_delay),
             limits=limits,
             exclusive=exclusive,
-            delay=visibility_delay,
             forget_after=history_limit,
         )
         super().__init__(clock, gate, venue, Record(history_limit), public_limit)
         self._lockout = (lockout_threshold, lockout_span, lockout_seconds)
-        self._flights = InFlight()
-        self._courier = Courier(self)
+        self._delivery = Delivery(self, self.random, jitter)
         for api_key, api_secret in keys or ():
             self.add_key(api_key, api_secret)
         self.key: KeyPair = next(iter(gate.keys.values())).pair if gate.keys else self.add_key()
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How orders, keys and times are shown; may be set at any time."""
+        return self.venue.behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        with self._lock:
+            self.venue.behave(behaviour)
+
+    @property
+    def jitter(self) -> Jitter:
+        """Least and most seconds that a request spends on the path; may be set at any time."""
+        return self._delivery.jitter
+
+    @jitter.setter
+    def jitter(self, jitter: Jitter) -> None:
+        self._delivery.jitter = jitter
+
+    @property
+    def faults(self) -> Faults:
+        """Which fault the next calls meet."""
+        return self._delivery.faults
 
     # -- what a test sets up -----------------------------------------------------------------------
 
@@ -112,8 +138,16 @@ class Emulator(Engine):
         tier: str | None = None,
         nonce_window: int | None = None,
         otp: str | Callable[[], str] | None = None,
+        valid_until: float = 0.0,
+        query_from: float = 0.0,
+        query_to: float = 0.0,
+        ip_allowlist: Iterable[str] = (),
     ) -> KeyPair:
-        """Create an API key on ``account`` and return it; what is not given is drawn at random."""
+        """Create an API key on ``account`` and return it; what is not given is drawn at random.
+
+        ``query_from`` and ``query_to`` (unix seconds, 0: none) bound what the key may see of orders, trades and
+        ledgers. After ``valid_until`` the key is unknown. ``ip_allowlist`` is shown by GetApiKeyInfo, not enforced.
+        """
         unknown = set(permissions) - set(PERMISSIONS)
         if unknown:
             raise ValueError(f"no such permission: {', '.join(sorted(unknown))}")
@@ -133,6 +167,10 @@ class Emulator(Engine):
                 otp=otp,
                 lockout=Lockout(*self._lockout),
                 created=self.now(),
+                valid_until=valid_until,
+                query_from=query_from,
+                query_to=query_to,
+                ip_allowlist=tuple(ip_allowlist),
             )
         return pair
 
@@ -149,10 +187,46 @@ class Emulator(Engine):
         with self._lock:
             self.venue.move(self.venue.markets.pair(pair), Decimal(price), self.now())
 
+    def place(self, *, account: str = "main", **fields: Any) -> str:
+        """Place an order as another writer on ``account`` would, and return its txid.
+
+        ``fields`` are those of AddOrder. It has no nonce, is in no key's record and costs nothing; ValueError with
+        Kraken's words when it is refused.
+        """
+        key = Key(
+            KeyPair("", ""),
+            account,
+            frozenset(PERMISSIONS),
+            self.tier,
+            window=0,
+            otp=None,
+            lockout=Lockout(*self._lockout),
+            created=0.0,
+        )
+        with self._lock:
+            call = Call(self.venue, self.venue.account(account), key, fields, None, self.now())
+            call.account.tick(call.t)
+            try:
+                return str(trading.add_order(call)["txid"][0])
+            except Refusal as refusal:
+                raise ValueError(", ".join(refusal.errors)) from None
+
+    def cancel(self, txid: str, reason: str = "User requested") -> None:
+        """Cancel an open order as another writer would; KeyError when it is not open."""
+        with self._lock:
+            order = self._open_order(txid)
+            self.accounts[order.account].finish(order, "canceled", self.now(), reason)
+
+    def _open_order(self, txid: str) -> Order:
+        for account in self.accounts.values():
+            if txid in account.open:
+                return account.open[txid]
+        raise KeyError(txid)
+
     def fill(self, txid: str, volume: str | Decimal | None = None) -> None:
         """Fill an open order, wholly or by ``volume``; KeyError when it is not open."""
         with self._lock:
-            order = next(a.open[txid] for a in self.accounts.values() if txid in a.open)
+            order = self._open_order(txid)
             amount = order.remaining if volume is None else Decimal(volume)
             self.accounts[order.account].fill(order, amount, self.now())
 
@@ -181,7 +255,7 @@ class Emulator(Engine):
     @property
     def max_in_flight(self) -> Counter[str]:
         """The most calls in flight at once, by API key."""
-        return self._flights.most
+        return self._delivery.flights.most
 
     def refused(self, prefix: str = "EAPI:Invalid nonce") -> int:
         """Return how many calls the rules refused with an error that begins so, injected errors apart."""
@@ -199,7 +273,7 @@ class Emulator(Engine):
 
     def begin(self, api_key: str) -> Flight:
         """Count one more call in flight on ``api_key``, until the flight is ended."""
-        return self._flights.begin(api_key)
+        return self._delivery.flights.begin(api_key)
 
     async def exchange(
         self,
@@ -209,7 +283,7 @@ class Emulator(Engine):
         body: bytes,
         *,
         sleep: Sleep = asyncio.sleep,
-        jitter: tuple[float, float] | None = None,
+        jitter: Jitter | None = None,
         flight: Flight | None = None,
     ) -> Reply:
         """Carry one request over the path, jitter and faults included, and return the answer.
@@ -219,7 +293,9 @@ class Emulator(Engine):
         itself. Cancelled before the rules saw the request, it never was; see `deliver` for a path that a
         client cannot take bytes back from.
         """
-        return await exchange(self, method, path, headers, body, sleep=sleep, jitter=jitter, flight=flight)
+        return await self._delivery.exchange(
+            method, path, headers, body, sleep=sleep, jitter=jitter, flight=flight
+        )
 
     async def deliver(
         self,
@@ -229,15 +305,19 @@ class Emulator(Engine):
         body: bytes,
         *,
         sleep: Sleep = asyncio.sleep,
-        jitter: tuple[float, float] | None = None,
+        jitter: Jitter | None = None,
     ) -> Reply:
         """Do as `exchange`, in a task of its own: what an in-memory transport needs.
 
         When the caller is cancelled, by a timeout or otherwise, the call is in flight no longer, but its
         bytes are on their way and will arrive, as on a socket.
         """
-        return await self._courier.deliver(method, path, headers, body, sleep=sleep, jitter=jitter)
+        return await self._delivery.deliver(method, path, headers, body, sleep=sleep, jitter=jitter)
 
     async def landed(self) -> None:
         """Wait until every delivery that its caller gave up has arrived."""
-        await self._courier.landed()
+        await self._delivery.landed()
+
+
+def _with_delay(behaviour: Behaviour, delay: float) -> Behaviour:
+    return replace(behaviour, open_delay=(delay, delay)) if delay else behaviour

@@ -15,9 +15,14 @@ class Fault:
     """What goes wrong with one call, made by one of the class methods below.
 
     ``when`` says whether the request has reached the rules (and been carried out, unless they refuse it) when
-    it happens. The last three fields can be added to any fault, by `with_`: seconds on the path ``jitter``
-    before the nonce check, seconds before queries show an order (``visibility``), and what becomes of an
-    order at once (``ending``: "closed" is filled, "canceled", "expired").
+    it happens. These fields can be added to any fault, by `with_`:
+
+    ``jitter``: seconds on the path before the nonce check.
+    ``visibility``: seconds before queries show an order, or an amend. ``closed_visibility``: seconds before they show
+    that the order is closed.
+    ``ending``: what becomes of an order at once; "closed" is filled, "canceled", "expired".
+    ``date``: seconds by which the header Date of the answer, or of the page, is off. ``undated``: there is none.
+    ``age``: the header Age, which a cache adds. ``clock``: seconds by which the answer of Time is off.
     """
 
     what: str = "none"
@@ -29,12 +34,24 @@ class Fault:
     jitter: float | None = None
     visibility: float | None = None
     ending: str = ""
+    closed_visibility: float | None = None
+    date: float = 0.0
+    undated: bool = False
+    age: int | None = None
+    clock: float = 0.0
+    names: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         detail = f"{self.status} {self.error}".rstrip() if self.what == "status" else self.error
-        return " ".join(
-            filter(None, (self.what, detail, self.when if self.what != "none" else "", self.ending))
-        )
+        when = self.when if self.what != "none" else ""
+        return " ".join(filter(None, (self.what, detail, *self.names, when, self.ending, *self._clocks())))
+
+    def _clocks(self) -> list[str]:
+        """Return what is said of the clocks that the answer shows."""
+        said = [f"date {self.date:+g} s"] if self.date else []
+        said += ["no date"] if self.undated else []
+        said += [f"age {self.age}"] if self.age is not None else []
+        return said + ([f"time {self.clock:+g} s"] if self.clock else [])
 
     def with_(self, **changes: Any) -> Fault:
         """Return this fault with some fields changed."""
@@ -116,6 +133,41 @@ class Fault:
         return cls(visibility=seconds)
 
     @classmethod
+    def no_result(cls, when: When = "after") -> Fault:
+        """The answer is ``{"error":[]}``."""
+        return cls("no result", when)
+
+    @classmethod
+    def warning(cls, text: str = "WGeneral:Degraded", when: When = "after", *, result: bool = False) -> Fault:
+        """The answer holds a warning, without a result or (``result``) beside it."""
+        return cls("warning beside the result" if result else "warning", when, error=text)
+
+    @classmethod
+    def without(cls, *names: str) -> Fault:
+        """The result lacks these keys, such as ``open`` and ``closed``, after executing."""
+        return cls("without", names=names)
+
+    @classmethod
+    def dated(cls, seconds: float) -> Fault:
+        """The header Date is off by so many seconds."""
+        return cls(date=seconds)
+
+    @classmethod
+    def dateless(cls) -> Fault:
+        """The answer has no header Date."""
+        return cls(undated=True)
+
+    @classmethod
+    def cached(cls, age: int) -> Fault:
+        """The answer seems to have lain in a cache for ``age`` seconds: it has the header Age, and a Date as old."""
+        return cls(age=age, date=-float(age))
+
+    @classmethod
+    def wrong_time(cls, seconds: float) -> Fault:
+        """The answer of Time is off by so many seconds, and its header Date with it."""
+        return cls(clock=seconds, date=seconds)
+
+    @classmethod
     def filled(cls) -> Fault:
         """The order is filled at once."""
         return cls(ending="closed")
@@ -159,8 +211,22 @@ def _catalogue() -> dict[str, Fault]:
     return {names.get(fault, str(fault)): fault for fault in faults}
 
 
+def _lying() -> dict[str, Fault]:
+    faults = [Fault.dated(300.0), Fault.dated(-300.0), Fault.dateless(), Fault.cached(90)]
+    whens: tuple[When, When] = ("before", "after")
+    for when in whens:
+        faults += [Fault.no_result(when), Fault.warning(when=when)]
+        faults += [Fault.http(502, when).with_(date=300.0), Fault.http(503, when).with_(date=90.0)]
+        faults += [Fault.http(502, when).with_(undated=True)]
+    faults.append(Fault.warning(result=True))
+    faults.append(Fault.without("open", "closed"))
+    return {str(fault): fault for fault in faults}
+
+
+#: Faults that leave an answer in which something is wrong or left out.
+LYING: Final = _lying()
 #: Every kind of fault by name, to walk through.
-CATALOGUE: Final = _catalogue()
+CATALOGUE: Final = {**_catalogue(), **LYING}
 
 Plan = Callable[[int, str], "Fault | None"]
 

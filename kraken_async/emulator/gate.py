@@ -51,7 +51,7 @@ class Gate:
         if key is not None and key.lockout.shuts(now):
             raise Refusal("EGeneral:Temporary lockout")
         inject(fault, before_nonce=True)
-        if key is None:
+        if key is None or key.expired(now):
             raise Refusal("EAPI:Invalid key")
         if not key.signature.matches(header(headers, "API-Sign"), path, spelled, body):
             self._offence(key, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any
 
 from .values import Refusal
@@ -45,11 +45,17 @@ class Pair:
     last: Decimal
     status: str = "online"
     lot_decimals: int = 8
+    tick_size: Decimal | None = None
 
     @property
     def tick(self) -> Decimal:
         """The smallest step of a price."""
-        return Decimal(1).scaleb(-self.pair_decimals)
+        return self.tick_size or Decimal(1).scaleb(-self.pair_decimals)
+
+    @property
+    def lot(self) -> Decimal:
+        """The smallest step of a volume."""
+        return Decimal(1).scaleb(-self.lot_decimals)
 
     @property
     def ask(self) -> Decimal:
@@ -72,10 +78,6 @@ class Pair:
     def cost_text(self, cost: Decimal) -> str:
         """Return a cost or fee with the pair's decimals."""
         return f"{cost:.{self.cost_decimals}f}"
-
-    def rounded_volume(self, volume: Decimal) -> Decimal:
-        """Return a volume cut to the pair's lot size."""
-        return volume.quantize(Decimal(1).scaleb(-self.lot_decimals), ROUND_HALF_EVEN)
 
     def public(self) -> dict[str, Any]:
         """Return the pair as the AssetPairs endpoint shows it."""

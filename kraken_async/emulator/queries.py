@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from .orders import ZERO, Order
-from .values import Refusal
+from .orders import ZERO, Order, same_id
+from .values import NO_RESULT, Refusal
 from .venue import Call
 from .wire import bad, flag, integer, listed, text
 
@@ -22,6 +22,8 @@ def _decimals(call: Call, asset: str) -> int:
 def balance(call: Call) -> Any:
     """Balance: decimal strings by asset. The text is kept as long as nothing has moved: benchmarks ask for it."""
     account = call.account
+    if not account.balances and call.venue.behaviour.empty_balance == "absent":
+        return NO_RESULT
     if account.shown_balances[0] != account.balances:
         shown = {name: f"{amount:.{_decimals(call, name)}f}" for name, amount in account.balances.items()}
         account.shown_balances = (account.balances.copy(), shown)
@@ -61,31 +63,37 @@ def _dollars(call: Call, asset: str) -> Decimal:
 
 def _matching(call: Call, orders: Iterable[Order]) -> list[Order]:
     """Return the orders that the filters ``userref`` and ``cl_ord_id`` let through."""
-    found = list(orders)
+    found = [order for order in orders if call.key.sees(order.opened)]
     if call.params.get("userref") is not None:
         userref = integer(call.params, "userref")
-        found = [order for order in found if order.userref == userref]
+        found = [order for order in found if (order.userref or 0) == userref]
     if call.params.get("cl_ord_id") is not None:
-        client_id = text(call.params, "cl_ord_id")
-        found = [order for order in found if order.cl_ord_id == client_id]
+        client_id = same_id(text(call.params, "cl_ord_id"))
+        found = [o for o in found if o.cl_ord_id is not None and same_id(o.cl_ord_id) == client_id]
     return found
 
 
 def _shown(call: Call, orders: Iterable[Order]) -> dict[str, Any]:
     trades = flag(call.params, "trades")
-    return {order.txid: order.public(trades=trades) for order in orders}
+    return {order.txid: _as_shown(call, order, trades=trades) for order in orders}
+
+
+def _as_shown(call: Call, order: Order, *, trades: bool) -> dict[str, Any]:
+    if order.before_closing is not None and call.t < order.visible_closed:
+        return order.before_closing
+    return order.public(call.venue.behaviour, trades=trades)
 
 
 def open_orders(call: Call) -> Any:
     """OpenOrders: all of them, newest first."""
-    found = _matching(call, call.account.visible(call.account.open, call.t))
+    found = _matching(call, call.account.shown_open(call.t))
     return {"open": _shown(call, reversed(found))}
 
 
 def closed_orders(call: Call) -> Any:
     """ClosedOrders: 50 a page, newest first, with the grand total."""
-    found = _matching(call, call.account.visible(call.account.closed, call.t))
-    found.reverse()
+    found = _matching(call, call.account.shown_closed(call.t))
+    found.sort(key=lambda order: order.closed, reverse=True)
     by = text(call.params, "closetime", "both")
     if by not in ("open", "close", "both"):
         raise bad("closetime")
@@ -103,10 +111,10 @@ def query_orders(call: Call) -> Any:
     names = listed(call.params, "txid", most=50)
     if not names and call.params.get("cl_ord_id") is None and call.params.get("userref") is None:
         raise bad("txid")
-    orders = call.account.visible(call.account.orders, call.t)
+    orders = [*call.account.shown_closed(call.t), *call.account.shown_open(call.t)]
     if names:
         wanted = set(names)
-        orders = (order for order in orders if order.txid in wanted)
+        orders = [order for order in orders if order.txid in wanted]
     return _shown(call, _matching(call, orders))
 
 
@@ -115,7 +123,8 @@ def order_amends(call: Call) -> Any:
     order = call.account.orders.get(text(call.params, "order_id"))
     if order is None or order.visible > call.t:
         raise Refusal("EOrder:Invalid order")
-    return {"count": len(order.amends), "amends": order.amends}
+    rows = [row for row in order.amends if order.amends_visible.get(row["amend_id"], 0.0) <= call.t]
+    return {"count": len(rows), "amends": rows}
 
 
 def _bound(call: Call, name: str) -> str:
@@ -153,7 +162,9 @@ def _history(
     known = {
         name: row["time"] for name in (_bound(call, "start"), _bound(call, "end")) if (row := rows.get(name))
     }
-    newest_first = [(row["time"], (name, row)) for name, row in reversed(rows.items())]
+    newest_first = [
+        (row["time"], (name, row)) for name, row in reversed(rows.items()) if call.key.sees(row["time"])
+    ]
     page, count = _page(call, newest_first, known, size)
     return dict(page), count
 
@@ -238,24 +249,32 @@ def get_web_sockets_token(call: Call) -> Any:
 
 def get_api_key_info(call: Call) -> Any:
     """GetApiKeyInfo: among other things the highest nonce accepted, this call's own included."""
-    key = call.key
-    codes = sorted(key.permissions)
+    key, behaviour = call.key, call.venue.behaviour
     created = str(int(key.created))
-    return {
-        "apiKeyName": f"emulator-{call.account.name}",
-        "apiKey": key.pair.api_key,
+    shown = {
+        "api_key_name": f"emulator-{call.account.name}",
+        "api_key": key.pair.api_key,
         "nonce": str(key.nonce.highest),
-        "nonceWindow": key.nonce.window,
-        "permissions": codes,
+        "nonce_window": str(key.nonce.window),
+        "permissions": sorted(key.permissions),
         "iban": "",
-        "validUntil": "0",
-        "queryFrom": "0",
-        "queryTo": "0",
-        "createdTime": created,
-        "modifiedTime": created,
-        "ipAllowlist": [],
-        "lastUsed": None if key.last_used is None else str(int(key.last_used)),
+        "valid_until": str(int(key.valid_until)),
+        "query_from": str(int(key.query_from)),
+        "query_to": str(int(key.query_to)),
+        "created_time": created,
+        "modified_time": created,
+        "ip_allowlist": list(key.ip_allowlist) or ([""] if behaviour.blank_ip_list else []),
+        "last_used": None if key.last_used is None else str(int(key.last_used)),
     }
+    if behaviour.key_info == "snake_case":
+        return shown
+    documented = {_camel(name): value for name, value in shown.items()}
+    return {**documented, "nonceWindow": key.nonce.window, "ipAllowlist": list(key.ip_allowlist)}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 ENDPOINTS: dict[str, Callable[[Call], Any]] = {

@@ -8,7 +8,8 @@ from typing import Any
 
 from .account import Change
 from .markets import Pair
-from .orders import Order, check_deadline, read_order, read_price
+from .order_reading import check_deadline, read_order, read_price, read_volume
+from .orders import Order, same_id
 from .rules import age_cost
 from .values import Refusal
 from .venue import Call
@@ -43,7 +44,7 @@ def _read(call: Call, params: Mapping[str, Any], pair: Pair, fixed: float) -> Or
     """Return the order asked for; the fixed part of the cost falls due even when the arguments are bad."""
     try:
         check_deadline(call.params, call.t)
-        return read_order(params, pair, call.t)
+        return read_order(params, pair, call.t, call.venue.behaviour)
     except Refusal:
         charge_engine(call, pair, fixed, held=False)
         raise
@@ -52,7 +53,7 @@ def _read(call: Call, params: Mapping[str, Any], pair: Pair, fixed: float) -> Or
 def _accept(call: Call, order: Order) -> None:
     """Refuse what only the engine can see: ids in use, the cap on open orders, post-only, funds."""
     account = call.account
-    if order.cl_ord_id is not None and order.cl_ord_id in account.by_client_id:
+    if order.cl_ord_id is not None and same_id(order.cl_ord_id) in account.by_client_id:
         raise bad("cl_ord_id not unique")
     if call.venue.limits:
         standing = sum(1 for o in account.open.values() if o.pair is order.pair)
@@ -65,7 +66,7 @@ def _accept(call: Call, order: Order) -> None:
 
 def _place(call: Call, order: Order) -> None:
     order.nonce = call.nonce
-    call.account.place(order, call.t, delay=call.delay)
+    call.account.place(order, call.t, delays=call.delays())
     call.txids.append(order.txid)
     if order.status == "open" and call.ending == "closed":
         call.account.fill(order, order.remaining, call.t, taker=True)
@@ -123,7 +124,7 @@ def find_order(call: Call) -> Order:
     """Return the open order that ``txid`` or ``cl_ord_id`` names."""
     client_id = call.params.get("cl_ord_id")
     if client_id is not None:
-        order = call.account.by_client_id.get(text(call.params, "cl_ord_id"))
+        order = call.account.by_client_id.get(same_id(text(call.params, "cl_ord_id")))
     else:
         txid = text(call.params, "txid")
         order = call.account.open.get(txid)
@@ -152,7 +153,7 @@ def amend_order(call: Call) -> Any:
         charge_engine(call, order.pair, 1 + age_cost("amend", age))
     _require_more(call, order, change.volume, change.price2 or change.price)
     call.txids.append(order.txid)
-    return {"amend_id": call.account.amend(order, call.t, change)}
+    return {"amend_id": call.account.amend(order, call.t, change, delay=call.delays()[0])}
 
 
 def _amended(call: Call, order: Order) -> Change:
@@ -161,16 +162,17 @@ def _amended(call: Call, order: Order) -> Change:
         raise Refusal("EOrder:Invalid order")
     if not any(params.get(name) for name in ("order_qty", "display_qty", "limit_price", "trigger_price")):
         raise Refusal("EOrder:No amendable parameters")
-    volume = pair.rounded_volume(decimal(params, "order_qty", str(order.volume)))
+    behaviour = call.venue.behaviour
+    volume = read_volume(decimal(params, "order_qty", str(order.volume)), pair, "order_qty", behaviour)
     price, limit = order.price, order.price2 or order.price
     if params.get("trigger_price"):
         if not order.triggered_type:
             raise bad("trigger_price")
-        price = read_price(text(params, "trigger_price"), pair, order.side, "trigger_price")
+        price = read_price(text(params, "trigger_price"), pair, order.side, "trigger_price", behaviour)
     if params.get("limit_price"):
         if order.triggered_type and not order.price2:
             raise bad("limit_price")
-        limit = read_price(text(params, "limit_price"), pair, order.side, "limit_price")
+        limit = read_price(text(params, "limit_price"), pair, order.side, "limit_price", behaviour)
         if flag(params, "post_only") and (limit >= pair.ask if order.side == "buy" else limit <= pair.bid):
             raise Refusal("EOrder:Post only order")
     display = decimal(params, "display_qty", str(order.display))

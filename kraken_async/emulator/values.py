@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 JSON_TYPE = "application/json; charset=utf-8"
+#: What an endpoint returns for an answer that has no ``result`` at all.
+NO_RESULT: Final = object()
 
 
 class KeyPair(NamedTuple):

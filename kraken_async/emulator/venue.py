@@ -1,4 +1,4 @@
-"""The exchange behind the rules: markets, accounts and the switches of a test."""
+"""What is behind the rules: markets, accounts and the switches of a test."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from .account import Account
 from .auth import Key
+from .behaviour import Behaviour
 from .ids import Ids
 from .markets import Markets, Pair
 from .orders import Order
@@ -19,16 +20,22 @@ class Venue:
     """What the endpoints act on. ``status`` is that of SystemStatus, ``limits`` turns the counters on."""
 
     def __init__(
-        self, rng: random.Random, *, limits: bool, exclusive: bool, delay: float, forget_after: int | None
+        self,
+        rng: random.Random,
+        behaviour: Behaviour,
+        *,
+        limits: bool,
+        exclusive: bool,
+        forget_after: int | None,
     ) -> None:
         self.rng = rng
+        self.behaviour = behaviour
         self.ids = Ids(rng)
         self.markets = Markets()
         self.accounts: dict[str, Account] = {}
         self.status = "online"
         self.limits = limits
         self.exclusive = exclusive
-        self.visibility_delay = delay
         self.export_delay = 0.0
         self.reports: dict[str, dict[str, Any]] = {}
         self._forget_after = forget_after
@@ -37,8 +44,14 @@ class Venue:
         """Return the account called ``name``, opened when first asked for."""
         account = self.accounts.get(name)
         if account is None:
-            account = self.accounts[name] = Account(name, self.ids, self._forget_after)
+            account = self.accounts[name] = Account(name, self.ids, self.behaviour, self._forget_after)
         return account
+
+    def behave(self, behaviour: Behaviour) -> None:
+        """Change the switches, from now on."""
+        self.behaviour = behaviour
+        for account in self.accounts.values():
+            account.behaviour = behaviour
 
     def issued(self, txid: str) -> bool:
         """Return whether ``txid`` is that of an order, open or gone, of any account."""
@@ -79,13 +92,22 @@ class Call:
     account: Account
     key: Key
     params: Mapping[str, Any]
-    nonce: int
+    nonce: int | None
     t: float
     visibility: float | None = None
+    closed_visibility: float | None = None
     ending: str = ""
     txids: list[str] = field(default_factory=list)
 
-    @property
-    def delay(self) -> float:
-        """Seconds before queries show an order placed now."""
-        return self.venue.visibility_delay if self.visibility is None else self.visibility
+    def delays(self) -> tuple[float, float]:
+        """Return the seconds before queries show an order placed now, and before they show that it was closed."""
+        behaviour, rng = self.venue.behaviour, self.venue.rng
+        opened = self.visibility if self.visibility is not None else drawn(rng, behaviour.open_delay)
+        closed = self.closed_visibility
+        return opened, drawn(rng, behaviour.closed_delay) if closed is None else closed
+
+
+def drawn(rng: random.Random, span: tuple[float, float]) -> float:
+    """Return a number from ``span``; nothing is drawn, so nothing else changes, when it is one number."""
+    least, most = span
+    return least if least == most else rng.uniform(least, most)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kraken_async.emulator import public
-from kraken_async.emulator.engine import PRIVATE
+from kraken_async.emulator.request_handler import PRIVATE
 from kraken_async.emulator.rules import NEEDS
 from tests.emulator.emulator_support import LIMIT, Desk
 

@@ -107,7 +107,10 @@ def test_pair_goes_by_any_of_its_names(pair: str) -> None:
         ({"volume": "NaN"}, "EGeneral:Invalid arguments:volume"),
         ({"volume": "9" * 40}, "EGeneral:Invalid arguments:volume"),
         ({"volume": "0.00001"}, "EOrder:Order minimum not met"),
-        ({"price": "37500.05"}, "EOrder:Tick size check failed"),
+        (
+            {"price": "37500.05"},
+            "EOrder:Invalid price:XXBTZUSD price can only be specified up to 1 decimals.",
+        ),
         ({"price": "0"}, "EOrder:Invalid price"),
         ({"price": "-100%"}, "EOrder:Invalid price"),
         ({"price": "1e4"}, "EGeneral:Invalid arguments:price"),

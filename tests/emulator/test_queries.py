@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from kraken_async.emulator import Behaviour
 from tests.emulator.emulator_support import LIMIT, MARKET, START, Desk
 
 ORDER = {
@@ -38,7 +39,7 @@ def test_shapes_of_the_account() -> None:
 
 
 def test_key_information() -> None:
-    desk = Desk(nonce_window=3)
+    desk = Desk(nonce_window=3, behaviour=Behaviour.documented())
     key = desk.emulator.add_key(permissions=["query-funds"])
     info = desk.call("GetApiKeyInfo", key=key, nonce=77)
     assert info == {

@@ -22,7 +22,7 @@ from kraken_async.emulator import CATALOGUE, EmulatorServer, Fault, serve_in_thr
 from kraken_async.emulator.command import announce, main
 from tests.emulator.emulator_support import LIMIT, Desk
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -101,6 +101,17 @@ async def test_reset_is_a_reset_and_disconnect_an_end_of_file(desk: Desk, server
     with pytest.raises(ConnectionResetError):
         await asyncio.to_thread(exchange)
     assert await asyncio.to_thread(exchange) == b""
+
+
+async def test_answer_without_a_date_has_none_on_the_socket(desk: Desk, http: aiohttp.ClientSession) -> None:
+    desk.emulator.faults.next("Time", Fault.dateless(), Fault.http(502).with_(undated=True))
+    for status in (200, 502):
+        async with http.get("/0/public/Time") as response:
+            assert response.status == status
+            assert "Date" not in response.headers
+            assert await response.read()
+    async with http.get("/0/public/Time") as response:
+        assert response.headers["Date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
 async def test_slow_body_arrives_whole_in_pieces(desk: Desk, http: aiohttp.ClientSession) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from kraken_async import BurstGovernor, KrakenSession, MemoryStore, OrderPolicy, RetryPolicy, guards
 from kraken_async import session as session_module
 from kraken_async.call import Orphan
-from kraken_async.emulator import ConnectionDropped, Emulator
+from kraken_async.emulator import Behaviour, ConnectionDropped, Emulator
 from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown, RequestTimeout, TransportError
 from kraken_async.orders.intent import Intent
 from kraken_async.orders.journal import Journal
@@ -35,7 +35,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.emulator = Emulator(
-            clock=lambda: time.time(), seed=self.seed
+            clock=lambda: time.time(), seed=self.seed, behaviour=Behaviour(amend_times="ns")
         )  # patched: the name is looked up late
         self.store = MemoryStore()
         self.journals: list[Journal] = []

@@ -1,4 +1,4 @@
-"""The engine: one request in, Kraken's checks in Kraken's order, one answer out.
+"""One request in, Kraken's checks in Kraken's order, one answer out.
 
 Synchronous and driven by a clock that is given, so that it runs on virtual time as well as behind a socket.
 Behind the gate (gate.py) come the arguments, the market's status, the engine counter and the funds, which
@@ -19,7 +19,7 @@ from .counters import Counter
 from .faults import Fault
 from .gate import Gate, inject
 from .record import Record
-from .values import JSON_TYPE, Arrival, Refusal, Reply, header
+from .values import JSON_TYPE, NO_RESULT, Arrival, Refusal, Reply, header
 from .venue import Call, Venue
 from .wire import dumps, parse_body
 
@@ -37,7 +37,7 @@ _PER_PAIR = frozenset({"OHLC", "Trades"})
 _NO_FAULT = Fault()
 
 
-class Engine:
+class RequestHandler:
     """Answers requests; nothing in it waits. `handle` may be called from several threads, one at a time goes on.
 
     ``skew`` in seconds puts the clock that clients are shown, and that deadlines are held against, off the
@@ -105,6 +105,8 @@ class Engine:
         arrival.executed = True
         if isinstance(result, bytes):
             return Reply(200, {**self.headers(), "Content-Type": "application/zip"}, result)
+        if result is NO_RESULT:
+            return Reply(200, self.headers(), dumps({"error": []}))
         return Reply(200, self.headers(), dumps({"error": [], "result": result}))
 
     def _execute(
@@ -119,6 +121,7 @@ class Engine:
             arrival.nonce or 0,
             now,
             fault.visibility,
+            fault.closed_visibility,
             fault.ending,
         )
         call.account.tick(now)
@@ -135,7 +138,8 @@ class Engine:
             self._limit_public(arrival)
             inject(fault, before_nonce=True)
             inject(fault, before_nonce=False)
-            result = public.answer(self.venue, arrival.endpoint, arrival.params, self.now())
+            moment = self.now() + (fault.clock if arrival.endpoint == "Time" else 0.0)
+            result = public.answer(self.venue, arrival.endpoint, arrival.params, moment)
         except Refusal as refusal:
             return self._refuse(arrival, refusal, fault)
         arrival.executed = True
