@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kraken_async.api.endpoints import find
-from kraken_async.limits.counters import FIXED_COSTS, pair_key, seconds_until
+from kraken_async.limits.counters import FIXED_COSTS, seconds_until
 from kraken_async.limits.governor import RESERVE
 from kraken_async.limits.matching_engine import MARGIN
+from kraken_async.order_fields import pair_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

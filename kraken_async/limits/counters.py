@@ -5,10 +5,7 @@ Figures: docs.kraken.com, guides "REST rate limits" and "trading rate limits" (s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Final
 
 #: (age below, in seconds; cost), by transaction. An age is counted since creation or the last amend.
 AGE_COSTS: Final[dict[str, tuple[tuple[float, float], ...]]] = {
@@ -43,30 +40,3 @@ def age_cost(kind: str, age: float) -> float:
         if age < below:
             return cost
     return 0.0
-
-
-def pair_key(name: str) -> str:
-    """Return one spelling for the names of a pair (``XXBTZUSD``, ``XBTUSD``, ``BTC/USD``).
-
-    Only counters are kept by it. Two pairs that fell together would share a counter, which errs on the safe side.
-    """
-    name = name.upper().replace("/", "")
-    if len(name) == 8 and name[0] in "XZ" and name[4] in "XZ":
-        name = name[1:4] + name[5:]
-    for display, legacy in (("BTC", "XBT"), ("DOGE", "XDG")):
-        name = name.replace(display, legacy)
-    return name
-
-
-def named_orders(params: Mapping[str, Any]) -> list[str]:
-    """Return the txids and client ids that a cancel, amend or edit names."""
-    names: list[str] = []
-    for key in ("txid", "cl_ord_id", "orders", "cl_ord_ids"):
-        value = params.get(key)
-        if isinstance(value, (list, tuple)):
-            names += [
-                str(v.get("txid") or v.get("cl_ord_id")) if isinstance(v, dict) else str(v) for v in value
-            ]
-        elif value is not None:
-            names += str(value).split(",")
-    return names

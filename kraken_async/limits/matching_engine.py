@@ -14,10 +14,9 @@ from kraken_async.limits.counters import (
     OLDEST,
     age_cost,
     decayed,
-    named_orders,
-    pair_key,
     seconds_until,
 )
+from kraken_async.order_fields import named_orders, pair_key
 
 if TYPE_CHECKING:
     from kraken_async.api.endpoints import Tier

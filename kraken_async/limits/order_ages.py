@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kraken_async.limits.counters import OLDEST, named_orders
+from kraken_async.limits.counters import OLDEST
+from kraken_async.order_fields import named_orders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
-from kraken_async.limits.counters import pair_key
+from kraken_async.order_fields import pair_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

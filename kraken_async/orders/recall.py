@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kraken_async.api.endpoints import Priority
-from kraken_async.limits.counters import named_orders
+from kraken_async.order_fields import named_orders
 
 if TYPE_CHECKING:
     from kraken_async.call import Call

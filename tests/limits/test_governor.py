@@ -10,7 +10,7 @@ import pytest
 
 from kraken_async.api.endpoints import Priority, Tier, find
 from kraken_async.call import DEFAULTS, Call
-from kraken_async.limits.counters import age_cost, decayed, pair_key
+from kraken_async.limits.counters import age_cost, decayed
 from kraken_async.limits.governor import RESERVE, Admission, BurstGovernor
 from kraken_async.stores.base import Shared
 
@@ -253,11 +253,6 @@ def test_figures_that_make_no_sense_are_refused_with_the_cure(options: dict[str,
 def test_time_that_runs_back_decays_nothing() -> None:
     assert decayed(5.0, 100.0, 1.0, 50.0) == 5.0
     assert decayed(5.0, 100.0, 1.0, 200.0) == 0.0
-
-
-@pytest.mark.parametrize("name", ["XXBTZUSD", "XBTUSD", "XBT/USD", "BTC/USD", "btcusd"])
-def test_the_names_of_a_pair_share_one_counter(name: str) -> None:
-    assert pair_key(name) == "XBTUSD"
 
 
 @pytest.mark.parametrize(

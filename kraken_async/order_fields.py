@@ -1,0 +1,135 @@
+"""One reader of what an order's fields say: its ids, its pair, its flags, its numbers. Pure.
+
+Rules kept here:
+
+1. One spelling for each name: ``canonical_id`` for client ids, ``pair_key`` for pairs. Names are compared by it only.
+2. A ``userref`` of 0, null and a missing one are equal: Kraken shows all three for an order without one.
+3. What cannot be read is None or empty, never an exception: Kraken refuses by itself what it cannot read.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: A UUID with or without its dashes: Kraken may show either, in either case.
+_UUID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
+#: Kraken's own order ids.
+_TXID: Final = re.compile(r"[A-Z0-9]{6}-[A-Z0-9]{5}-[A-Z0-9]{6}")
+#: Currencies that Kraken's keys write with a Z in front.
+_FIAT: Final = frozenset({"ZUSD", "ZEUR", "ZGBP", "ZCAD", "ZJPY", "ZAUD", "ZKRW", "ZCHF"})
+_LARGEST_EXPONENT: Final = 64
+
+
+# -- ids ---------------------------------------------------------------------------------------------------
+
+
+def canonical_id(client_id: object) -> str:
+    """Return one spelling of a ``cl_ord_id``: a UUID without dashes in lower case, else the text in lower case."""
+    text = str(client_id).strip()
+    return (text.replace("-", "") if _UUID.fullmatch(text) else text).lower()
+
+
+def is_txid(name: str) -> bool:
+    """Return whether a name has the form of Kraken's own order ids, OXXXXX-XXXXX-XXXXXX."""
+    return _TXID.fullmatch(name) is not None
+
+
+def named_orders(params: Mapping[str, Any]) -> list[str]:
+    """Return the txids and client ids that a cancel, amend or edit names."""
+    names: list[str] = []
+    for key in ("txid", "cl_ord_id", "orders", "cl_ord_ids"):
+        value = params.get(key)
+        if isinstance(value, (list, tuple)):
+            for each in value:
+                named = each.get("txid") or each.get("cl_ord_id") if isinstance(each, dict) else each
+                if named is not None:
+                    names.append(str(named))
+        elif value is not None:
+            names += str(value).split(",")
+    return names
+
+
+def order_rows(params: Mapping[str, Any], *, batch: bool) -> list[Mapping[str, Any]]:
+    """Return the fields of each order that a call places: the rows of a batch, or the call's own."""
+    rows = params.get("orders") if batch else [params]
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, (list, tuple)) else []
+
+
+def client_ids(params: Mapping[str, Any], *, batch: bool) -> list[str]:
+    """Return the ``cl_ord_id`` of each order that a call places or changes, where it has one."""
+    found = (row.get("cl_ord_id") for row in order_rows(params, batch=batch))
+    return [str(each) for each in found if each is not None]
+
+
+def ids_in_result(result: Any) -> list[str]:
+    """Return the ids of orders and amends in a result, whatever else Kraken may come to send."""
+    if not isinstance(result, dict):
+        return []
+    return [name for name in _ids(result) if isinstance(name, str) and name]
+
+
+def _ids(result: dict[str, Any]) -> Iterator[Any]:
+    rows = result.get("orders")
+    for each in [result, *(rows if isinstance(rows, list) else [])]:
+        for key in ("txid", "amend_id"):
+            found = each.get(key) if isinstance(each, dict) else None
+            yield from found if isinstance(found, list) else [found]
+
+
+def userref(value: Any) -> int | None:
+    """Return a ``userref`` as a number; None for 0, null, a missing one, and what is none."""
+    found = number(value)
+    return int(found) if found and found == found.to_integral_value() else None
+
+
+# -- pairs -------------------------------------------------------------------------------------------------
+
+
+def pair_key(name: str) -> str:
+    """Return one spelling for the names of a pair (``XXBTZUSD``, ``XBTUSD``, ``BTC/USD``; ``USDTZUSD``, ``USDTUSD``).
+
+    Two pairs that fell together would share a counter, which errs on the safe side.
+    """
+    name = name.upper().replace("/", "")
+    if len(name) == 8 and name[0] in "XZ" and name[4] in "XZ":
+        name = name[1:4] + name[5:]
+    elif len(name) > 6 and name[-4:] in _FIAT:
+        name = name[:-4] + name[-3:]
+    for display, legacy in (("BTC", "XBT"), ("DOGE", "XDG")):
+        name = name.replace(display, legacy)
+    return name
+
+
+# -- values ------------------------------------------------------------------------------------------------
+
+
+def number(value: Any) -> Decimal | None:
+    """Return a number by its digits; None for what is none, and for one that no amount can be."""
+    try:
+        found = None if value is None or isinstance(value, bool) else Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    if found is None or not found.is_finite() or abs(found.adjusted()) > _LARGEST_EXPONENT:
+        return None
+    return found
+
+
+def flags(value: Any) -> frozenset[str]:
+    """Return ``oflags`` as a set. ``nompp`` is left out, as Kraken ignores it."""
+    found = value if isinstance(value, (list, tuple, set, frozenset)) else str(value or "").split(",")
+    return frozenset(str(each).strip() for each in found if str(each).strip()) - {"nompp"}
+
+
+def is_true(value: Any) -> bool:
+    """Return whether a field says yes, as Kraken reads it."""
+    return value is not None and str(value).strip().lower() not in ("false", "0", "")
+
+
+def has_close(fields: Mapping[str, Any]) -> bool:
+    """Return whether an order was given a conditional close."""
+    return any(name == "close" or name.startswith("close[") for name in fields)
