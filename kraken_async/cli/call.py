@@ -13,7 +13,19 @@ import typer
 
 from kraken_async import KrakenSession, guards
 from kraken_async.api.endpoints import PUBLIC, find, nearest
-from kraken_async.cli.common import EXIT_CODES, Yes, confirm, dump, err, quiet, run, session, usage
+from kraken_async.cli.common import (
+    EXIT_CODES,
+    Yes,
+    confirm,
+    deliver,
+    dump,
+    err,
+    opened,
+    quiet,
+    run,
+    session,
+    usage,
+)
 from kraken_async.emulator import Emulator, serve_in_thread
 
 if TYPE_CHECKING:
@@ -76,6 +88,10 @@ def call(
     with _emulated(options) if emulator else contextlib.nullcontext():
         client = session(private=is_private, **options)
         result = run(_ask(client, name, params, private=is_private, timeout=timeout, yes=yes or emulator))
+    deliver(lambda: _show(result))
+
+
+def _show(result: Any) -> None:
     if isinstance(result, bytes):
         typer.get_binary_stream("stdout").write(result)
     else:
@@ -91,7 +107,7 @@ async def _ask(
     timeout: float | None,
     yes: bool,
 ) -> Any:
-    async with client:
+    async with opened(client):
         view = client.with_options(timeout=timeout)
         if not private:
             return await view.public(name, params)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
@@ -33,7 +35,7 @@ from kraken_async.errors import TradingHalted
 from kraken_async.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
 T = TypeVar("T")
 
@@ -52,8 +54,16 @@ EXIT_CODES: Final = (
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _Output(Console):
+    """A console whose broken pipe is an error for the command to handle, not the end of the program."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
+out = _Output(highlight=False, soft_wrap=True)
+err = _Output(stderr=True, highlight=False, soft_wrap=True)
 
 #: What helps, by the class of the failure; the first that fits counts.
 _CURES: Final[tuple[tuple[type[KrakenError], str], ...]] = (
@@ -76,10 +86,13 @@ _CURES: Final[tuple[tuple[type[KrakenError], str], ...]] = (
 
 
 def fail(message: str, cure: str = "", code: int = FAILED) -> NoReturn:
-    """Print an error and its cure on stderr and end the command with ``code``."""
-    err.print(f"[bold red]error:[/] {escape(message)}")
-    if cure:
-        err.print(f"[bold]try:[/] {escape(cure)}")
+    """Print an error and its cure on stderr and end the command with ``code``, whether stderr takes them or not."""
+    try:
+        err.print(f"[bold red]error:[/] {escape(message)}")
+        if cure:
+            err.print(f"[bold]try:[/] {escape(cure)}")
+    except (OSError, ValueError):
+        _discard(2)
     raise typer.Exit(code)
 
 
@@ -107,6 +120,47 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         usage(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+@contextlib.asynccontextmanager
+async def opened(client: KrakenSession) -> AsyncIterator[KrakenSession]:
+    """Open a session for the block. What closing raises is said, and does not hide what the block returned."""
+    await client.open()
+    try:
+        yield client
+    finally:
+        try:
+            await client.aclose()
+        except (KrakenError, OSError) as error:
+            err.print(f"the session could not be closed properly: {error}", markup=False)
+
+
+def deliver(show: Callable[[], None]) -> None:
+    """Print what an answered call brought. If stdout does not take it, end with 3 and say on stderr what was done.
+
+    The call has had its effect by then, so the exit code must be none of those that say that it had not.
+    """
+    try:
+        if sys.stdout is None:  # closed by the shell: >&-
+            raise OSError(errno.EBADF, "standard output is closed")
+        show()
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:  # ValueError: a file object that was closed
+        _discard(1)
+        why = getattr(error, "strerror", None) or str(error)
+        fail(
+            f"the call was sent and answered, but its result could not be printed ({why})",
+            "do not repeat it; an order: `kraken-async call OpenOrders`, `kraken-async call ClosedOrders`",
+            UNKNOWN,
+        )
+
+
+def _discard(descriptor: int) -> None:
+    """Send what is still to be written there nowhere, or the interpreter fails in flushing it and changes the code."""
+    with contextlib.suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, descriptor)
+        os.close(null)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kraken_async.cli.common import EXIT_CODES, Json, Yes, confirm, dump, out, run, session
+from kraken_async.cli.common import EXIT_CODES, Json, Yes, confirm, deliver, dump, opened, out, run, session
 from kraken_async.cli.states import StateDir
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ def halt(state_dir: StateDir = None, yes: Yes = False, as_json: Json = False) ->
     """
     confirm("All open orders of the account will be cancelled, and new ones refused.", yes=yes)
     result = run(_halt(session(state_dir=state_dir)))
+    deliver(lambda: _show(result, as_json=as_json))
+
+
+def _show(result: Any, *, as_json: bool) -> None:
     if as_json:
         dump({"halted": True, "cancelled": result})
     else:
@@ -36,7 +40,7 @@ def halt(state_dir: StateDir = None, yes: Yes = False, as_json: Json = False) ->
 
 
 async def _halt(client: KrakenSession) -> Any:
-    async with client:
+    async with opened(client):
         return await client.halt()
 
 

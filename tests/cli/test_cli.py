@@ -579,3 +579,34 @@ def test_demo_peers_names_those_that_are_not_installed(monkeypatch: pytest.Monke
     result = run("demo", "--calls", "4", "--peers", "--json")
     assert data(result)["peers"] == []
     assert "ccxt is not installed here" in result.stderr
+
+
+# ------------------------------------------------------------------ what was sent is never called "not sent"
+
+
+@pytest.mark.parametrize(
+    "redirection", ["| true", "> /dev/full", ">&-", "2>&- | true", "> /dev/full 2> /dev/full"]
+)
+def test_an_order_that_was_placed_ends_with_3_when_its_result_cannot_be_printed(
+    known: EmulatorServer, redirection: str
+) -> None:
+    command = f"{sys.executable} -m kraken_async call AddOrder {' '.join(ORDER)} --yes {redirection}"
+    done = subprocess.run(
+        ["bash", "-c", f"trap '' PIPE; {command}; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env=os.environ | {"PYTHONUNBUFFERED": ""},
+    )
+    assert len(known.emulator.orders) == 1
+    assert done.returncode in (0, 3), done.stderr
+    if done.returncode == 3 and "2>" not in redirection:
+        assert "was sent and answered" in done.stderr
+
+
+def test_a_halt_that_cannot_be_printed_ends_with_3(known: EmulatorServer) -> None:
+    command = f"{sys.executable} -m kraken_async halt --yes > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 3
+    assert "was sent and answered" in done.stderr
