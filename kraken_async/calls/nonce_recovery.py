@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from kraken_async.api.key_info import KeyInfo
 from kraken_async.stores.base import UNITS
 
 if TYPE_CHECKING:
@@ -66,9 +67,9 @@ def diagnosis(nonce: int, unit: str, *, jumped: bool) -> str:
 
 def diagnose(info: dict[str, Any], last: int, unit: str) -> str | None:
     """Return what GetApiKeyInfo's answer says about this key's nonces, None when it shows nothing unusual."""
-    try:
-        server, window = int(info["nonce"]), int(info.get("nonceWindow") or 0)
-    except (KeyError, TypeError, ValueError):
+    found = KeyInfo.of(info)
+    server, window = found.nonce, found.nonce_window
+    if server is None or window is None:
         return None
     if server > last:
         ratio = server / max(last, 1)

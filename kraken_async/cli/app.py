@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Final
+
 import typer
 
-from kraken_async.cli import budget, call, demo, doctor, halt, nonce, orders, serve, top
-from kraken_async.cli.common import EXIT_CODES
+from kraken_async import __version__
+from kraken_async.cli import budget, call, demo, doctor, endpoints, halt, nonce, orders, serve, top
+from kraken_async.cli.common import EXIT_CODES, out
+
+TRY: Final = "Try it without a key"
+ASK: Final = "Ask Kraken"
+ORDERS: Final = "Orders and trading"
+WATCH: Final = "Watch and check"
 
 app = typer.Typer(
     name="kraken-async",
@@ -17,12 +25,30 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-demo.add_to(app)
-call.add_to(app)
-serve.add_to(app)
-app.add_typer(nonce.app, name="nonce")
-doctor.add_to(app)
-budget.add_to(app)
-app.add_typer(orders.app, name="orders")
-halt.add_to(app)
-top.add_to(app)
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"kraken-async {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Kraken calls in order, within the limits, and no order placed twice."""
+
+
+# In the order of the help's groups; within a group in the order of a newcomer's questions.
+demo.add_to(app, TRY)
+serve.add_to(app, TRY)
+call.add_to(app, ASK)
+endpoints.add_to(app, ASK)
+budget.add_to(app, ASK)
+app.add_typer(orders.app, name="orders", rich_help_panel=ORDERS)
+halt.add_to(app, ORDERS)
+top.add_to(app, WATCH)
+doctor.add_to(app, WATCH)
+app.add_typer(nonce.app, name="nonce", rich_help_panel=WATCH)

@@ -8,17 +8,21 @@ import typer
 from rich.table import Table
 
 from kraken_async import KrakenSession
-from kraken_async.cli.common import Json, dump, out, run, session
+from kraken_async.cli.common import EXIT_CODES, Json, dump, out, run, session
+from kraken_async.cli.endpoints import complete_endpoint, known
 from kraken_async.cli.states import StateDir
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("budget")(budget)
+def add_to(app: typer.Typer, group: str) -> None:
+    """Add the command to a group of the help."""
+    app.command("budget", rich_help_panel=group, epilog=EXIT_CODES)(budget)
 
 
 def budget(
-    endpoint: Annotated[str, typer.Argument(help="When may more calls of this endpoint go?")] = "Balance",
+    endpoint: Annotated[
+        str,
+        typer.Argument(help="When may more calls of this endpoint go?", autocompletion=complete_endpoint),
+    ] = "Balance",
     calls: Annotated[int, typer.Option(min=1, help="How many calls.")] = 1,
     pair: Annotated[str | None, typer.Option(help="For orders: their pair.")] = None,
     state_dir: StateDir = None,
@@ -28,6 +32,7 @@ def budget(
 
     Example: kraken-async budget Ledgers --calls 5
     """
+    known(endpoint, private=True)
     found = run(_budget(session(state_dir=state_dir), endpoint, calls, pair))
     if as_json:
         dump(found)

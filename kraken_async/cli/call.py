@@ -26,6 +26,7 @@ from kraken_async.cli.common import (
     session,
     usage,
 )
+from kraken_async.cli.endpoints import complete_endpoint
 from kraken_async.emulator import Emulator, serve_in_thread
 
 if TYPE_CHECKING:
@@ -34,13 +35,18 @@ if TYPE_CHECKING:
 _NESTED: Final = re.compile(r"([^\[\]]+)\[([^\[\]]+)\]")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("call", epilog=EXIT_CODES)(call)
+def add_to(app: typer.Typer, group: str) -> None:
+    """Add the command to a group of the help."""
+    app.command("call", rich_help_panel=group, epilog=EXIT_CODES)(call)
 
 
 def call(
-    name: Annotated[str, typer.Argument(help="Kraken's name of the endpoint: Balance, AddOrder, Time.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Kraken's name of the endpoint: Balance, AddOrder, Time.", autocompletion=complete_endpoint
+        ),
+    ],
     fields: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="Values stay text; JSON or @FILE.json for lists."),

@@ -22,6 +22,7 @@ from kraken_async import (
     InvalidNonce,
     KrakenError,
     KrakenSession,
+    NonceStoreError,
     Outcome,
     OutcomeUnknown,
     PermissionDenied,
@@ -80,6 +81,7 @@ _CURES: Final[tuple[tuple[type[KrakenError], str], ...]] = (
     (GuardRefused, "--allow-funding lets withdrawals and transfers through"),
     (ServiceUnavailable, "see `kraken-async call SystemStatus`"),
     (OutcomeUnknown, "do not repeat it; see `kraken-async orders unresolved`"),
+    (NonceStoreError, "see `kraken-async doctor --offline`"),
     (RequestTimeout, "check the network, and KRAKEN_API_URL if it is set"),
     (TransportError, "check the network, and KRAKEN_API_URL if it is set"),
 )
@@ -103,10 +105,14 @@ def usage(message: str, cure: str = "") -> NoReturn:
 
 def fail_with(error: KrakenError) -> NoReturn:
     """End the command with a client's error: what it says, its cure, and the exit code of its outcome."""
-    cure = next((cure for kind, cure in _CURES if isinstance(error, kind)), "")
     code = {Outcome.UNKNOWN: UNKNOWN, Outcome.NOT_SENT: NOT_SENT}.get(error.outcome, FAILED)
     name = type(error).__name__
-    fail(f"{error} ({name}: {error.outcome})", cure, code)
+    fail(f"{error} ({name}: {error.outcome})", cure_of(error), code)
+
+
+def cure_of(error: KrakenError) -> str:
+    """Return what helps against a client's error, "" when nothing in general does."""
+    return next((cure for kind, cure in _CURES if isinstance(error, kind)), "")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -2,51 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+import tempfile
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from kraken_async import FileStore, KrakenError, KrakenSession, QueueTimeout
-from kraken_async.cli.common import FAILED, Json, Yes, dump, out, quiet, run, session
-from kraken_async.cli.states import State, StateDir, directory, key_id, states
+from kraken_async import FileStore, KrakenSession, NonceStoreError
+from kraken_async.cli.common import FAILED, Json, Yes, dump, out, quiet, run
+from kraken_async.cli.doctor_checks import Check
+from kraken_async.cli.doctor_online import ask_kraken
+from kraken_async.cli.states import State, StateDir, directory, key_id
+from kraken_async.cli.states import states as _states
 from kraken_async.settings import Settings
+from kraken_async.system.paths import make_directory
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-Grade = Literal["OK", "WARN", "FAIL"]
-
 _COLOURS: Final = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
-#: Seconds by which clocks may differ: the deadline of an order is stamped in Kraken's time, so this is for people.
-CLOCK_WARN: Final = 2.0
-CLOCK_FAIL: Final = 60.0
 LEAD_WARN: Final = 60.0
 LEAD_FAIL: Final = 86_400.0
-PATIENCE: Final = 10.0  # seconds for one question
-_DELIBERATE: Final = "stop the other writer; then --yes asks Kraken now: once accepted, calls go on"
-#: Without these a lost order cannot be looked up.
-_LOOK: Final = {"query-open-trades", "query-closed-trades"}
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at: what was found, and what helps if it is not OK."""
-
-    name: str
-    grade: Grade
-    found: str
-    cure: str = ""
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("doctor", epilog="Exit codes: 0 healthy, warnings or not; 1 something fails; 2 wrong use.")(
-        doctor
-    )
+def add_to(app: typer.Typer, group: str) -> None:
+    """Add the command to a group of the help."""
+    codes = "Exit codes: 0 healthy, warnings or not; 1 something fails; 2 wrong use."
+    app.command("doctor", rich_help_panel=group, epilog=codes)(doctor)
 
 
 def doctor(
@@ -65,9 +48,13 @@ def doctor(
     Example: kraken-async doctor --offline --json
     """
     with quiet():  # what a session would warn of is among the checks
-        found = [*_surroundings(), *_place(state_dir), *_state(states(state_dir))]
+        found = [*_surroundings(), *_place(state_dir)]
+        failed = {check.name for check in found if check.grade == "FAIL"}
+        known = _states(state_dir) if "environment" not in failed else []
+        found += _state(known)
         if not offline:
-            found += run(_ask(state_dir, yes=yes, known=bool(states(state_dir))))
+            private = not failed & {"environment", "API key", "state directory"}
+            found += run(ask_kraken(state_dir, private=private, yes=yes, known=bool(known)))
     worst = max((check.grade for check in found), key=("OK", "WARN", "FAIL").index)
     if as_json:
         dump({"grade": worst, "checks": [asdict(check) for check in found]})
@@ -86,17 +73,23 @@ def doctor(
 def _surroundings() -> Iterator[Check]:
     try:
         env = Settings.from_env()
-        session(private=False)
     except ValueError as error:
-        yield Check("environment", "FAIL", str(error))
+        yield Check("environment", "FAIL", str(error), "correct the variable, or unset it")
         return
-    except typer.Exit:
-        yield Check("environment", "FAIL", "a session cannot be made of it", "see the error above")
-        return
-    if env.api_key:
-        yield Check("API key", "OK", f"set, known here as {key_id()}")
+    if not env.api_key:
+        yield Check("API key", "FAIL", "not set", "set KRAKEN_API_KEY and KRAKEN_API_SECRET (or ..._FILE)")
     else:
-        yield Check("API key", "WARN", "not set", "set KRAKEN_API_KEY and KRAKEN_API_SECRET")
+        try:
+            KrakenSession.from_env()
+        except ValueError as error:
+            yield Check(
+                "API key",
+                "FAIL",
+                str(error),
+                "check KRAKEN_API_KEY, KRAKEN_API_SECRET and the other KRAKEN_*",
+            )
+        else:
+            yield Check("API key", "OK", f"set, known here as {key_id()}")
     if env.tier:
         yield Check("tier", "OK", env.tier)
     else:
@@ -113,6 +106,23 @@ def _surroundings() -> Iterator[Check]:
 
 
 def _place(state_dir: Path | None) -> Iterator[Check]:
+    folder = directory(state_dir)
+    try:
+        make_directory(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except NonceStoreError as error:
+        yield Check("state directory", "FAIL", str(error), "KRAKEN_STATE_DIR, naming a directory of yours")
+        return
+    except OSError as error:
+        why = error.strerror or str(error)
+        yield Check(
+            "state directory",
+            "FAIL",
+            f"{folder} cannot be written: {why}",
+            "free or repair the disk, or chmod u+rwx",
+        )
+        return
     problems = FileStore(state_dir).problems()
     for problem in problems:
         yield Check("state directory", "WARN", problem)
@@ -125,9 +135,7 @@ def _state(found: list[State]) -> Iterator[Check]:
         yield Check("nonce state", "OK", "none yet: the key is new here")
     for state in found:
         for trouble in state.trouble:
-            yield Check(
-                "nonce state", "FAIL" if "no readable slot" in trouble else "WARN", f"{state.key}: {trouble}"
-            )
+            yield Check("nonce state", "WARN" if state.usable else "FAIL", f"{state.key}: {trouble}")
         if not state.trouble:
             yield Check("nonce state", "OK", f"{state.path}, in {state.unit}")
         yield _users(state)
@@ -153,158 +161,3 @@ def _lead(state: State) -> Check:
     return (
         Check("nonce lead", "WARN", text, cure) if state.lead > LEAD_WARN else Check("nonce lead", "OK", text)
     )
-
-
-# -------------------------------------------------------------------------------------------------- online
-
-
-async def _ask(state_dir: Path | None, *, yes: bool, known: bool) -> list[Check]:
-    private = bool(key_id())
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            client = await stack.enter_async_context(session(private=False, state_dir=state_dir))
-        except KrakenError as error:
-            return [Check("session", "FAIL", str(error))]
-        found = [check async for check in _public(client)]
-        if private and (known or yes):
-            found += [check async for check in _private(client, yes=yes)]
-        elif private:
-            found.append(
-                Check(
-                    "API key at Kraken",
-                    "WARN",
-                    "not asked: this key has no state here",
-                    "--yes, if it is for kraken_async alone",
-                )
-            )
-        return found
-
-
-async def _public(client: KrakenSession) -> AsyncIterator[Check]:
-    view = client.with_options(timeout=PATIENCE)
-    try:
-        status = await view.public("SystemStatus")
-        before = time.time()
-        kraken = await view.public("Time")
-        after = time.time()
-    except KrakenError as error:
-        yield Check("Kraken", "FAIL", str(error), "check the network, and KRAKEN_API_URL if it is set")
-        return
-    state = str(status.get("status", "says nothing of its status"))
-    online = state == "online"
-    yield Check("Kraken", "OK" if online else "WARN", state, "" if online else "see status.kraken.com")
-    if "unixtime" in kraken:
-        yield _clock(float(kraken["unixtime"]), before, after)
-
-
-def _clock(kraken: float, before: float, after: float) -> Check:
-    """Kraken tells whole seconds: what lies within the second and the round trip is no difference."""
-    ahead = before - (kraken + 1.0)
-    behind = kraken - after
-    offset = ahead if ahead > 0 else -behind if behind > 0 else 0.0
-    text = (
-        f"this clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} Kraken's"
-        if offset
-        else "agrees with Kraken's to a second"
-    )
-    grade: Grade = "FAIL" if abs(offset) > CLOCK_FAIL else "WARN" if abs(offset) > CLOCK_WARN else "OK"
-    return Check(
-        "clock", grade, text, "" if grade == "OK" else "let NTP set the clock; nonces do not depend on it"
-    )
-
-
-async def _private(client: KrakenSession, *, yes: bool) -> AsyncIterator[Check]:
-    stats = client.stats()
-    if stats.breaker != "closed":
-        why = "; ".join(stats.problems) or stats.breaker
-        locked_out = stats.breaker == "locked out"
-        cure = "wait; every attempt prolongs it" if locked_out else _DELIBERATE
-        yield Check("breaker", "FAIL", why, cure)
-        if locked_out or not yes:
-            return
-    if stats.halted:
-        yield Check("trading", "WARN", "halted on this key", "`kraken-async resume`, when you mean it")
-    if stats.unresolved or client.unresolved():
-        yield Check(
-            "orders",
-            "WARN",
-            f"{len(client.unresolved())} with an unknown outcome",
-            "kraken-async orders resolve",
-        )
-    before = stats.last_nonce
-    view = client.with_options(timeout=PATIENCE, queue_timeout=PATIENCE, ignore_breaker=yes)
-    try:
-        info = await view.private("GetApiKeyInfo")
-    except QueueTimeout:
-        yield Check(
-            "API key at Kraken",
-            "WARN",
-            f"not asked: Kraken's call counter left no room for {PATIENCE:.0f} s",
-            "set KRAKEN_API_TIER to your tier, or try again when the program on this key asks less",
-        )
-        return
-    except KrakenError as error:
-        yield Check(
-            "API key at Kraken",
-            "FAIL",
-            str(error),
-            "see the message; keys are made in Kraken's Settings > API",
-        )
-        return
-    for check in _key(info, before, client.stats().last_nonce, client.stats().errors):
-        yield check
-
-
-def _key(info: dict[str, Any], before: int, mine: int, errors: Any) -> Iterator[Check]:
-    permissions = set(info.get("permissions") or ())
-    yield Check("permissions", "OK", " ".join(sorted(permissions)) or "none")
-    if "modify-trades" in permissions and not permissions >= _LOOK:
-        missing = " ".join(sorted(_LOOK - permissions))
-        yield Check(
-            "look-up", "WARN", f"a lost order cannot be looked up without {missing}", "add it to the key"
-        )
-    if "withdraw-funds" in permissions:
-        yield Check(
-            "withdrawals",
-            "WARN",
-            "the key may withdraw",
-            "take the permission away, if the program needs none",
-        )
-    allowed = info.get("ipAllowlist") or ()
-    yield (
-        Check("IP list", "OK", " ".join(allowed))
-        if allowed
-        else Check(
-            "IP list",
-            "WARN",
-            "empty: the key works from everywhere",
-            "list your hosts in Kraken's Settings > API",
-        )
-    )
-    window = int(info.get("nonceWindow") or 0)
-    yield (
-        Check("nonce window", "OK", "0")
-        if not window
-        else Check(
-            "nonce window", "WARN", f"{window} in units of the nonce", "0 is enough: calls arrive in order"
-        )
-    )
-    yield _writer(int(info.get("nonce") or 0), before, mine, errors)
-
-
-def _writer(theirs: int, before: int, mine: int, errors: Any) -> Check:
-    if theirs > mine:
-        return Check(
-            "other writers",
-            "FAIL",
-            f"Kraken has seen {theirs}, above ours, {mine}",
-            "one API key per program, or share its state",
-        )
-    if any(code.startswith("EAPI:Invalid nonce") for code in errors):
-        return Check(
-            "other writers",
-            "WARN",
-            f"a nonce above {before} was refused and healed",
-            "one API key per program",
-        )
-    return Check("other writers", "OK", "none: Kraken's highest nonce is ours")

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from kraken_async import KrakenSession
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add both commands."""
-    app.command("halt", epilog=EXIT_CODES)(halt)
-    app.command("resume", epilog=EXIT_CODES)(resume)
+def add_to(app: typer.Typer, group: str) -> None:
+    """Add both commands to a group of the help."""
+    app.command("halt", rich_help_panel=group, epilog=EXIT_CODES)(halt)
+    app.command("resume", rich_help_panel=group, epilog=EXIT_CODES)(resume)
 
 
 def halt(state_dir: StateDir = None, yes: Yes = False, as_json: Json = False) -> None:

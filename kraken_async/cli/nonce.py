@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Show, audit or raise the nonces that are kept for a key.", no_args_is_help=True)
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 def show(state_dir: StateDir = None, as_json: Json = False) -> None:
     """Show the kept nonce of KRAKEN_API_KEY, or of every key in the state directory when it is not set.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Orders whose outcome is not known.", no_args_is_help=True)
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 def unresolved(state_dir: StateDir = None, as_json: Json = False) -> None:
     """List the orders of KRAKEN_API_KEY that were sent, or about to be, and of which nobody knows what became.
 

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from kraken_async.cli.common import Json, dump, err, out, run, usage
+from kraken_async.cli.common import EXIT_CODES, Json, dump, err, out, run, usage
 from kraken_async.emulator import Emulator, EmulatorServer
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("emulator")(emulator)
+def add_to(app: typer.Typer, group: str) -> None:
+    """Add the command to a group of the help."""
+    app.command("emulator", rich_help_panel=group, epilog=EXIT_CODES)(emulator)
 
 
 def emulator(

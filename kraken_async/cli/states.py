@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from kraken_async import FileStore
+from kraken_async.cli.common import usage
 from kraken_async.settings import Settings
 from kraken_async.stores.file.inspection import inspect as look
 
@@ -42,6 +43,7 @@ class State:
     turn: tuple[int, ...] = ()
     waiting: tuple[int, ...] = ()
     trouble: tuple[str, ...] = ()
+    usable: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON data; nonces as text, which every JSON reader keeps whole."""
@@ -56,7 +58,10 @@ def directory(state_dir: Path | None) -> Path:
 
 def key_id() -> str | None:
     """Return the name of the state of the environment's key; None without one."""
-    api_key = Settings.from_env().api_key
+    try:
+        api_key = Settings.from_env().api_key
+    except ValueError as error:
+        usage(str(error), "correct the variable, or unset it")
     return hashlib.sha256(api_key.encode()).hexdigest()[:16] if api_key else None
 
 
@@ -84,13 +89,15 @@ def inspect(path: Path) -> State:
         turn=() if view.turn is None else (view.turn,),
         waiting=view.waiting,
         trouble=tuple(_trouble(path, view)),
+        usable=not (view.error or view.newer),
     )
 
 
 def _trouble(path: Path, view: StateInspection) -> Iterable[str]:
     for each in view.damaged:
         slot, _, why = each.partition(": ")
-        yield f"{slot} is damaged ({why}); the next session repairs it from the other one"
+        repaired = "" if view.error else "; the next session repairs it from the other one"
+        yield f"{slot} is damaged ({why}){repaired}"
     if view.newer:
         yield "it was written by a newer release: upgrade kraken-async"
     elif view.error:

@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from kraken_async.cli.common import INTERRUPTED, Json, dump, out
+from kraken_async.cli.common import EXIT_CODES, INTERRUPTED, Json, dump, out
 from kraken_async.cli.states import StateDir, directory, key_id
 from kraken_async.monitoring.status_file import ALIVE
 
@@ -27,9 +27,9 @@ SILENT: Final = 3 * ALIVE
 CALLS_SHOWN: Final = 5
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("top")(top)
+def add_to(app: typer.Typer, group: str) -> None:
+    """Add the command to a group of the help."""
+    app.command("top", rich_help_panel=group, epilog=EXIT_CODES)(top)
 
 
 def top(

@@ -15,49 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
+import kraken_async
 from kraken_async import BurstGovernor, KrakenSession
 from kraken_async.adapters.background import BackgroundSession
 from kraken_async.cli import main
-from kraken_async.cli.app import app
 from kraken_async.cli.call import parse_fields
-from kraken_async.emulator import Emulator, EmulatorServer, Fault, serve_in_thread
+from kraken_async.cli.endpoints import complete_endpoint
+from kraken_async.emulator import EmulatorServer, Fault
 from kraken_async.errors import TradingHalted
+from tests.cli.cli_support import checks, data, run
 
 ROOT = Path(__file__).parents[2]
 ORDER = ["pair=XBTUSD", "type=buy", "ordertype=limit", "price=37500", "volume=1.25"]
 LIMIT = dict(word.split("=") for word in ORDER)
-PLAIN = {"NO_COLOR": "1", "COLUMNS": "200", "TERMINAL_WIDTH": "200"}
-
-
-def run(*words: str, text: str | None = None) -> Result:
-    return CliRunner().invoke(app, list(words), input=text, env=PLAIN)
-
-
-def data(result: Result) -> Any:
-    return json.loads(result.stdout)
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorServer]:
-    """An emulator in a thread, and an environment that leads to it."""
-    emulator = Emulator(seed=1)
-    with serve_in_thread(emulator) as server:
-        monkeypatch.setenv("KRAKEN_API_URL", server.url)
-        monkeypatch.setenv("KRAKEN_API_KEY", emulator.key.api_key)
-        monkeypatch.setenv("KRAKEN_API_SECRET", emulator.key.api_secret)
-        monkeypatch.setenv("KRAKEN_GOVERNOR", "off")
-        yield server
-
-
-@pytest.fixture
-def known(server: EmulatorServer) -> EmulatorServer:
-    """An emulator whose key has been used from here before."""
-    assert run("call", "Balance", "--yes").exit_code == 0
-    return server
-
-
 # ------------------------------------------------------------------ help
 
 
@@ -68,6 +39,7 @@ COMMANDS = [
         ["emulator"],
         ["doctor"],
         ["budget"],
+        ["endpoints"],
         ["top"],
         ["nonce", "show"],
         ["nonce", "jump"],
@@ -257,7 +229,7 @@ def test_a_secret_that_is_none_is_said_without_showing_it(
     for words in (["call", "Balance"], ["doctor", "--offline"], ["budget"]):
         result = run(*words)
         assert result.exit_code in (1, 2)
-        assert "base64" in result.stderr
+        assert "base64" in result.stderr + result.stdout  # doctor prints it among its checks
         assert "not-base64!" not in result.stdout + result.stderr
 
 
@@ -373,68 +345,6 @@ def test_doctor_fails_on_a_key_with_another_writer(overtaken: EmulatorServer) ->
     result = run("doctor", "--json")
     assert result.exit_code == 1
     assert checks(result)["API key at Kraken"] == "FAIL"
-
-
-# ------------------------------------------------------------------ doctor
-
-
-def checks(result: Result) -> dict[str, str]:
-    return {check["name"]: check["grade"] for check in data(result)["checks"]}
-
-
-def test_doctor_offline_sends_nothing(known: EmulatorServer) -> None:
-    before = len(known.emulator.history)
-    result = run("doctor", "--offline", "--json")
-    assert result.exit_code == 0
-    assert {"API key", "tier", "state directory", "nonce state", "lock holders", "nonce lead"} <= set(
-        checks(result)
-    )
-    assert len(known.emulator.history) == before
-
-
-def test_doctor_asks_kraken_about_clock_and_key(known: EmulatorServer) -> None:
-    result = run("doctor", "--json")
-    found = checks(result)
-    assert result.exit_code == 0
-    assert {name: found[name] for name in ("Kraken", "clock", "permissions", "IP list", "other writers")} == {
-        "Kraken": "OK",
-        "clock": "OK",
-        "permissions": "OK",
-        "IP list": "WARN",
-        "other writers": "OK",
-    }
-
-
-def test_doctor_does_not_use_a_key_that_has_no_state(server: EmulatorServer) -> None:
-    assert checks(run("doctor", "--json"))["API key at Kraken"] == "WARN"
-    assert {arrival.endpoint for arrival in server.emulator.history} == {"SystemStatus", "Time"}
-
-
-def test_doctor_fails_on_a_clock_that_is_minutes_off(known: EmulatorServer) -> None:
-    known.emulator.clock = lambda: time.time() + 300
-    result = run("doctor", "--json")
-    assert result.exit_code == 1
-    assert checks(result)["clock"] == "FAIL"
-    assert "FAIL clock: this clock is 300" in run("doctor").stdout.replace("299", "300")
-
-
-def test_doctor_fails_when_kraken_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KRAKEN_API_URL", "http://127.0.0.1:9")
-    result = run("doctor", "--json")
-    assert (result.exit_code, checks(result)["Kraken"]) == (1, "FAIL")
-
-
-def test_doctor_in_a_pause_says_how_to_end_it_and_ends_it(known: EmulatorServer) -> None:
-    known.emulator.faults.plan = lambda _index, _name: Fault.refuse("EAPI:Invalid nonce")
-    assert run("call", "Balance").exit_code == 1
-    known.emulator.faults.plan = None
-    before = len(known.emulator.history)
-    paused = run("doctor")
-    assert paused.exit_code == 1
-    assert "--yes asks Kraken now" in paused.stdout
-    assert {each.endpoint for each in known.emulator.history[before:]} == {"SystemStatus", "Time"}
-    assert checks(run("doctor", "--yes", "--json"))["other writers"] == "OK"
-    assert run("call", "Balance").exit_code == 0
 
 
 # ------------------------------------------------------------------ budget, orders, top
@@ -610,3 +520,42 @@ def test_a_halt_that_cannot_be_printed_ends_with_3(known: EmulatorServer) -> Non
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 3
     assert "was sent and answered" in done.stderr
+
+
+# ------------------------------------------------------------------ endpoints, version, groups
+
+
+def test_endpoints_lists_every_endpoint_with_its_permission() -> None:
+    rows = data(run("endpoints", "--json"))
+    assert {"Balance", "AddOrder", "Time", "Earn/Strategies"} <= {row["endpoint"] for row in rows}
+    assert all(row["permission"] and row["cost"] for row in rows)
+    assert "AddOrder" in run("endpoints").stdout
+
+
+def test_endpoints_names_the_nearest_of_a_name_that_is_not_known() -> None:
+    result = run("endpoints", "addorder")
+    assert result.exit_code == 2
+    assert "AddOrder?" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["Ledgersss", "Ticker"])
+def test_budget_knows_private_endpoints_only(server: EmulatorServer, name: str) -> None:
+    result = run("budget", name)
+    assert result.exit_code == 2
+    assert f"{name} is not a private endpoint" in result.stderr
+
+
+def test_the_version_is_printed() -> None:
+    assert run("--version").stdout.strip() == f"kraken-async {kraken_async.__version__}"
+
+
+def test_the_help_has_groups_and_every_command_its_exit_codes() -> None:
+    for group in ("Try it", "Ask Kraken", "Orders and trading", "Watch and check"):
+        assert group in run("--help").stdout
+    for words in COMMANDS:
+        assert "Exit codes" in " ".join(run(*words, "--help").stdout.split())
+
+
+@pytest.mark.parametrize(("begun", "found"), [("Add", "AddOrder"), ("addo", "AddOrder"), ("Tick", "Ticker")])
+def test_endpoints_are_completed_in_any_case(begun: str, found: str) -> None:
+    assert found in complete_endpoint(begun)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from kraken_async import BurstGovernor, KrakenError, KrakenSession
-from kraken_async.cli.common import FAILED, Json, dump, err, out, quiet, run
+from kraken_async.cli.common import EXIT_CODES, FAILED, Json, dump, err, out, quiet, run
 from kraken_async.emulator import Emulator, serve_in_thread
 from kraken_async.emulator.plain import PlainClient
 
@@ -47,9 +47,9 @@ class Side:
         return self.answered == self.calls and not self.refused_for_nonce and self.most_in_flight == 1
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("demo")(demo)
+def add_to(app: typer.Typer, group: str) -> None:
+    """Add the command to a group of the help."""
+    app.command("demo", rich_help_panel=group, epilog=EXIT_CODES)(demo)
 
 
 def demo(

@@ -1,0 +1,79 @@
+"""``kraken-async endpoints``: every endpoint that is known, with its cost, priority and permission."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from kraken_async.api.endpoints import PRIVATE, PUBLIC, Endpoint, nearest
+from kraken_async.cli.common import EXIT_CODES, Json, dump, out, usage
+
+
+def complete_endpoint(incomplete: str) -> list[str]:
+    """Return the endpoints whose names begin so, in any case, for the shell's completion."""
+    return [name for name in (*PRIVATE, *PUBLIC) if name.lower().startswith(incomplete.lower())]
+
+
+def known(name: str, *, private: bool | None = None) -> Endpoint:
+    """Return a known endpoint. End the command with the nearest name for one that is not."""
+    tables = {True: (PRIVATE,), False: (PUBLIC,), None: (PRIVATE, PUBLIC)}[private]
+    for table in tables:
+        if name in table:
+            return table[name]
+    near = nearest(name, private=True) or (None if private else nearest(name, private=False))
+    kind = "a private endpoint" if private else "an endpoint"
+    return usage(f"{name} is not {kind}", f"{near}?" if near else "kraken-async endpoints")
+
+
+def add_to(app: typer.Typer, group: str) -> None:
+    """Add the command to a group of the help."""
+    app.command("endpoints", rich_help_panel=group, epilog=EXIT_CODES)(endpoints)
+
+
+def endpoints(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One endpoint; all of them if not given.", autocompletion=complete_endpoint),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List Kraken's endpoints: what a call costs, how urgent it is, which permission the key needs. Nothing is sent.
+
+    Cost is what a call adds to Kraken's call counter; orders and cancels are counted per pair instead.
+
+    Example: kraken-async endpoints AddOrder
+    """
+    found = [known(name)] if name is not None else [*PRIVATE.values(), *PUBLIC.values()]
+    rows = [_described(endpoint) for endpoint in found]
+    if as_json:
+        dump(rows[0] if name is not None else rows)
+        return
+    if name is not None:
+        for title, value in rows[0].items():
+            out.print(f"{title + ':':<12} {value}", markup=False)
+        return
+    table = Table(show_edge=False, pad_edge=False)
+    for title in ("endpoint", "cost", "priority", "permission"):
+        table.add_column(title, overflow="fold", no_wrap=title == "endpoint")
+    for row in rows:
+        table.add_row(row["endpoint"], row["cost"], row["priority"], row["permission"])
+    out.print(table)
+
+
+def _described(endpoint: Endpoint) -> dict[str, Any]:
+    if not endpoint.private:
+        cost, priority = "public limit", "none: public calls do not queue"
+    else:
+        cost, priority = str(endpoint.cost) if endpoint.cost else "per pair", endpoint.priority.name
+    return {
+        "endpoint": endpoint.name,
+        "path": endpoint.path,
+        "kind": "private" if endpoint.private else "public",
+        "cost": cost,
+        "priority": priority,
+        "permission": endpoint.permission or "none",
+        "changes": "yes" if endpoint.changes else "no",
+        "repeatable": "yes" if endpoint.repeatable else "no: a lost answer leaves the outcome open",
+    }

@@ -1,0 +1,160 @@
+"""``kraken-async doctor``: each check passes, warns or fails as it should, and none gives a false all-clear."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from kraken_async.cli.states import directory, key_id
+from kraken_async.emulator import EmulatorServer, Fault
+from tests.cli.cli_support import checks, data, run
+
+
+def test_doctor_offline_sends_nothing(known: EmulatorServer) -> None:
+    before = len(known.emulator.history)
+    result = run("doctor", "--offline", "--json")
+    assert result.exit_code == 0
+    assert {"API key", "tier", "state directory", "nonce state", "lock holders", "nonce lead"} <= set(
+        checks(result)
+    )
+    assert len(known.emulator.history) == before
+
+
+def test_doctor_asks_kraken_about_clock_and_key(known: EmulatorServer) -> None:
+    result = run("doctor", "--json")
+    found = checks(result)
+    assert result.exit_code == 0
+    assert {name: found[name] for name in ("Kraken", "clock", "permissions", "IP list", "other writers")} == {
+        "Kraken": "OK",
+        "clock": "OK",
+        "permissions": "OK",
+        "IP list": "WARN",
+        "other writers": "OK",
+    }
+
+
+def test_doctor_does_not_use_a_key_that_has_no_state(server: EmulatorServer) -> None:
+    assert checks(run("doctor", "--json"))["API key at Kraken"] == "WARN"
+    assert {arrival.endpoint for arrival in server.emulator.history} == {"SystemStatus", "Time"}
+
+
+def test_doctor_fails_on_a_clock_that_is_minutes_off(known: EmulatorServer) -> None:
+    known.emulator.clock = lambda: time.time() + 300
+    result = run("doctor", "--json")
+    assert result.exit_code == 1
+    assert checks(result)["clock"] == "FAIL"
+    assert "FAIL clock: this clock is 300" in run("doctor").stdout.replace("299", "300")
+
+
+def test_doctor_fails_when_kraken_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRAKEN_API_URL", "http://127.0.0.1:9")
+    result = run("doctor", "--json")
+    assert (result.exit_code, checks(result)["Kraken"]) == (1, "FAIL")
+
+
+def test_doctor_in_a_pause_says_how_to_end_it_and_ends_it(known: EmulatorServer) -> None:
+    known.emulator.faults.plan = lambda _index, _name: Fault.refuse("EAPI:Invalid nonce")
+    assert run("call", "Balance").exit_code == 1
+    known.emulator.faults.plan = None
+    before = len(known.emulator.history)
+    paused = run("doctor")
+    assert paused.exit_code == 1
+    assert "--yes asks Kraken now" in paused.stdout
+    assert {each.endpoint for each in known.emulator.history[before:]} == {"SystemStatus", "Time"}
+    assert checks(run("doctor", "--yes", "--json"))["other writers"] == "OK"
+    assert run("call", "Balance").exit_code == 0
+
+
+# ------------------------------------------------------------------ no false all-clear
+
+
+def cures(words: str) -> str:
+    return " ".join(check["cure"] + check["found"] for check in data(run(*words.split()))["checks"])
+
+
+def test_an_unreadable_key_file_fails_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KRAKEN_API_KEY_FILE", str(tmp_path / "missing"))
+    result = run("doctor", "--offline", "--json")
+    assert (result.exit_code, checks(result)["environment"]) == (1, "FAIL")
+    assert "KRAKEN_API_KEY_FILE" in result.stdout
+
+
+@pytest.mark.parametrize("words", ["nonce show", "nonce audit", "nonce jump 1 --yes", "top --once"])
+def test_other_commands_name_an_unreadable_key_file_and_end_with_2(
+    words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KRAKEN_API_KEY_FILE", str(tmp_path / "missing"))
+    result = run(*words.split())
+    assert result.exit_code == 2
+    assert "KRAKEN_API_KEY_FILE" in result.stderr
+
+
+def test_without_a_key_it_is_not_healthy() -> None:
+    result = run("doctor", "--offline", "--json")
+    assert (result.exit_code, checks(result)["API key"]) == (1, "FAIL")
+
+
+@pytest.mark.parametrize("place", ["file", "below a file"])
+def test_a_state_directory_that_cannot_be_made_fails_with_its_cure(
+    place: str, known: EmulatorServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / ("below" if place != "file" else "")
+    monkeypatch.setenv("KRAKEN_STATE_DIR", str(path).rstrip("/"))
+    result = run("doctor", "--json")
+    assert (result.exit_code, checks(result)["state directory"]) == (1, "FAIL")
+    assert "KRAKEN_STATE_DIR" in cures("doctor --json")
+    assert checks(result)["Kraken"] == "OK"  # what needs no state is still looked at
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a place that not even root can write")
+def test_a_state_directory_that_nobody_can_write_fails(
+    known: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KRAKEN_STATE_DIR", "/proc/kraken")
+    result = run("doctor", "--offline", "--json")
+    assert (result.exit_code, checks(result)["state directory"]) == (1, "FAIL")
+
+
+def test_a_state_without_a_readable_nonce_fails_without_promising_a_repair(known: EmulatorServer) -> None:
+    path = directory(Path(os.environ["KRAKEN_STATE_DIR"])) / f"{key_id()}.state"
+    path.write_bytes(b"\xff" * os.path.getsize(path))
+    result = run("doctor", "--offline", "--json")
+    assert (result.exit_code, checks(result)["nonce state"]) == (1, "FAIL")
+    assert "from the other one" not in result.stdout
+
+
+def test_a_secret_that_is_no_base64_fails_once_and_the_rest_is_still_checked(
+    known: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KRAKEN_API_SECRET", "no base64!")
+    result = run("doctor", "--json")
+    found = [check for check in data(result)["checks"] if check["grade"] == "FAIL"]
+    assert [check["name"] for check in found] == ["API key"]
+    assert checks(result)["Kraken"] == "OK"
+    assert "no base64!" not in result.stdout + result.stderr
+
+
+def test_what_is_out_of_reach_is_cured_by_the_network_and_not_by_a_new_key(
+    monkeypatch: pytest.MonkeyPatch, known: EmulatorServer
+) -> None:
+    monkeypatch.setenv("KRAKEN_API_URL", "http://127.0.0.1:9")
+    found = {check["name"]: check for check in data(run("doctor", "--json"))["checks"]}
+    assert "network" in found["Kraken"]["cure"]
+    assert "network" in found["API key at Kraken"]["cure"]
+
+
+def test_a_nonce_window_and_a_query_window_fail(
+    server: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = server.emulator.add_key(nonce_window=10000, query_to=1_700_000_000)
+    monkeypatch.setenv("KRAKEN_API_KEY", key.api_key)
+    monkeypatch.setenv("KRAKEN_API_SECRET", key.api_secret)
+    result = run("doctor", "--json", "--yes")
+    found = checks(result)
+    assert result.exit_code == 1
+    assert (found["nonce window"], found["query window"], found["IP list"]) == ("FAIL", "FAIL", "WARN")
+    assert "2023-11-14" in result.stdout
