@@ -64,9 +64,9 @@ def test_answers_narrow_it_and_it_never_promises_too_much(kraken: ServerTime, cl
     assert 5_000_001.0 < kraken.now() < 5_000_001.8
 
 
-def learn(kraken: ServerTime, server: float, at: float, *, trip: float = 0.1, **headers: str) -> None:
+def learn(kraken: ServerTime, server: float, at: float, trip: float = 0.1, headers: Any = ()) -> None:
     """Give it a Date, as the answer of a request that was answered at `at`."""
-    kraken.learn(200, {"Date": formatdate(server, usegmt=True), **headers}, at - trip, at)
+    kraken.learn(200, {"Date": formatdate(server, usegmt=True), **dict(headers)}, at - trip, at)
 
 
 def test_a_contradiction_alone_changes_nothing(kraken: ServerTime, clock: Clock) -> None:
@@ -143,7 +143,7 @@ def test_a_page_and_a_cache_teach_no_clock(clock: Clock, status: int, headers: d
 @pytest.mark.parametrize("headers", [{}, {"Age": "0"}])
 def test_kraken_s_own_answer_teaches(clock: Clock, headers: dict[str, str]) -> None:
     found = ServerTime(clock)
-    learn(found, time.time(), 1000.0, **headers)
+    learn(found, time.time(), 1000.0, headers=headers)
     assert found.known
     again = ServerTime(clock)
     again.learn_unixtime(200, headers, str(int(time.time())), 999.9, 1000.0)

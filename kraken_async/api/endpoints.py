@@ -76,7 +76,8 @@ class Endpoint:
     `cost` is charged to the REST call counter, `engine` says how the matching engine charges the call.
     `repeatable`: sending it twice does no more than sending it once. `changes`: it is not a pure read.
     `funding`: it moves money out of the account, or between accounts or wallets. `binary`: the result is
-    a file, not JSON. `known`: it is in the table below.
+    a file, not JSON. `known`: it is in the table below. `result`: what a read's result is, by Kraken's
+    description; an answer without one stands for an empty one. "": neither, or not described.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Endpoint:
     priority: Priority = Priority.READ
     known: bool = True
     binary: bool = False
+    result: Literal["object", "list", ""] = "object"
 
 
 # Permissions, in the words of Kraken's settings page.
@@ -173,6 +175,11 @@ _WRITES: dict[str, tuple[int, Engine, bool, Priority, str]] = {
 _JSON = frozenset({"AddOrderBatch", "CancelOrderBatch", "Level3"})
 _FUNDING = frozenset({"Withdraw", "WalletTransfer", "AccountTransfer"})
 _BINARY = frozenset({"RetrieveExport"})
+_LISTS = frozenset(
+    {"DepositMethods", "DepositAddresses", "DepositStatus", "WithdrawMethods", "WithdrawAddresses"}
+    | {"WithdrawStatus", "ExportStatus"}
+)
+_NEITHER = _BINARY | {"CreditLines", "WithdrawCancel", "CreateSubaccount", "Earn/Allocate", "Earn/Deallocate"}
 
 _INTEGER = re.compile(r"\s*[-+]?[0-9]{1,10}\s*")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
@@ -181,7 +188,9 @@ _SOUNDS_LIKE_FUNDING = re.compile(r"withdraw|transfer|payout|^pay|^send|^funding
 
 
 def _public(name: str, *, known: bool = True) -> Endpoint:
-    return Endpoint(name, f"/0/public/{name}", private=False, body="query", known=known)
+    return Endpoint(
+        name, f"/0/public/{name}", private=False, body="query", known=known, result="object" if known else ""
+    )
 
 
 def _private(name: str) -> Endpoint:
@@ -199,6 +208,7 @@ def _private(name: str) -> Endpoint:
             permission=permission,
             priority=priority,
             binary=binary,
+            result=_result(name),
         )
     cost, engine, repeatable, priority, permission = _WRITES[name]
     return Endpoint(
@@ -213,7 +223,12 @@ def _private(name: str) -> Endpoint:
         changes=True,
         funding=name in _FUNDING,
         priority=priority,
+        result=_result(name),
     )
+
+
+def _result(name: str) -> Literal["object", "list", ""]:
+    return "" if name in _NEITHER else "list" if name in _LISTS else "object"
 
 
 def _unknown(name: str) -> Endpoint:
@@ -229,6 +244,7 @@ def _unknown(name: str) -> Endpoint:
         funding=_SOUNDS_LIKE_FUNDING.search(name) is not None,
         priority=Priority.PLACE,
         known=False,
+        result="",
     )
 
 

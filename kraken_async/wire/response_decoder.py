@@ -7,6 +7,10 @@ decide, by docs.kraken.com/exchange/guides/general/errors and what is known of t
     any other                  unknown for a write: 502, 520 and HTML pages with executed orders were seen
     200 without an envelope    unknown for a write
 
+An envelope without a result (absent, null, or warnings alone) is an empty result of a read: Kraken answers so for
+an account without activity. Of a write it does not say that it was done, so the outcome is unknown; only
+``WDatabase:No change`` says that nothing was to be done.
+
 No answer is quoted but for an HTML page's title or a few plain words: it may hold what must not be logged.
 """
 
@@ -23,7 +27,7 @@ from kraken_async.wire.error_table import api_error, is_warning
 from kraken_async.wire.json_decoder import reader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kraken_async.api.endpoints import Endpoint
     from kraken_async.wire.messages import Response
@@ -32,6 +36,8 @@ log = logging.getLogger("kraken_async.decode")
 
 #: Bytes of JSON that are read at most; Kraken's largest answer, AssetPairs, has about one million.
 LARGEST: Final = 64 * 1024 * 1024
+#: The one warning that says what was done: nothing.
+NO_CHANGE: Final = "WDatabase:No change"
 
 _REFUSED: Final = frozenset({400, 401, 403, 404, 405})
 _PASSING: Final = frozenset({408, 425, 429})
@@ -43,8 +49,9 @@ _WORD: Final = re.compile(r"[A-Za-z][A-Za-z'-]{0,19}[.,:;!?]?|[(]?[0-9]{3,4}[).,
 def decode(response: Response, endpoint: Endpoint) -> Any:
     """Kraken's result, with its strings as sent; of an endpoint that gives a file, the bytes.
 
-    Raises KrakenAPIError for an error that Kraken sent, TransportError for an answer that is not Kraken's.
-    Warnings beside a result are logged.
+    A read without a result gives ``{}``, ``[]`` or None by the endpoint's description. Raises KrakenAPIError for an
+    error that Kraken sent, TransportError for an answer that is not Kraken's, and for a write ("unknown") without a
+    result. Warnings are logged.
     """
     body = response.body
     if endpoint.binary and response.status == 200 and body[:2] == b"PK":
@@ -57,34 +64,45 @@ def decode(response: Response, endpoint: Endpoint) -> Any:
         envelope = None
     if type(envelope) is not dict or "error" not in envelope:
         raise _broken(response, endpoint, _describe(body))
-    errors = envelope["error"]
-    if errors:
-        _raise_errors(errors, response, endpoint)
-    elif "result" not in envelope:
+    errors, result = envelope["error"], envelope.get("result")
+    warnings = _raise_errors(errors, response, endpoint) if errors else ()
+    return _without_result(warnings, response, endpoint) if result is None else result
+
+
+def _without_result(warnings: Sequence[str], response: Response, endpoint: Endpoint) -> Any:
+    """What an envelope without a result stands for."""
+    if endpoint.changes:
+        if any(entry.startswith(NO_CHANGE) for entry in warnings):
+            return None
+        what = ": ".join(["neither an error nor a result", *warnings])
+        raise _broken(response, endpoint, what, Outcome.UNKNOWN)
+    if response.status != 200 or endpoint.binary:
         raise _broken(response, endpoint, "neither an error nor a result")
-    return envelope.get("result")
+    return [] if endpoint.result == "list" else {} if endpoint.result == "object" else None
 
 
-def _raise_errors(errors: object, response: Response, endpoint: Endpoint) -> None:
-    """Raise what Kraken's entries say, or log them if all are warnings."""
+def _raise_errors(errors: object, response: Response, endpoint: Endpoint) -> list[str]:
+    """Raise what Kraken's entries say, or log them if all are warnings, and return them."""
     entries = [str(entry) for entry in errors] if isinstance(errors, list) else [str(errors)]
     if all(map(is_warning, entries)):
         log.warning("%s: %s", endpoint.name, ", ".join(entries), extra={"endpoint": endpoint.name})
-        return
+        return entries
     error = api_error(entries, endpoint.name, changes=endpoint.changes)
     if isinstance(error, RateLimitExceeded):
         error.retry_after = _retry_after(response.headers) or error.retry_after
     raise error
 
 
-def _broken(response: Response, endpoint: Endpoint, what: str) -> TransportError:
+def _broken(
+    response: Response, endpoint: Endpoint, what: str, outcome: Outcome | None = None
+) -> TransportError:
     status = response.status
     refused = status in _REFUSED
     passing = status in _PASSING or status >= 500 or status == 200
     return TransportError(
         f"{endpoint.name}: HTTP {status}, {what}",
         endpoint=endpoint.name,
-        outcome=Outcome.REFUSED if refused else Outcome.UNKNOWN,
+        outcome=outcome or (Outcome.REFUSED if refused else Outcome.UNKNOWN),
         retryable=passing and not endpoint.changes,
         status=status,
         retry_after=_retry_after(response.headers),

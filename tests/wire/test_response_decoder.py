@@ -58,7 +58,7 @@ def any_reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.usefixtures("any_reader")
 @pytest.mark.parametrize(
-    "result", [{"ZUSD": "1.50"}, [1, 2], True, False, None, "text", {"a": 1688666559.8974}, {}]
+    "result", [{"ZUSD": "1.50"}, [1, 2], True, False, 0, "text", {"a": 1688666559.8974}, {}]
 )
 def test_result_is_given_as_sent(result: Any) -> None:
     assert decode(answer({"error": [], "result": result}), READ) == result
@@ -80,6 +80,38 @@ def test_warning_is_logged_and_the_result_given(caplog: pytest.LogCaptureFixture
         }
         assert decode(answer({"error": ["WDatabase:No change"]}), WRITE) is None
     assert [record.getMessage() for record in caplog.records] == ["AddOrder: WDatabase:No change"] * 2
+
+
+NO_RESULT = [{"error": []}, {"error": [], "result": None}, {"error": ["WGeneral:Something"]}]
+
+
+@pytest.mark.parametrize("body", NO_RESULT, ids=["absent", "null", "a warning alone"])
+def test_read_without_a_result_is_empty_by_its_description(body: Any) -> None:
+    assert decode(answer(body), READ) == {}
+    assert decode(answer(body), find("WithdrawStatus", private=True)) == []
+    assert decode(answer(body), find("CreditLines", private=True)) is None
+    assert decode(answer(body), TIME) == {}
+
+
+@pytest.mark.parametrize("status", [200, 202, 400, 403, 502])
+@pytest.mark.parametrize("body", NO_RESULT, ids=["absent", "null", "a warning alone"])
+@pytest.mark.parametrize("name", ["AddOrder", "Withdraw", "CancelOrder", "BrandNewCall"])
+def test_write_without_a_result_is_not_done(name: str, body: Any, status: int) -> None:
+    error = failure(answer(body, status), find(name, private=True))
+    assert error.outcome is Outcome.UNKNOWN
+    assert not error.retryable
+
+
+@pytest.mark.parametrize("status", [202, 502])
+def test_read_without_a_result_under_another_status_is_broken(status: int) -> None:
+    assert failure(answer({"error": []}, status)).outcome is Outcome.UNKNOWN
+
+
+def test_no_change_says_that_nothing_was_to_be_done() -> None:
+    for body in ({"error": ["WDatabase:No change"]}, {"error": ["WDatabase:No change"], "result": None}):
+        assert decode(answer(body), WRITE) is None
+    both = {"error": ["WDatabase:No change", "WGeneral:Something"], "result": {"amend_id": "T"}}
+    assert decode(answer(both), find("AmendOrder", private=True)) == {"amend_id": "T"}
 
 
 def test_export_is_given_as_bytes() -> None:
