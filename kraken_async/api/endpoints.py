@@ -1,7 +1,6 @@
 """Kraken's Spot REST endpoints as data: path, body kind, cost, permission, and what a call may do.
 
-Costs are the careful reading where Kraken's texts disagree (Kraken's own SDK charges 2 for `OpenOrders`,
-`ClosedOrders`, `QueryTrades` and `QueryLedgers`). Source: docs.kraken.com/api-reference.
+The table is made from ``spot.toml``, where costs, sources and doubts are noted.
 """
 
 from __future__ import annotations
@@ -14,8 +13,11 @@ from enum import Enum, IntEnum
 from functools import lru_cache
 from typing import Any, Literal
 
+from kraken_async.api.endpoint_table import PERMISSIONS, ROWS
+
 Body = Literal["form", "json", "query"]
 Engine = Literal["", "add", "add_batch", "amend", "edit", "cancel", "cancel_batch", "cancel_all"]
+ResultKind = Literal["object", "list", ""]
 
 
 class Priority(IntEnum):
@@ -76,8 +78,8 @@ class Endpoint:
     `cost` is charged to the REST call counter, `engine` says how the matching engine charges the call.
     `repeatable`: sending it twice does no more than sending it once. `changes`: it is not a pure read.
     `funding`: it moves money out of the account, or between accounts or wallets. `binary`: the result is
-    a file, not JSON. `known`: it is in the table below. `result`: what a read's result is, by Kraken's
-    description; an answer without one stands for an empty one. "": neither, or not described.
+    a file, not JSON. `known`: it is in the table. `result`: what a read's result is, by Kraken's description; an
+    answer without one stands for an empty one. "": neither, or not described.
     """
 
     name: str
@@ -93,93 +95,8 @@ class Endpoint:
     priority: Priority = Priority.READ
     known: bool = True
     binary: bool = False
-    result: Literal["object", "list", ""] = "object"
+    result: ResultKind = "object"
 
-
-# Permissions, in the words of Kraken's settings page.
-_FUNDS = "Funds permissions - Query"
-_DEPOSIT = f"{_FUNDS} & Funds permissions - Deposit"
-_WITHDRAW = "Funds permissions - Withdraw"
-_WITHDRAW_QUERY = f"{_FUNDS} & {_WITHDRAW}"
-_OPEN = "Orders and trades - Query open orders & trades"
-_CLOSED = "Orders and trades - Query closed orders & trades"
-_ORDERS = f"{_OPEN} | {_CLOSED}"
-_MODIFY = "Orders and trades - Create & modify orders"
-_CANCEL = "Orders and trades - Cancel & close orders"
-_LEDGER = "Data - Query ledger entries"
-_EXPORT = "Data - Export data"
-_EARN = "Earn Funds"
-
-_PUBLIC = (
-    *("Time", "SystemStatus", "MaintenanceSchedule", "Assets", "AssetPairs", "Ticker", "OHLC", "Depth"),
-    *("GroupedBook", "Trades", "Spread", "PreTrade", "PostTrade"),
-)
-
-# Pure reads: cost, priority, permission.
-_READS: dict[str, tuple[int, Priority, str | None]] = {
-    "Balance": (1, Priority.READ, _FUNDS),
-    "BalanceEx": (1, Priority.READ, _FUNDS),
-    "CreditLines": (1, Priority.READ, _FUNDS),
-    "TradeBalance": (1, Priority.READ, _OPEN),
-    "OpenOrders": (2, Priority.READ, _OPEN),
-    "ClosedOrders": (2, Priority.HISTORY, _CLOSED),
-    "QueryOrders": (1, Priority.READ, _ORDERS),
-    "OrderAmends": (1, Priority.READ, _ORDERS),
-    "TradesHistory": (2, Priority.HISTORY, _CLOSED),
-    "QueryTrades": (2, Priority.HISTORY, _CLOSED),
-    "OpenPositions": (1, Priority.READ, _OPEN),
-    "Ledgers": (2, Priority.HISTORY, _LEDGER),
-    "QueryLedgers": (2, Priority.HISTORY, _LEDGER),
-    "TradeVolume": (1, Priority.READ, _FUNDS),
-    "Level3": (1, Priority.READ, _OPEN),
-    "GetApiKeyInfo": (1, Priority.READ, None),
-    "ListWalletAccounts": (1, Priority.READ, None),
-    "ExportStatus": (1, Priority.HISTORY, _EXPORT),
-    "RetrieveExport": (1, Priority.HISTORY, _EXPORT),
-    "GetWebSocketsToken": (1, Priority.READ, "WebSocket interface - On"),
-    "DepositMethods": (1, Priority.READ, _DEPOSIT),
-    "DepositAddresses": (1, Priority.READ, _FUNDS),  # with `new=true` it creates one, see `has_effect`
-    "DepositStatus": (1, Priority.READ, _FUNDS),
-    "WithdrawMethods": (1, Priority.READ, _WITHDRAW_QUERY),
-    "WithdrawAddresses": (1, Priority.READ, _WITHDRAW_QUERY),
-    "WithdrawInfo": (1, Priority.READ, _WITHDRAW_QUERY),
-    "WithdrawStatus": (1, Priority.READ, f"{_WITHDRAW} | {_LEDGER}"),
-    "Earn/Strategies": (1, Priority.READ, None),
-    "Earn/Allocations": (1, Priority.READ, _FUNDS),
-    "Earn/AllocateStatus": (1, Priority.READ, f"{_EARN} | {_FUNDS}"),
-    "Earn/DeallocateStatus": (1, Priority.READ, f"{_EARN} | {_FUNDS}"),
-}
-
-# Calls with an effect: cost, engine, repeatable, priority, permission. The engine's own limiter replaces
-# the call counter for orders; CancelAll and CancelAllOrdersAfter are not listed as exempt and pay both.
-_WRITES: dict[str, tuple[int, Engine, bool, Priority, str]] = {
-    "AddOrder": (0, "add", False, Priority.PLACE, _MODIFY),
-    "AddOrderBatch": (0, "add_batch", False, Priority.PLACE, f"{_MODIFY} & {_CANCEL}"),
-    "AmendOrder": (0, "amend", False, Priority.AMEND, f"{_MODIFY} | {_CANCEL}"),
-    "EditOrder": (0, "edit", False, Priority.AMEND, f"{_MODIFY} & {_CANCEL}"),
-    "CancelOrder": (0, "cancel", True, Priority.CANCEL, f"{_MODIFY} | {_CANCEL}"),
-    "CancelOrderBatch": (0, "cancel_batch", True, Priority.CANCEL, f"{_MODIFY} | {_CANCEL}"),
-    "CancelAll": (1, "cancel_all", False, Priority.CANCEL, f"{_MODIFY} | {_CANCEL}"),
-    "CancelAllOrdersAfter": (1, "cancel_all", True, Priority.CANCEL, f"{_MODIFY} | {_CANCEL}"),
-    "AddExport": (1, "", False, Priority.HISTORY, _EXPORT),
-    "RemoveExport": (1, "", True, Priority.HISTORY, _EXPORT),
-    "Withdraw": (1, "", False, Priority.PLACE, _WITHDRAW),
-    "WithdrawCancel": (1, "", True, Priority.CANCEL, f"{_WITHDRAW} (none for a WalletTransfer)"),
-    "WalletTransfer": (1, "", False, Priority.PLACE, _FUNDS),
-    "CreateSubaccount": (1, "", False, Priority.PLACE, f"{_WITHDRAW} (master key)"),
-    "AccountTransfer": (1, "", False, Priority.PLACE, f"{_WITHDRAW} (master key)"),
-    "Earn/Allocate": (1, "", False, Priority.PLACE, _EARN),
-    "Earn/Deallocate": (1, "", False, Priority.PLACE, _EARN),
-}
-
-_JSON = frozenset({"AddOrderBatch", "CancelOrderBatch", "Level3"})
-_FUNDING = frozenset({"Withdraw", "WalletTransfer", "AccountTransfer"})
-_BINARY = frozenset({"RetrieveExport"})
-_LISTS = frozenset(
-    {"DepositMethods", "DepositAddresses", "DepositStatus", "WithdrawMethods", "WithdrawAddresses"}
-    | {"WithdrawStatus", "ExportStatus"}
-)
-_NEITHER = _BINARY | {"CreditLines", "WithdrawCancel", "CreateSubaccount", "Earn/Allocate", "Earn/Deallocate"}
 
 _INTEGER = re.compile(r"\s*[-+]?[0-9]{1,10}\s*")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
@@ -187,48 +104,31 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
 _SOUNDS_LIKE_FUNDING = re.compile(r"withdraw|transfer|payout|^pay|^send|^funding", re.IGNORECASE)
 
 
-def _public(name: str, *, known: bool = True) -> Endpoint:
-    return Endpoint(
-        name, f"/0/public/{name}", private=False, body="query", known=known, result="object" if known else ""
-    )
-
-
-def _private(name: str) -> Endpoint:
-    path = f"/0/private/{name}"
-    body: Body = "json" if name in _JSON else "form"
-    if name in _READS:
-        cost, priority, permission = _READS[name]
-        binary = name in _BINARY
-        return Endpoint(
-            name,
-            path,
-            private=True,
-            body=body,
-            cost=cost,
-            permission=permission,
-            priority=priority,
-            binary=binary,
-            result=_result(name),
-        )
-    cost, engine, repeatable, priority, permission = _WRITES[name]
+def _of_row(
+    name: str, cost: int, engine: Engine, priority: str, permission: int, flags: str, result: ResultKind
+) -> Endpoint:
+    """The endpoint that a row of the table describes."""
+    public = "public" in flags
     return Endpoint(
         name,
-        path,
-        private=True,
-        body=body,
+        f"/0/{'public' if public else 'private'}/{name}",
+        private=not public,
+        body="query" if public else "json" if "json" in flags else "form",
         cost=cost,
         engine=engine,
-        permission=permission,
-        repeatable=repeatable,
-        changes=True,
-        funding=name in _FUNDING,
-        priority=priority,
-        result=_result(name),
+        permission=PERMISSIONS[permission] or None,
+        repeatable="once" not in flags,
+        changes="changes" in flags,
+        funding="funding" in flags,
+        priority=Priority[priority],
+        binary="binary" in flags,
+        result=result,
     )
 
 
-def _result(name: str) -> Literal["object", "list", ""]:
-    return "" if name in _NEITHER else "list" if name in _LISTS else "object"
+def _public(name: str) -> Endpoint:
+    """A public endpoint newer than the table."""
+    return Endpoint(name, f"/0/public/{name}", private=False, body="query", known=False, result="")
 
 
 def _unknown(name: str) -> Endpoint:
@@ -248,8 +148,9 @@ def _unknown(name: str) -> Endpoint:
     )
 
 
-PUBLIC: dict[str, Endpoint] = {name: _public(name) for name in _PUBLIC}
-PRIVATE: dict[str, Endpoint] = {name: _private(name) for name in (*_READS, *_WRITES)}
+_ALL = [_of_row(*row) for row in ROWS]
+PUBLIC: dict[str, Endpoint] = {each.name: each for each in _ALL if not each.private}
+PRIVATE: dict[str, Endpoint] = {each.name: each for each in _ALL if each.private}
 
 
 @lru_cache(maxsize=1024)
@@ -265,7 +166,7 @@ def find(name: str, *, private: bool) -> Endpoint:
     if type(name) is not str or _NAME.fullmatch(name) is None:
         msg = f"{name!r} is not an endpoint name: use Kraken's own, such as 'Balance' or 'Earn/Allocate'"
         raise ValueError(msg)
-    return _unknown(name) if private else _public(name, known=False)
+    return _unknown(name) if private else _public(name)
 
 
 def has_effect(endpoint: Endpoint, params: Mapping[str, Any]) -> bool:

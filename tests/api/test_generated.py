@@ -1,0 +1,91 @@
+"""What is made from the description is what is committed, and agrees with the session's own view of things."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kraken_async.api import generate
+from kraken_async.api.description import description
+from kraken_async.api.spot import Spot
+from kraken_async.api.writers.python import keyword_name
+
+ROOT = Path(__file__).parents[2]
+KNOWN = description()
+METHODS = [each for each in KNOWN.endpoints.values() if not each.beta]
+
+
+def test_the_committed_files_are_what_the_description_makes() -> None:
+    assert generate.outdated() == [], "run python -m kraken_async.api.generate"
+
+
+def test_the_generator_writes_what_differs_and_removes_pages_of_endpoints_that_are_gone(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "docs" / "endpoints").mkdir(parents=True)
+    (tmp_path / "docs" / "endpoints" / "gone.md").write_text("old\n")
+    written = generate.write(tmp_path)
+    assert Path("kraken_async/api/spot.py") in written
+    assert not (tmp_path / "docs/endpoints/gone.md").exists()
+    assert generate.outdated(tmp_path) == []
+    (tmp_path / "kraken_async/api/spot.py").write_text("changed\n")
+    assert generate.outdated(tmp_path) == [Path("kraken_async/api/spot.py")]
+
+
+def test_made_files_say_so_in_their_first_line() -> None:
+    for path, text in generate.made(KNOWN).items():
+        assert "python -m kraken_async.api.generate" in text.splitlines()[0], path
+
+
+class Recorder:
+    """A caller that keeps what it is asked for."""
+
+    def private(self, endpoint: str, params: object = None, /) -> tuple[str, object]:
+        return endpoint, params or {}
+
+    public = private
+
+
+@pytest.mark.parametrize("endpoint", METHODS, ids=lambda each: each.name)
+def test_a_method_sends_what_it_is_given_under_the_names_of_kraken(endpoint: object) -> None:
+    assert endpoint in METHODS
+    each = next(one for one in METHODS if one is endpoint)
+    method = getattr(Spot(Recorder()), each.method_name)  # type: ignore[arg-type]  # a stand-in that answers at once
+    required = {field.name: f"<{field.name}>" for field in each.parameters if not field.optional}
+    assert method(**{keyword_name(name): value for name, value in required.items()}) == (each.name, required)
+    everything = {field.name: f"<{field.name}>" for field in each.parameters}
+    assert method(**{keyword_name(name): value for name, value in everything.items()}) == (
+        each.name,
+        everything,
+    )
+
+
+@pytest.mark.parametrize("endpoint", METHODS, ids=lambda each: each.name)
+def test_a_method_says_what_it_does_needs_and_costs(endpoint: object) -> None:
+    each = next(one for one in METHODS if one is endpoint)
+    method = getattr(Spot, each.method_name)
+    text = inspect.getdoc(method) or ""
+    assert text.startswith(each.about)
+    assert each.permission in " ".join(text.split())
+    for name in inspect.signature(method).parameters:
+        assert name == "self" or f"    {name}: " in text
+
+
+def test_nothing_is_a_positional_argument() -> None:
+    with pytest.raises(TypeError):
+        getattr(Spot(Recorder()), "balance")("XBT")  # type: ignore[arg-type]  # noqa: B009  # checkers would object
+
+
+def test_nothing_that_is_made_is_imported_before_it_is_used() -> None:
+    code = """
+import sys
+from kraken_async import KrakenSession
+made = {"spot", "results", "overloads", "parameters", "conversions", "description", "checks", "amounts"}
+print(sorted(name for name in made if f"kraken_async.api.{name}" in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
