@@ -164,7 +164,7 @@ def test_a_line_holds_name_type_note_source_and_deprecation() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[amount", "amount |", "(text", "nothing", "{a b}", "text text", "te;xt"]
+    "text", ["", "[amount", "amount |", "(text", "nothing", "{a b}", "text text", "text;"]
 )
 def test_what_is_no_type_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a type"):
