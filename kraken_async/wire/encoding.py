@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -142,6 +143,8 @@ def _number(field: str, value: Any) -> str:
         return text if text.replace(".", "", 1).isdigit() else _digits(field, Decimal(text))
     if isinstance(value, Decimal):
         return _digits(field, value)
+    if hasattr(value, "__index__"):  # an integer of numpy's
+        return _number(field, operator.index(value))
     return _refuse_type(field, value)
 
 

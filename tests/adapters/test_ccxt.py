@@ -347,3 +347,43 @@ async def test_withdrawals_pass_where_the_session_permits_them(kraken_emulator: 
             await exchange.privatePostWithdraw({"asset": "XBT", "key": "cold", "amount": "0.1"})
         await exchange.close()
     assert [a.endpoint for a in kraken_emulator.emulator.history] == ["Withdraw"]
+
+
+# ------------------------------------------------------------------ as plain ccxt
+
+
+class Integer:
+    """An integer as numpy's are: no int, and with an index."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+
+async def test_none_at_any_depth_and_integers_of_other_kinds_are_sent_as_plain_ccxt_sends_them(
+    exchange: Any, kraken_emulator: RunningEmulator
+) -> None:
+    params = {"userref": Integer(7), "close": {"ordertype": "limit", "price": "30000", "price2": None}}
+    await exchange.create_order("BTC/USD", "limit", "buy", 0.01, 20_000, params)
+    (order,) = kraken_emulator.emulator.orders.values()
+    assert order.userref == 7
+
+
+async def test_the_last_request_is_the_private_one_and_shows_no_signature(exchange: Any) -> None:
+    await exchange.fetch_ticker("BTC/USD")
+    await exchange.fetch_ledger("BTC")
+    assert exchange.last_request_url.endswith("/0/private/Ledgers")
+    assert "asset=" in exchange.last_request_body
+    assert not exchange.last_request_headers
+    assert "nonce" not in exchange.last_request_body
+
+
+async def test_after_close_calls_are_refused_as_by_plain_ccxt(kraken_emulator: RunningEmulator) -> None:
+    async with session(kraken_emulator) as client:
+        made = attach(ccxt.async_support.kraken(options(kraken_emulator)), client)
+        await made.load_markets()
+        await made.close()
+        with pytest.raises(ccxt.ExchangeError, match="closed by the user"):
+            await made.fetch_balance()

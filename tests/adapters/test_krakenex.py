@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
+import pickle
 import subprocess
 import sys
 import threading
@@ -478,3 +480,57 @@ def test_no_secret_shows_in_a_repr() -> None:
     kraken = ours.API("the key", "dGhlIHNlY3JldA==")
     assert "key" not in repr(kraken)
     assert "dGhl" not in repr(kraken)
+
+
+# ------------------------------------------------------------------ files, and other processes
+
+
+def test_a_file_raises_as_krakenex_does_and_stays_in_the_response(
+    kraken: ours.API, kraken_emulator: RunningEmulator
+) -> None:
+    theirs = real.API(kraken.key, kraken.secret)
+    theirs.uri = kraken_emulator.url
+    data = {"report": "trades", "format": "CSV", "description": "all"}
+    found = {}
+    for name, api in (("ours", kraken), ("theirs", theirs)):
+        if name == "theirs":  # its nonces are lower: it asks with a key of its own
+            theirs.key, theirs.secret = kraken_emulator.emulator.add_key()
+        report = api.query_private("AddExport", dict(data))["result"]["id"]
+        with pytest.raises(json.JSONDecodeError):
+            api.query_private("RetrieveExport", {"id": report})
+        assert api.response is not None
+        found[name] = api.response.content
+        with pytest.raises(json.JSONDecodeError):
+            api.response.json()
+    assert found["ours"][:2] == found["theirs"][:2] == b"PK"
+
+
+def test_json_options_do_not_break_on_a_file(kraken: ours.API) -> None:
+    kraken.json_options(parse_float=str)
+    report = kraken.query_private("AddExport", {"report": "trades", "description": "all"})["result"]["id"]
+    with pytest.raises(json.JSONDecodeError):
+        kraken.query_private("RetrieveExport", {"id": report})
+    assert kraken.response is not None
+    assert isinstance(kraken.response.text, str)
+    assert kraken.query_private("Balance")["error"] == []
+
+
+def test_the_response_has_the_body_and_the_address(kraken: ours.API) -> None:
+    envelope = kraken.query_private("Balance")
+    assert kraken.response is not None
+    assert json.loads(kraken.response.content) == json.loads(kraken.response.text) == envelope
+    assert kraken.response.url == f"{kraken.uri}/0/private/Balance"
+
+
+@pytest.mark.parametrize("kind", [ours.API, ours.AsyncAPI])
+def test_an_api_can_be_pickled_before_and_after_a_call(
+    kind: type[Any], kraken: ours.API, kraken_emulator: RunningEmulator
+) -> None:
+    kraken.query_private("Balance")
+    copy = pickle.loads(
+        pickle.dumps(kraken if kind is ours.API else ours.AsyncAPI("key", "c2VjcmV0", tier="pro"))
+    )
+    assert isinstance(copy, kind)
+    if isinstance(copy, ours.API):
+        with copy:
+            assert copy.query_private("Balance")["error"] == []

@@ -167,3 +167,11 @@ def test_query_string_has_its_question_mark_only_if_it_has_fields() -> None:
     assert query({"pair": "BTC/USD", "count": 2}) == "?pair=BTC%2FUSD&count=2"
     assert query({}) == query(None) == query() == ""
     assert query({"nonce": "a field like any other in public"}).startswith("?nonce=a+field")
+
+
+def test_an_integer_of_another_kind_is_sent_as_its_digits() -> None:
+    class Integer:
+        def __index__(self) -> int:
+            return 7
+
+    assert form({"userref": Integer()}) == b"userref=7"

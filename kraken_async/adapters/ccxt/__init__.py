@@ -19,13 +19,15 @@ The hook is ``fetch2``, which every REST call of ccxt goes through.
 from __future__ import annotations
 
 import asyncio
+import operator
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kraken_async.adapters.background import BackgroundSession
-from kraken_async.adapters.ccxt.errors import KrakenOutcomeUnknown, answered, refused
+from kraken_async.adapters.ccxt.errors import ExchangeClosedByUser, KrakenOutcomeUnknown, answered, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from kraken_async import KrakenSession
 
@@ -94,10 +96,27 @@ def _prepare(
     exchange: Any, kind: str, path: str, params: Mapping[str, Any] | None
 ) -> Callable[[KrakenSession], Awaitable[Any]]:
     """Return the call to be made on a session, with Kraken's fields only."""
+    if getattr(exchange, "closed_by_user", False):
+        raise ExchangeClosedByUser(f"{exchange.id} instance was closed by the user")
     exchange.lastRestRequestTimestamp = exchange.milliseconds()
-    items = (params or {}).items()
-    fields = {name: value for name, value in items if value is not None and name not in _NOT_FIELDS}
+    fields = {name: _sent(value) for name, value in (params or {}).items() if name not in _NOT_FIELDS}
+    fields = {name: value for name, value in fields.items() if value is not None}
+    # What a bot logs of its last request is this one, without what signs it.
+    exchange.last_request_url = f"{exchange.urls['api'][kind]}/0/{kind}/{path}"
+    exchange.last_request_headers, exchange.last_response_headers = {}, {}
+    exchange.last_request_body = exchange.urlencode_nested(fields) if kind == "private" else None
     return lambda session: (session.private if kind == "private" else session.public)(path, fields)
+
+
+def _sent(value: Any) -> Any:
+    """Return a field as plain ccxt sends it: no None at any depth, and the integers of numpy as integers."""
+    if isinstance(value, Mapping):
+        return {name: _sent(item) for name, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [_sent(item) for item in value if item is not None]
+    if hasattr(value, "__index__") and not isinstance(value, int):
+        return operator.index(value)
+    return value
 
 
 def _checked(exchange: Any, *, asynchronous: bool) -> Any:

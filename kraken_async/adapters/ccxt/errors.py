@@ -45,6 +45,9 @@ class KrakenOutcomeUnknown(ccxt.ExchangeError):  # type: ignore[misc]  # ccxt ha
         self.error = error
 
 
+#: Of ccxt 4.5.60 and later.
+ExchangeClosedByUser: Final[type[Exception]] = getattr(ccxt, "ExchangeClosedByUser", ccxt.ExchangeError)
+
 # The first that fits; all of these were not sent.
 _NOT_SENT: Final[tuple[tuple[type[KrakenError], type[Exception]], ...]] = (
     (TemporaryLockout, ccxt.DDoSProtection),
@@ -54,7 +57,7 @@ _NOT_SENT: Final[tuple[tuple[type[KrakenError], type[Exception]], ...]] = (
     (TradingHalted, ccxt.OperationRejected),
     (OrderWithdrawn, ccxt.InvalidOrder),
     (GuardRefused, ccxt.PermissionDenied),
-    (SessionClosed, getattr(ccxt, "ExchangeClosedByUser", ccxt.ExchangeError)),
+    (SessionClosed, ExchangeClosedByUser),
     (NonceStoreError, ccxt.ExchangeError),
     (KrakenAPIError, ccxt.AuthenticationError),  # no key given
 )

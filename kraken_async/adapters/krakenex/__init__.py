@@ -13,6 +13,7 @@ differs:
   RequestTimeout. Not sent: QueueFull, GuardRefused, NonceStoreError, TemporaryLockout while the key is locked out.
 - OutcomeUnknown is raised for an order that may or may not have been placed; it is never shown as data.
 - Any number of threads may share one API. Ctrl-C cancels the call that is waited for.
+- RetrieveExport raises JSONDecodeError and leaves the file in ``response.content``, as with krakenex.
 - The data's ``nonce`` is ignored and nothing is written into the data; None values are left out.
 - Withdrawals and transfers are refused unless ``API(..., guard=guards.allow_all)`` permits them.
 
@@ -51,6 +52,10 @@ class API(Settings):
         self._lock = threading.Lock()
         self._open: tuple[tuple[Any, ...], BackgroundSession] | None = None
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._lock = threading.Lock()
+
     def query_public(
         self, method: str, data: Mapping[str, Any] | None = None, timeout: float | None = None
     ) -> Any:
@@ -67,7 +72,8 @@ class API(Settings):
     def _query(self, kind: str, method: str, data: Mapping[str, Any] | None, timeout: Any) -> Any:
         fields = self.fields(data, private=kind == "private")
         background = self._background()
-        return self.answer(background.run(lambda session: ask(session, kind, method, fields, timeout)))
+        envelope = background.run(lambda session: ask(session, kind, method, fields, timeout))
+        return self.answer(envelope, kind, method)
 
     def _background(self) -> BackgroundSession:
         wanted = (*self.identity(), os.getpid())  # a forked child has no thread of its parent's
@@ -118,7 +124,7 @@ class AsyncAPI(Settings):
         if self._open is None or self._open[0] != self.identity():
             await self.close()
             self._open = self.identity(), self.make()
-        return self.answer(await ask(self._open[1], kind, method, fields, timeout))
+        return self.answer(await ask(self._open[1], kind, method, fields, timeout), kind, method)
 
     async def close(self) -> None:
         """Close the session. A later call opens another one."""

@@ -22,18 +22,27 @@ class Response:
     status_code = 200
     ok = True
 
-    def __init__(self, envelope: dict[str, Any]) -> None:
+    def __init__(self, envelope: dict[str, Any], url: str) -> None:
         self.headers: dict[str, str] = {}
+        self.url = url
         self._envelope = envelope
 
     @property
+    def content(self) -> bytes:
+        """The body: the envelope as JSON, or the file that RetrieveExport gives."""
+        file = self._envelope.get("result")
+        return file if isinstance(file, bytes) else json.dumps(self._envelope).encode()
+
+    @property
     def text(self) -> str:
-        """The envelope as JSON."""
-        return json.dumps(self._envelope)
+        """The body as text; bytes of a file that are none are replaced."""
+        return self.content.decode(errors="replace")
 
     def json(self, **options: Any) -> Any:
-        """Return the envelope, read with json's ``options``."""
-        return json.loads(self.text, **options) if options else self._envelope
+        """Return the envelope, read with json's ``options``. Raises JSONDecodeError for a file, as requests does."""
+        if isinstance(self._envelope.get("result"), bytes):
+            raise json.JSONDecodeError("Expecting value", self.text, 0)
+        return json.loads(self.content, **options) if options else self._envelope
 
     def raise_for_status(self) -> None:
         """Do nothing: what is no answer was raised already."""
@@ -67,6 +76,15 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.uri}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy in another process needs to open a session of its own; key and secret are among it."""
+        return {
+            name: value for name, value in vars(self).items() if name not in ("_lock", "_open", "response")
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _open=None, response=None)
 
     @property
     def session(self) -> Session:
@@ -113,8 +131,9 @@ class Settings:
             msg = "Either key or secret is not set! (Use `load_key()`.)"
             raise AuthenticationError(msg, endpoint=method, outcome=Outcome.NOT_SENT)
 
-    def answer(self, envelope: dict[str, Any]) -> Any:
-        self.response = Response(envelope)
+    def answer(self, envelope: dict[str, Any], kind: str, method: str) -> Any:
+        """Keep an envelope as ``response`` and return it as krakenex does: a file raises JSONDecodeError."""
+        self.response = Response(envelope, f"{self.uri}/{self.apiversion}/{kind}/{method}")
         return self.response.json(**self._json_options)
 
 
