@@ -18,6 +18,8 @@ import aiohttp
 import pytest
 from packaging.requirements import Requirement
 
+import kraken_async
+
 if TYPE_CHECKING:
     from aioresponses import aioresponses
 
@@ -37,7 +39,7 @@ def names(requirements: list[str]) -> set[str]:
 
 
 def test_the_installed_package_is_this_version() -> None:
-    assert metadata.version("kraken-async") == PROJECT["version"]
+    assert metadata.version("kraken-async") == kraken_async.__version__
 
 
 def test_the_core_depends_on_four_packages_and_nothing_else() -> None:
