@@ -333,7 +333,7 @@ class KrakenSession(Exchange, Caller):
             self._reporter.clock = clock
             self._outcomes.bind(key, self._admission, clock)
             self._desk.resend = self._outcomes.repeat
-            self._desk.placed = lambda: key.seen.orders
+            self._desk.placed = key.placed
             self._outcomes.lost, self._outcomes.ended = self._desk.lost, self._desk.ended
             self._outcomes.server_now = self._server_time.now
             self._outcomes.server_at_least = self._server_time.at_least

@@ -88,13 +88,14 @@ class Outcomes:
         if self.admission.governor.enabled:
             late = self.admission.late_charge(call, now)
             if late > 0:
-                await self._note(lambda shared: self._raise_level(shared, late, now))
+                self.key.note(lambda shared: self._raise_level(shared, late, now))
         if call.nonce_refusals >= 2:
             self.inspect()
         if call.endpoint.engine or call.endpoint.name in ("OpenOrders", "QueryOrders"):
-            known = ages(call, result, now, self.server_now(), self.admission.engine.pair(call))
-            if known:
-                await self._note(lambda shared: self.admission.engine.learn(known, shared, now))
+            told = ages(call, result, now, self.server_now(), self.admission.engine.pair(call))
+            self.admission.engine.learn(told, now)
+            if call.endpoint.engine in ("add", "add_batch", "edit"):
+                self.key.note_placed([name for age in told for name in age.names])
 
     def _raise_level(self, shared: Shared, late: float, now: float) -> None:
         shared.level, shared.level_at = self.admission.level(shared, now) + late, now

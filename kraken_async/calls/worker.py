@@ -122,6 +122,8 @@ class Exchange:
             recall.resume(shared)
         if shared.lockout_until or shared.pause_until or shared.halted:
             self._refuse(shared, now)
+        if shared.recalled.crowded:
+            recall.forget(shared, [*self._outcomes.waiting(), *self._outcomes.sent], now)
         admission = self._admission
         admission.look(shared)
         while True:

@@ -18,7 +18,7 @@ from kraken_async.errors import KrakenError, PermissionDenied, SessionClosed
 from kraken_async.orders import order_matching
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from kraken_async.orders.order_matching import Orders, RequestedOrder
     from kraken_async.orders.pending_order import PendingOrder
@@ -54,15 +54,16 @@ class OrderLookup:
         self, ask: Callable[[str, dict[str, Any]], Awaitable[Any]], rivals: Callable[[PendingOrder], bool]
     ) -> None:
         self.known: dict[str, str] = {}
+        #: Gives the names of orders that were told to other calls on the key, of any session.
+        self.placed: Callable[[PendingOrder], Iterable[str]] = lambda _ticket: ()
         self._ask = ask
         self._rivals = rivals
 
     async def look(self, ticket: PendingOrder, since: float | None, until: float | None) -> LookupRound:
         """Go once through all there is to ask."""
         mine = ticket.intent.id  # found before, and looked for again
-        others = frozenset(name for name, owner in self.known.items() if owner != mine).union(
-            ticket.intent.before
-        )
+        others = frozenset(name for name, owner in self.known.items() if owner != mine)
+        others = others.union(ticket.intent.before, self.placed(ticket))
         look = LookupRound(since, until, others=others)
         how = {"AmendOrder": self._amend, "EditOrder": self._edit, "AddOrderBatch": self._batch}
         look.result = await how.get(ticket.intent.endpoint, self._order)(ticket, look)

@@ -11,12 +11,13 @@ from kraken_async.api.endpoints import Priority
 from kraken_async.order_fields import named_orders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kraken_async.call import Call
     from kraken_async.stores.base import Shared
 
-#: How long, and how many, cancelled client ids are remembered for other processes' queues.
-REMEMBERED: Final = 600.0
-MOST: Final = 256
+#: Seconds for which an order may be prepared before it is among those that wait.
+PREPARED: Final = 60.0
 
 
 def places(call: Call) -> bool:
@@ -31,14 +32,14 @@ def note_cancel(call: Call, shared: Shared, now: float) -> None:
             shared.cancelled_all_at = now
             shared.mark_changed()
         return
-    names = cancelled_ids(call)
-    if names:
-        kept = {name: at for name, at in shared.withdrawn.items() if now - at < REMEMBERED}
-        for name in names:
-            kept.pop(name, None)  # the latest stay longest
-        kept.update(dict.fromkeys(names, call.enqueued_at))  # an order asked for later is another one
-        shared.withdrawn = dict(list(kept.items())[-MOST:])
-        shared.mark_changed()
+    for name in cancelled_ids(call):
+        shared.recalled.note(name, call.enqueued_at)  # an order asked for later is another one
+
+
+def forget(shared: Shared, unsent: Iterable[Call], now: float) -> None:
+    """Forget the cancelled client ids that can name none of a session's ``unsent`` orders, nor one in preparation."""
+    oldest = min((call.enqueued_at for call in unsent), default=now)
+    shared.recalled.forget(min(oldest, now - PREPARED))
 
 
 def cancelled_ids(call: Call) -> list[str]:
@@ -62,10 +63,13 @@ def taken_back(call: Call, shared: Shared) -> str | None:
     """Return why a waiting call must not be sent any more, None if it may."""
     if call.endpoint.engine not in ("add", "add_batch", "amend", "edit"):
         return None
-    if shared.withdrawn:
+    recalled = shared.recalled
+    if recalled or recalled.lost_at >= call.enqueued_at:
         for client_id in placed_ids(call):
-            if shared.withdrawn.get(client_id, -1.0) >= call.enqueued_at:
+            if recalled.names(client_id, call.enqueued_at):
                 return f"its cancel came (cl_ord_id={client_id})"
+            if recalled.lost_at >= call.enqueued_at:
+                return f"this process stood still, and a cancel may have come (cl_ord_id={client_id})"
     if call.attempt and shared.cancelled_all_at is not None and shared.cancelled_all_at >= call.first_sent_at:
         return "CancelAll went out while it was being repeated"
     return None

@@ -20,7 +20,6 @@ import asyncio
 import logging
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.call import Orphan
@@ -32,7 +31,7 @@ from kraken_async.orders.recall import placed_ids
 from kraken_async.orders.reconciler import OrderReconciler
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from kraken_async.api.endpoints import Endpoint
     from kraken_async.call import Call
@@ -46,8 +45,7 @@ __all__ = ["OrderDesk", "OrderPolicy", "new_cl_ord_id"]
 log = logging.getLogger("kraken_async.orders")
 
 #: Seconds within which an order placed before could be taken for one placed now, with a margin for both clocks.
-JUST: Final = 5.0
-MOST_PLACED: Final = 256  # ids looked through for it: far more than can be placed in that time
+JUST: Final = 60.0
 #: How many ids of other calls' orders are remembered.
 REMEMBERED: Final = 4096
 
@@ -72,12 +70,13 @@ class OrderDesk:
     ) -> None:
         self.policy = policy
         self.resend: Callable[[Call], None] | None = None
-        #: Gives the orders that any session on the key has placed: id -> (pair, when, by the loop's clock).
-        self.placed: Callable[[], dict[str, list[Any]]] = dict
+        #: Gives the names of orders that any session on the key has placed since a time (unix seconds).
+        self.placed: Callable[[float], Iterable[str]] = lambda _since: ()
         self._ask = ask
         self._pursuit = OrderReconciler(
             self._look_at, self._rivals, server_time=server_time, clock=clock, visibility=policy.visibility
         )
+        self._pursuit.finder.placed = self._placed_by_others
         self._finish = finish
         self._report = report
         self._server_time = server_time
@@ -154,22 +153,16 @@ class OrderDesk:
             return
         now = self._server_time.now()
         due = ticket.intent.due if call.deadline is None else now + call.deadline
-        before = (
-            ticket.intent.before if ticket.resent else self._just_placed()
-        )  # the first sending's may still show
-        intent = replace(
-            ticket.intent, sent=True, sent_at=now, due=due, clocked=self._server_time.known, before=before
-        )
+        intent = replace(ticket.intent, sent=True, sent_at=now, due=due, clocked=self._server_time.known)
         if self._journal is not None:
             self._journal.sent(intent)
         ticket.intent, ticket.nonce = intent, call.nonce
         if not ticket.resent:  # what the first sending did may still show
             ticket.sent_clock = self._clock()
 
-    def _just_placed(self) -> tuple[str, ...]:
-        since = self._clock() - JUST
-        latest = islice(reversed(self.placed().items()), MOST_PLACED)
-        return tuple(name for name, (_, at) in latest if at >= since)
+    def _placed_by_others(self, ticket: PendingOrder) -> Iterable[str]:
+        """Return the names of orders that other calls have placed on the key, since just before it."""
+        return self.placed(ticket.intent.sent_at - JUST)
 
     # -- the end of a call ---------------------------------------------------------------------------------
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import abc
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from kraken_async.stores.recalled import Recalled, digest
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
 
@@ -28,6 +30,8 @@ MAX_NONCE: Final = 2**64 - 1
 WINDOW_NS: Final = 2_000_000_000
 AHEAD_NS: Final = 1_000_000
 AHEAD_TICKS: Final = 100  # for coarse units, where 1 ms is a handful
+#: Names of placed orders that a store keeps at least.
+MOST_PLACED: Final = 16384
 
 
 def clock_ticks(unit: str) -> int:
@@ -95,12 +99,11 @@ class Shared:
     jumped_at: float | None = None  # the last 60 s jump
     halted: bool = False
     cancelled_all_at: float | None = None
-    withdrawn: dict[str, float] = field(default_factory=dict)  # cl_ord_id -> when its cancel was asked for
     engine: dict[str, list[float]] = field(default_factory=dict)  # pair -> [level, at]
-    orders: dict[str, list[Any]] = field(default_factory=dict)  # txid or cl_ord_id -> [pair, created at]
-    known_since: float | None = None  # since when `orders` has been kept
     trading: bool = False  # the key has placed an order, so a reserve is kept for taking it back
     changed: bool = False
+    #: Cancelled client ids, as the session knows them; kept apart from the rest by the store.
+    recalled: Recalled = field(default_factory=Recalled, compare=False)
 
     def mark_changed(self) -> None:
         """Mark the slow fields as changed, so that the store writes them too."""
@@ -112,12 +115,11 @@ class Shared:
         for name in ("lockout_until", "throttled_until", "pause_until"):
             if getattr(self, name):
                 setattr(self, name, getattr(self, name) + seconds)
-        for name in ("jumped_at", "cancelled_all_at", "known_since"):
+        for name in ("jumped_at", "cancelled_all_at"):
             if getattr(self, name) is not None:
                 setattr(self, name, getattr(self, name) + seconds)
-        self.withdrawn = {k: at + seconds for k, at in self.withdrawn.items()}
         self.engine = {k: [level, at + seconds] for k, (level, at) in self.engine.items()}
-        self.orders = {k: [pair, at + seconds] for k, (pair, at) in self.orders.items()}
+        self.recalled.shift(seconds)
 
     def slow_fields(self) -> dict[str, Any]:
         """Return the slow fields as plain JSON data."""
@@ -126,13 +128,20 @@ class Shared:
     def read_seldom(self, data: dict[str, Any]) -> None:
         """Take over :meth:`slow_fields` data.
 
-        Fields a newer release added are ignored, missing ones keep their default.
+        Fields that another release added are ignored, missing ones get their default.
         """
-        fresh = Shared()
         for name in SELDOM:
-            setattr(self, name, data.get(name, getattr(fresh, name)))
+            setattr(self, name, data[name] if name in data else getattr(_FRESH, name))
+        for client_id, asked_at in data.get("withdrawn", {}).items():  # written by release 0.1.0
+            self.recalled.learn([(digest(client_id), float(asked_at))])
+
+    def copy(self) -> Shared:
+        """Return a copy that may be changed without touching the original, but for ``recalled``."""
+        engine = {pair: list(record) for pair, record in self.engine.items()}
+        return replace(self, engine=engine, changed=False)
 
 
+#: The slow fields: written when they have changed.
 SELDOM: Final = (
     "lockout_until",
     "throttled_until",
@@ -141,12 +150,11 @@ SELDOM: Final = (
     "jumped_at",
     "halted",
     "cancelled_all_at",
-    "withdrawn",
     "engine",
-    "orders",
-    "known_since",
     "trading",
 )
+
+_FRESH: Final = Shared()
 
 
 class KeyState(abc.ABC):
@@ -202,6 +210,25 @@ class KeyState(abc.ABC):
         """Change the shared state under the nonce lock, without taking a nonce.
 
         ``change`` as ``choose`` above.
+        """
+
+    @abc.abstractmethod
+    def note(self, change: Callable[[Shared], object]) -> None:
+        """Change the shared state with the next step, update or close, whichever is first.
+
+        For what an answer taught and does no harm when it is lost. Never waits, never raises. ``change`` as
+        ``choose`` above.
+        """
+
+    @abc.abstractmethod
+    def note_placed(self, names: Iterable[str]) -> None:
+        """Put on record that orders of these names (txid, cl_ord_id) were placed. Never waits, never raises."""
+
+    @abc.abstractmethod
+    def placed(self, since: float) -> tuple[str, ...]:
+        """Return the names of orders placed on the key at or after ``since`` (unix seconds), by any session.
+
+        The newest :data:`MOST_PLACED` of them at least. Takes milliseconds; never waits, never raises.
         """
 
     @abc.abstractmethod

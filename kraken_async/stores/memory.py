@@ -11,14 +11,27 @@ import asyncio
 import threading
 import time
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kraken_async.errors import NonceStoreError
-from kraken_async.stores.base import UNITS, KeyState, Reservation, Shared, Store, next_nonce, raised
+from kraken_async.stores.base import (
+    MOST_PLACED,
+    UNITS,
+    KeyState,
+    Reservation,
+    Shared,
+    Store,
+    next_nonce,
+    raised,
+)
+from kraken_async.stores.recalled import KEPT, Recalled
 from kraken_async.system.flock import FORKED, watch_forks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from kraken_async.stores.recalled import Entry
 
 T = TypeVar("T")
 
@@ -78,7 +91,19 @@ class _Turn:
 class _Key:
     """What all users of one key share."""
 
-    __slots__ = ("lock", "new", "shared", "source", "steps", "turn", "unit", "users")
+    __slots__ = (
+        "lock",
+        "new",
+        "placed",
+        "recalled",
+        "recalls",
+        "shared",
+        "source",
+        "steps",
+        "turn",
+        "unit",
+        "users",
+    )
 
     def __init__(self, unit: str) -> None:
         self.lock = threading.Lock()  # the nonce lock
@@ -89,6 +114,27 @@ class _Key:
         self.source = False  # a NonceSource has it for itself
         self.new = True
         self.steps = 0
+        self.recalled: deque[Entry] = deque(maxlen=KEPT)
+        self.recalls = 0  # how many there ever were
+        self.placed: deque[tuple[float, str]] = deque(maxlen=MOST_PLACED)
+
+    def lend(self, recalled: Recalled, now: float) -> Shared:
+        """Return the shared state with a session's own knowledge of cancelled ids. Under the nonce lock."""
+        missing, recalled.total = self.recalls - recalled.total, self.recalls
+        if missing:
+            recalled.learn(islice(self.recalled, max(0, len(self.recalled) - missing), None))
+            if missing > len(self.recalled):
+                recalled.lost_at = now
+        self.shared.recalled = recalled
+        return self.shared
+
+    def keep(self, recalled: Recalled) -> None:
+        """Put on record what a session cancelled. Under the nonce lock."""
+        if recalled.new:
+            self.recalled.extend(recalled.new)
+            self.recalls += len(recalled.new)
+            recalled.new.clear()
+            recalled.total = self.recalls
 
 
 class MemoryStore(Store):
@@ -161,6 +207,8 @@ class MemoryKey(KeyState):
         self._key: _Key | None = None
         self._holds_turn = False
         self._waiting: set[asyncio.Future[None]] = set()
+        self._clock: Callable[[], float] = time.monotonic
+        self._recalled = Recalled()
         self.seen = Shared()
 
     def __repr__(self) -> str:
@@ -179,7 +227,8 @@ class MemoryKey(KeyState):
             key = self._key = self._store._enter(self._name, self._unit, source=False)
             with key.lock:
                 self.is_new, key.new = key.new, False
-            self.seen = key.shared
+                self._recalled.total = key.recalls
+            self.seen, self._clock = key.shared, clock
 
     async def close(self) -> None:
         """Leave.
@@ -232,10 +281,11 @@ class MemoryKey(KeyState):
         """See KeyState.step. Never suspends."""
         key = self._open_key()
         with key.lock:
-            shared = key.shared
+            shared = key.lend(self._recalled, self._clock())
             chosen = choose(shared)
             if chosen is None:
                 return None, 0
+            key.keep(self._recalled)
             key.steps += 1
             now = time.time_ns() // self._tick
             nonce = shared.last = now if now > shared.last else shared.last + 1
@@ -245,7 +295,26 @@ class MemoryKey(KeyState):
         """See KeyState.update. Never suspends."""
         key = self._open_key()
         with key.lock:
-            return change(key.shared)
+            result = change(key.lend(self._recalled, self._clock()))
+            key.keep(self._recalled)
+            return result
+
+    def note(self, change: Callable[[Shared], object]) -> None:
+        """See KeyState.note. Done at once."""
+        if (key := self._key) is not None:
+            with key.lock:
+                change(key.shared)
+
+    def note_placed(self, names: Iterable[str]) -> None:
+        """See KeyState.note_placed."""
+        if (key := self._key) is not None:
+            now = time.time()
+            key.placed.extend((now, name) for name in names)
+
+    def placed(self, since: float) -> tuple[str, ...]:
+        """See KeyState.placed."""
+        key = self._key
+        return () if key is None else tuple(name for at, name in tuple(key.placed) if at >= since)
 
     async def jump(self, ticks: int) -> int:
         """Raise the nonce; ValueError for a negative number or one beyond 64 bits."""

@@ -12,6 +12,7 @@ from kraken_async.api.endpoints import Priority, Tier, find
 from kraken_async.call import DEFAULTS, Call
 from kraken_async.limits.counters import age_cost, decayed
 from kraken_async.limits.governor import RESERVE, Admission, BurstGovernor
+from kraken_async.limits.order_ages import Age
 from kraken_async.stores.base import Shared
 
 
@@ -160,10 +161,10 @@ async def test_krakens_worked_example_add_amend_cancel_costs_eight() -> None:
         return gate.engine.level("XBTUSD", clock.now) - before
 
     total = spent(call("AddOrder", pair="XBT/USD"))
-    gate.engine.learn({"OAAAAA-BBBBB-CCCCCC": ("XXBTZUSD", clock.now)}, shared, clock.now)
+    gate.engine.learn([Age(("OAAAAA-BBBBB-CCCCCC",), "XXBTZUSD", clock.now)], clock.now)
     clock.now += 7
     total += spent(call("AmendOrder", txid="OAAAAA-BBBBB-CCCCCC"))
-    gate.engine.learn({"OAAAAA-BBBBB-CCCCCC": ("XXBTZUSD", clock.now)}, shared, clock.now)
+    gate.engine.learn([Age(("OAAAAA-BBBBB-CCCCCC",), "XXBTZUSD", clock.now)], clock.now)
     clock.now += 36
     total += spent(call("CancelOrder", txid="OAAAAA-BBBBB-CCCCCC"))
     assert total == 8

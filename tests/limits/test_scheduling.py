@@ -155,7 +155,7 @@ async def test_an_amend_makes_an_order_young_again_by_all_its_names() -> None:
     async with limited("starter", account="amend test") as (emulator, client):
         order = await client.private("AddOrder", ORDER, cl_ord_id="mine")
         account = client._admission.engine.account
-        for record in account.orders.values():
+        for record in {id(record): record for record in account.ages._orders.values()}.values():
             record[1] -= 200.0  # as if it had been placed long ago
         await client.private("AmendOrder", txid=order["txid"][0], limit_price="99")
         before = client.budget().pairs["XBTUSD"]

@@ -81,7 +81,7 @@ def yes(shared: Shared) -> bool:
 
 def change(shared: Shared) -> None:
     """Change a slow field."""
-    shared.orders = {f"O{number}": ["XBTUSD", 1.0] for number in range(random.randrange(50))}
+    shared.engine = {f"PAIR{number}": [1.0, 1.0] for number in range(random.randrange(50))}
     shared.mark_changed()
 
 

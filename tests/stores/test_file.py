@@ -249,9 +249,7 @@ async def test_all_of_the_shared_state_is_seen_by_the_next_session(tmp_path: Pat
     def fill(shared: Shared) -> None:
         shared.level, shared.level_at = 4.5, 11.0
         shared.lockout_until, shared.pauses, shared.halted = 12.0, 3, True
-        shared.withdrawn = {"a": 1.0}
-        shared.engine = {"XBTUSD": [5.0, 2.0]}
-        shared.orders = {f"O{number}": ["XBTUSD", float(number)] for number in range(500)}
+        shared.engine = {f"PAIR{number}": [5.0, float(number)] for number in range(500)}
         shared.mark_changed()
 
     one, two = await opened(FileStore(tmp_path)), await opened(FileStore(tmp_path))
@@ -819,13 +817,13 @@ async def test_a_full_file_system_in_mid_run(tmp_path: Path) -> None:
             key = FileStore(sys.argv[1]).key("k", "ns")
             await key.open(time.monotonic)
             resource.setrlimit(resource.RLIMIT_FSIZE, (16384, resource.RLIM_INFINITY))
-            orders = {f"O{n}": ["XBTUSD", 1.0] for n in range(5000)}
-            await key.update(lambda shared: (setattr(shared, "orders", orders), shared.mark_changed()))
+            levels = {f"PAIR{n}": [1.0, 1.0] for n in range(5000)}
+            await key.update(lambda shared: (setattr(shared, "engine", levels), shared.mark_changed()))
             assert not key.durable and "cannot be written" in key.problems()[0], key.problems()
             first = (await key.step(lambda shared: True))[1]
             assert inspect(key.place).last == first  # the header fits where it is
             await key.jump(10**12)
-            assert (await key.step(lambda shared: len(shared.orders)))[0] == 5000
+            assert (await key.step(lambda shared: len(shared.engine)))[0] == 5000
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
             await key.step(lambda shared: True)
             await key.flush()
@@ -833,7 +831,7 @@ async def test_a_full_file_system_in_mid_run(tmp_path: Path) -> None:
             await key.close()
             key = FileStore(sys.argv[1]).key("k", "ns")
             await key.open(time.monotonic)
-            assert len(key.seen.orders) == 5000 and key.seen.last > first + 10**12
+            assert len(key.seen.engine) == 5000 and key.seen.last > first + 10**12
             await key.close()
         asyncio.run(main())
         """

@@ -96,10 +96,10 @@ class Histories(RuleBasedStateMachine):
         self.highest = nonce
 
     @precondition(lambda self: self.keys)
-    @rule(which=st.integers(0, 1), orders=st.integers(0, 60))
-    def change(self, which: int, orders: int) -> None:
+    @rule(which=st.integers(0, 1), pairs=st.integers(0, 60))
+    def change(self, which: int, pairs: int) -> None:
         def change(shared: Shared) -> None:
-            shared.orders = {f"O{number}": ["XBTUSD", 1.0] for number in range(orders)}
+            shared.engine = {f"PAIR{number}": [1.0, 1.0] for number in range(pairs)}
             shared.mark_changed()
 
         self.runner.run(self.keys[which % len(self.keys)].update(change))

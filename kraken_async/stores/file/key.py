@@ -27,6 +27,7 @@ from kraken_async.stores.base import (
 )
 from kraken_async.stores.file.ceiling import OVERTAKING_PATIENCE, PATIENCE, Ceiling, Raised
 from kraken_async.stores.file.record import Record
+from kraken_async.stores.file.side_files import PlacedFile
 from kraken_async.stores.file.state_file import StateFile
 from kraken_async.stores.file.turn import Turn
 from kraken_async.system.flock import (
@@ -42,7 +43,7 @@ from kraken_async.system.flock import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from kraken_async.stores.file.layout import Disk
@@ -69,6 +70,7 @@ class FileKey(KeyState):
     _lock: FileLock  # the nonce lock, by a descriptor of the loop's own
     _turn: Turn
     _record: Record
+    _placed: PlacedFile
     _limit: Ceiling
 
     def __init__(
@@ -93,6 +95,7 @@ class FileKey(KeyState):
         self._old_turn: Turn | None = None  # of a directory that was removed while this session held it
         self._due = False
         self._said: dict[str, None] = {}
+        self._notes: list[Callable[[Shared], object]] = []
         self._nonce_waits = 0
         self._forked = False
         self._holding = False  # the nonce lock is held by this session, in the middle of a step
@@ -162,6 +165,7 @@ class FileKey(KeyState):
         file.watched = [lock, *turn.locks]
         self._file, self._lock, self._turn = file, lock, turn
         self._record = Record(file, found, self._clock)
+        self._placed = PlacedFile(file.path.with_suffix(".placed"), file.disk)
         self._lock_fd = lock.fd
         self.seen = found.shared
 
@@ -175,11 +179,14 @@ class FileKey(KeyState):
         if self._lock_fd < 0:
             return
         await self.release_turn()
+        self._write_notes()
         self._lock_fd = -1
         self._limit.stop()
         unwatch_forks(self)
         self._turn.close()
         self._lock.close()
+        self._record.close()
+        self._placed.close()
         await self._limit.quiet(CLOSE_PATIENCE)
         file, last = self._file, self._record.shared.last
         try:
@@ -195,6 +202,8 @@ class FileKey(KeyState):
         self._lock_fd = -1
         self._turn.left_behind()
         self._lock.abandon()
+        self._record.close()
+        self._placed.close()
         self._file.left_behind()
 
     def _unusable(self) -> NonceStoreError:
@@ -256,6 +265,8 @@ class FileKey(KeyState):
                     nonce, flushed=self.on_flush_due is not None
                 ):
                     level, level_at = shared.level, shared.level_at
+                    if self._notes:
+                        self._apply_notes(shared)
                     chosen = choose(shared)
                     if chosen is not None:
                         shared.last = last = nonce
@@ -295,12 +306,47 @@ class FileKey(KeyState):
         with await self._nonce_lock():
             record = self._load()
             try:
+                self._apply_notes(record.shared)
                 result = change(record.shared)
             except BaseException:
                 record.forget()
                 raise
             self._save(record)
             return result
+
+    def note(self, change: Callable[[Shared], object]) -> None:
+        """See KeyState.note."""
+        self._notes.append(change)
+
+    def _apply_notes(self, shared: Shared) -> None:
+        notes, self._notes = self._notes, []
+        for change in notes:
+            change(shared)
+
+    def _write_notes(self) -> None:
+        """Before closing: keep what was noted, if the nonce lock is free."""
+        if self._notes and self._lock.try_acquire():
+            try:
+                record = self._load()
+                self._apply_notes(record.shared)
+                self._save(record)
+            finally:
+                self._lock.release()
+
+    def note_placed(self, names: Iterable[str]) -> None:
+        """See KeyState.note_placed. One append to a file of its own, without a lock."""
+        try:
+            self._placed.append(names)
+        except OSError as error:
+            self._say(f"placed orders cannot be put on record: {error}")
+
+    def placed(self, since: float) -> tuple[str, ...]:
+        """See KeyState.placed. Reads two files of at most 1 MiB."""
+        try:
+            return self._placed.since(since)
+        except OSError as error:
+            self._say(f"placed orders cannot be looked up: {error}")
+            return ()
 
     async def jump(self, ticks: int) -> int:
         """Raise the nonce, durably; ValueError for a negative number or one beyond 64 bits."""
@@ -394,6 +440,11 @@ class FileKey(KeyState):
         """The old file was removed or replaced: go over to the new one with what this session knows."""
         old_file, old_lock, old_turn, known = self._file, self._lock, self._turn, self._record.shared
         found.shared.last = max(found.shared.last, known.last)
+        with contextlib.suppress(OSError):
+            self._record.load()  # what others cancelled until now
+        self._record.close()
+        self._placed.close()
+        found.shared.recalled = known.recalled
         try:
             self._use(file, found)
         except NonceStoreError as error:

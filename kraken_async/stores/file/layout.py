@@ -10,6 +10,8 @@ offset what         how it is written
 4096   slot B       the same once more, written only after A is on the disk: a torn write hits one of them
 8192   header       the last nonce and the call counter, binary; one small ``pwrite`` per nonce, never synced.
                     The page cache outlives a killed process; what a power cut takes, the ceiling covers
+8284   trailer      who took the last nonce and when the turn last moved; written with the header. Release 0.1.0
+                    neither reads nor writes it
 12288  the rest     what slow_fields changes, as JSON, twice in turn; the header says which of the two counts
 ====== ============ =========================================================================================
 
@@ -218,6 +220,32 @@ def unpack_header(raw: bytes) -> Header | None:
         return None
     magic, *fields = _HEADER.unpack_from(raw)
     return Header._make(fields) if magic == HEADER_MAGIC else None
+
+
+# -------------------------------------------------------------------------------------------------- trailer
+
+
+class Trailer(NamedTuple):
+    """What is written with each header, behind it."""
+
+    recalled: int = 0  # how many cancelled client ids were ever put on record
+    turn_at: float = 0.0  # when a nonce was last taken by a holder of the turn (this boot's monotonic clock)
+    pid: int = 0  # of the session that wrote the header, and its host
+    host: bytes = b""
+
+
+_TRAILER: Final = struct.Struct("<QdI40s")
+TRAILER_AT: Final = HEADER_AT + HEADER_SIZE
+TRAILER_SIZE: Final = _TRAILER.size + _CRC.size
+pack_trailer_fields: Final = _TRAILER.pack
+
+
+def unpack_trailer(raw: bytes) -> Trailer:
+    """Read a trailer; one of zeros when it is torn or missing."""
+    if len(raw) != TRAILER_SIZE or _CRC.unpack_from(raw, _TRAILER.size)[0] != crc32(raw[: _TRAILER.size]):
+        return Trailer()
+    recalled, turn_at, pid, host = _TRAILER.unpack_from(raw)
+    return Trailer(recalled, turn_at, pid, host.rstrip(b"\0"))
 
 
 # ----------------------------------------------------------------------------------------------------- rest

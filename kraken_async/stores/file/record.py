@@ -6,6 +6,8 @@ Everything here happens under the key's nonce lock.
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -16,18 +18,22 @@ from kraken_async.stores.file.layout import (
     HEADER_SIZE,
     SLOT_AT,
     SLOT_SIZE,
+    TRAILER_SIZE,
     Slot,
     SlowFields,
     crc32,
     pack_crc,
     pack_fields,
     pack_slow_fields,
+    pack_trailer_fields,
     step_done,
     unpack_header,
     unpack_slot,
     unpack_slow_fields,
+    unpack_trailer,
 )
 from kraken_async.stores.file.recovery import slow_fields_of, take_level
+from kraken_async.stores.file.side_files import RecalledFile
 from kraken_async.system.paths import boot_id
 
 if TYPE_CHECKING:
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
     from kraken_async.stores.file.state_file import StateFile
 
 _NAN: Final = float("nan")
+_BOTH: Final = HEADER_SIZE + TRAILER_SIZE
 
 
 class Record:
@@ -45,9 +52,12 @@ class Record:
     __slots__ = (
         "_boot",
         "_clock",
+        "_host",
+        "_pid",
         "_pread",
         "_pwrite",
         "_raw",
+        "_recalled",
         "_rest",
         "_rest_known",
         "_unit",
@@ -55,6 +65,8 @@ class Record:
         "fd",
         "generation",
         "shared",
+        "trailer",
+        "turn_at",
     )
 
     def __init__(self, file: StateFile, found: Found, clock: Callable[[], float]) -> None:
@@ -70,13 +82,22 @@ class Record:
         self._raw = b""  # the header as last seen in the file or put there
         self._rest = SlowFields()
         self._rest_known = False
+        self._recalled = RecalledFile(file.path.with_suffix(".recalled"), disk)
+        self._pid, self._host = os.getpid(), socket.gethostname().encode()[:40]
+        self.trailer = unpack_trailer(self._pread(self.fd, TRAILER_SIZE, HEADER_AT + HEADER_SIZE))
+        self.shared.recalled.total = self.trailer.recalled  # what was cancelled before names no order of ours
+        self.turn_at = self.trailer.turn_at
+
+    def close(self) -> None:
+        """Close what was opened beside the state file, which is not closed here."""
+        self._recalled.close()
 
     def load(self) -> str | None:
         """Take over what others have written since.
 
         Returns a sentence about damage, None when all is well.
         """
-        raw = self._pread(self.fd, HEADER_SIZE, HEADER_AT)
+        raw = self._pread(self.fd, _BOTH, HEADER_AT)
         return None if raw == self._raw else self._absorb(raw)
 
     def forget(self) -> None:
@@ -85,7 +106,7 @@ class Record:
         self._rest_known = False
 
     def _absorb(self, raw: bytes) -> str | None:
-        header = unpack_header(raw)
+        header = unpack_header(raw[:HEADER_SIZE])
         if header is None:
             return self._start_above(raw)
         shared = self.shared
@@ -95,6 +116,10 @@ class Record:
         self.ceiling = header.ceiling
         self.generation = header.generation
         self._raw = raw
+        self.trailer = trailer = unpack_trailer(raw[HEADER_SIZE:])
+        self.turn_at = trailer.turn_at
+        if trailer.recalled != shared.recalled.total:
+            self._recalled.read(shared.recalled, trailer.recalled, self._clock())
         rest = slow_fields_of(header)
         if self._rest_known and rest == self._rest:
             return None
@@ -133,6 +158,12 @@ class Record:
                 self._save_rest()
             except OSError as error:
                 failure = error  # the header fits where it is, and has the last nonce
+        recalled = shared.recalled
+        if recalled.new:
+            try:
+                self._recalled.write(recalled, recalled.total)
+            except OSError as error:
+                failure = error  # kept in memory, and written with the next step
         rest = self._rest
         level = shared.level
         self.generation += 1
@@ -150,8 +181,9 @@ class Record:
             rest.size,
             rest.crc,
         )
-        raw = packed + pack_crc(crc32(packed))
-        if self._pwrite(self.fd, raw, HEADER_AT) != HEADER_SIZE:
+        behind = pack_trailer_fields(recalled.total, self.turn_at, self._pid, self._host)
+        raw = packed + pack_crc(crc32(packed)) + behind + pack_crc(crc32(behind))
+        if self._pwrite(self.fd, raw, HEADER_AT) != _BOTH:
             raise OSError(None, "the header was written in part")
         self._raw = raw
         step_done("header written")

@@ -6,17 +6,20 @@ import asyncio
 import logging
 import random
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kraken_async.errors import NonceStoreError
-from kraken_async.stores.base import UNITS, KeyState, Shared, clock_ticks
+from kraken_async.stores.base import MOST_PLACED, UNITS, KeyState, Shared, clock_ticks
+from kraken_async.stores.recalled import Recalled
 from kraken_async.stores.redis import state
 from kraken_async.stores.redis.connection import Link, client_of
 from kraken_async.stores.redis.turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from kraken_async.stores.recalled import Entry
     from kraken_async.stores.redis.connection import Address
     from kraken_async.stores.redis.state import Version
 
@@ -49,6 +52,12 @@ class RedisKey(KeyState):
         self._clock: Callable[[], float] = time.monotonic
         self._offset = state.Offset(timeout)
         self._server: dict[str, Any] = {}
+        self._notes: list[Callable[[Shared], object]] = []
+        self._recalled = Recalled()
+        self._owed: list[Entry] = []  # what cancels without the server have yet to tell it
+        self._placed: deque[tuple[float, str]] = deque(maxlen=MOST_PLACED)
+        self._placed_known = 0  # of how many names of placed orders this session knows
+        self._placed_here: list[tuple[str, float]] = []  # those that the server has not been told
         self._counts = {"conflicts": 0, "restored": 0, "local_nonces": 0}
 
     def __repr__(self) -> str:
@@ -62,11 +71,12 @@ class RedisKey(KeyState):
             return
         self._clock = clock
         base = "{" + self._name + "}:"  # the braces keep the keys in one slot
-        keys = [base + part for part in ("state", "turn", "line", "seen", "go:")]
+        keys = [base + part for part in ("state", "turn", "line", "seen", "go:", "recalled", "placed")]
         self._link = Link(client_of(self._address, self._timeout), self.place, keys, self._timeout)
-        self._turn = Turn(self._link, keys[-1], self._lease, self._known, self._adopt)
+        self._turn = Turn(self._link, keys[4], self._lease, self._known, self._adopt, self._parcel)
         try:
             view = await self._load()
+            self._recalled.total, self._placed_known = view.recalled, max(0, view.placed - MOST_PLACED)
             self.is_new = view.gen == 0
             stored = view.unit
             if stored and UNITS[stored] < UNITS[self.unit]:
@@ -141,6 +151,40 @@ class RedisKey(KeyState):
         self.seen.last = max(self.seen.last, nonce)
         return nonce
 
+    def note(self, change: Callable[[Shared], object]) -> None:
+        """See :class:`KeyState`."""
+        self._notes.append(change)
+
+    def note_placed(self, names: Iterable[str]) -> None:
+        """See :class:`KeyState`. The names go to the server when the turn is given back, or with the next step."""
+        now = time.time()
+        for name in names:
+            self._placed.append((now, name))
+            self._placed_here.append(("".join(name.split()), now))
+
+    def placed(self, since: float) -> tuple[str, ...]:
+        """See :class:`KeyState`. Those of other sessions as of the last step."""
+        return tuple(name for at, name in self._placed if at >= since)
+
+    def _parcel(self) -> str:
+        sent, self._placed_here = self._placed_here, []
+        self._placed_known += len(sent)
+        return state.lines(sent, 0.0)
+
+    async def _read_news(self) -> None:
+        """Read which client ids were cancelled, and which orders placed, by other sessions."""
+        reply = await self._connected().run("news", self._recalled.total, self._placed_known)
+        (recalled, cancels), (placed, names) = reply
+        now, offset = self._clock(), self._offset.value
+        missing = int(recalled) - self._recalled.total - len(cancels)
+        self._recalled.learn((bytes.fromhex(key), at) for key, at in state.entries(cancels, offset))
+        self._recalled.total = int(recalled)
+        if missing:
+            self._recalled.lost_at = now
+        known = {name for _, name in self._placed}
+        self._placed.extend((at, name) for name, at in state.entries(names, 0.0) if name not in known)
+        self._placed_known = int(placed)
+
     async def flush(self) -> None:
         """Nothing to do: each nonce is in the server before it is used."""
 
@@ -157,8 +201,14 @@ class RedisKey(KeyState):
         for attempt in range(ATTEMPTS):
             if view is None:
                 view, fresh = await self._load(limit), True
-            shared = state.copy(view.shared)
+            if limit is None and (view.recalled != self._recalled.total or view.placed != self._placed_known):
+                await self._read_news()
+            shared, notes = view.shared.copy(), len(self._notes)
             shared.changed = view.merged
+            shared.recalled = self._recalled
+            self._recalled.new[:] = self._owed
+            for note in self._notes:
+                note(shared)
             result = work(shared)
             if op == "take" and result is None:
                 if fresh:
@@ -173,6 +223,9 @@ class RedisKey(KeyState):
             reply = await self._send(op, view, shared, limit=limit)
             code = self._check(reply)
             if code == b"OK":
+                del self._notes[:notes]
+                self._owed.clear()
+                self._recalled.new.clear()
                 return result, self._written(reply, view, shared)
             if code == b"TURN":
                 assert self._turn is not None
@@ -206,7 +259,9 @@ class RedisKey(KeyState):
         # A caller without the turn sends no ticket: an overtaking cancel, an update.
         ticket = self._turn.ticket if op == "take" and limit is None and self._turn is not None else ""
         level, level_at, slow_fields = state.dump(shared, self._offset.value)
-        reply: list[Any] = await self._connected().run(
+        recalled = [(key.hex(), at) for key, at in shared.recalled.new]
+        placed, self._placed_here = self._placed_here, []
+        args = (
             op,
             expected,
             max(expected, self._gen) + 1,
@@ -222,9 +277,19 @@ class RedisKey(KeyState):
             level_at,
             slow_fields,
             view.era if view is not None else "",
-            limit=limit,
-            again=again and limit is None,
+            state.lines(recalled, self._offset.value),
+            "" if op == "jump" else state.lines(placed, 0.0),
         )
+        done = False
+        try:
+            reply: list[Any] = await self._connected().run(*args, limit=limit, again=again and limit is None)
+            done = reply[0] == b"OK" and op != "jump"
+        finally:
+            if not done:
+                self._placed_here[:0] = placed
+        if done:
+            shared.recalled.total += len(recalled)
+            self._placed_known += len(placed)
         return reply
 
     def _check(self, reply: list[Any]) -> bytes:
@@ -257,6 +322,9 @@ class RedisKey(KeyState):
             view = state.merge(view, self.seen, now, fresh=now - self._seen_at <= MARGIN, lost=True)
         elif self._unsaved:
             view = state.merge(view, self.seen, now, fresh=True, lost=False)
+        if view.shared.recalled is not self._recalled:  # what release 0.1.0 wrote
+            self._recalled.learn(view.shared.recalled.entries())
+            view.shared.recalled = self._recalled
         self._floor.learn(view.shared.last)
         if view.gen >= self._gen or view.merged:
             self._view, self._gen, self._era = view, max(view.gen, self._gen), view.era
@@ -270,7 +338,9 @@ class RedisKey(KeyState):
         shared.last, shared.changed = nonce, False
         if gen > self._gen:
             self._gen, self._era, self._seen_at, self.seen = gen, era, self._clock(), shared
-            self._view = state.Version(gen, era, shared, self.unit)
+            self._view = state.Version(
+                gen, era, shared, self.unit, recalled=self._recalled.total, placed=self._placed_known
+            )
         self._unsaved = self._unsaved and not view.merged
         if not self.durable and state.persists(self._server) is not False:
             self.durable = True
@@ -279,8 +349,11 @@ class RedisKey(KeyState):
 
     def _local(self, choose: Callable[[Shared], T | None], why: str) -> tuple[T | None, int]:
         """Hand out a nonce to a cancel without the server."""
-        shared = state.copy(self.seen)
+        shared = self.seen.copy()
+        shared.recalled = self._recalled
+        self._recalled.new[:] = self._owed
         result = choose(shared)
+        self._owed = self._recalled.new.copy()
         if result is None:
             return None, 0
         shared.last = nonce = self._floor.next()

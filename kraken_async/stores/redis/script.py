@@ -5,9 +5,11 @@ digit, and are raised by HINCRBY. ``tonumber`` is only used on times in millisec
 
 Keys, all with one hash tag:
 
-``state``  hash: v, unit, last, gen, level, level_at, slow_fields; run, era, era_gen. Times are the server's
-           unix seconds. ``gen`` counts the writes. An era begins, at ``era_gen``, when state may have been
-           lost: two versions are the same only if era and gen agree.
+``state``  hash: v, unit, last, gen, level, level_at, seldom; run, era, era_gen; recalled, placed. Times are the
+           server's unix seconds. ``gen`` counts the writes. An era begins, at ``era_gen``, when state may have
+           been lost: two versions are the same only if era and gen agree. ``seldom`` holds the slow fields.
+``recalled``, ``placed``  lists: the newest cancelled client ids and names of placed orders, as ``<text> <time>``.
+           The hash counts how many there ever were. Release 0.1.0 has neither.
 ``turn``   string with a time to live: the ticket that may send.
 ``line``   list of waiting tickets, first come first served.
 ``seen``   hash, ticket -> until when (ms) it counts as waiting; a waiter that died is passed over after that.
@@ -18,8 +20,9 @@ from __future__ import annotations
 
 from typing import Final
 
-LUA: Final = """
+LUA: Final = r"""
 local STATE, TURN, LINE, SEEN, GO = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local LISTS = {recalled = {KEYS[6], 4096}, placed = {KEYS[7], 16384}}
 local op = ARGV[1]
 local time = redis.call('TIME')
 local sec, usec = time[1], string.rep('0', 6 - #time[2]) .. time[2]
@@ -27,12 +30,36 @@ local now = tonumber(sec) * 1000 + math.floor(tonumber(usec) / 1000)
 
 local function snapshot()
   local s = redis.call(
-    'HMGET', STATE, 'v', 'unit', 'last', 'gen', 'era', 'era_gen', 'level', 'level_at', 'slow_fields'
+    'HMGET', STATE, 'v', 'unit', 'last', 'gen', 'era', 'era_gen', 'level', 'level_at', 'seldom', 'recalled', 'placed'
   )
-  for i = 1, 9 do s[i] = s[i] or '' end
-  s[10], s[11] = sec, usec
+  for i = 1, 11 do s[i] = s[i] or '' end
+  s[12], s[13] = sec, usec
   return s
 end
+
+-- Lists of which the newest entries are kept and all are counted -----
+
+local function append(name, lines)
+  if lines == '' then return end
+  local list, most, count = LISTS[name][1], LISTS[name][2], 0
+  for line in string.gmatch(lines, '[^\n]+') do
+    redis.call('RPUSH', list, line)
+    count = count + 1
+  end
+  redis.call('LTRIM', list, -most, -1)
+  redis.call('HINCRBY', STATE, name, count)
+end
+
+-- What was appended after the first `known`, as far as it is kept, and how many there ever were.
+local function newer(name, known)
+  local total = tonumber(redis.call('HGET', STATE, name) or '0')
+  local missing = total - tonumber(known)
+  local found = {}
+  if missing > 0 then found = redis.call('LRANGE', LISTS[name][1], -missing, -1) end
+  return {total, found}
+end
+
+if op == 'news' then return {newer('recalled', ARGV[2]), newer('placed', ARGV[3])} end
 
 -- The turn ---------------------------------------------------------
 
@@ -104,6 +131,7 @@ end
 
 if op == 'leave' then
   local ticket, short = ARGV[2], ARGV[3]
+  append('placed', ARGV[4])
   leave_line(ticket)
   redis.call('DEL', GO .. ticket)
   local holder = redis.call('GET', TURN)
@@ -134,7 +162,8 @@ end
 local expected, gen, unit, own = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local clock, late_clock, lost = ARGV[6], ARGV[7], ARGV[8]
 local ticket, lease, amount = ARGV[9], ARGV[10], ARGV[11]
-local level, level_at, slow_fields, expected_era = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
+local level, level_at, seldom, expected_era = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
+local recalled, placed = ARGV[16], ARGV[17]
 
 local s = snapshot()
 local stored_unit, last, stored_gen, era = s[2], s[3], s[4] == '' and '0' or s[4], s[5]
@@ -199,7 +228,9 @@ if op == 'jump' then
   redis.call('HSET', STATE, 'gen', gen, 'unit', unit)
 else
   redis.call('HSET', STATE, 'gen', gen, 'unit', unit, 'level', level, 'level_at', level_at)
-  if slow_fields ~= '' then redis.call('HSET', STATE, 'slow_fields', slow_fields) end
+  if seldom ~= '' then redis.call('HSET', STATE, 'seldom', seldom) end
+  append('recalled', recalled)
+  append('placed', placed)
 end
 return {'OK', last_nonce() or '0', gen, era, sec, usec}
 """

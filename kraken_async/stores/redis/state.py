@@ -6,17 +6,18 @@ from every answer.
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import SELDOM, UNITS, Shared, clock_ticks
+from kraken_async.stores.recalled import Recalled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Version:
     unit: str
     era_gen: int = 0  # the generation with which the era began
     merged: bool = False  # `shared` holds more than the server does
+    recalled: int = 0  # how many cancelled client ids, and names of placed orders, there ever were
+    placed: int = 0
 
     def lacks(self, gen: int, era: str) -> bool:
         """Return whether the server has lost generation ``gen`` of ``era``, or something before it."""
@@ -91,7 +94,7 @@ class Floor:
 def parse(snapshot: list[Any], offset: Offset, now: float, place: str, name: str) -> Version:
     """Read the script's snapshot (bytes, or strings when it came through JSON). Raises NonceStoreError."""
     fields = [item if isinstance(item, bytes) else str(item).encode() for item in snapshot]
-    version, unit, last, gen, era, era_gen, level, level_at, slow_fields, sec, usec = fields
+    version, unit, last, gen, era, era_gen, level, level_at, slow_fields, recalled, placed, sec, usec = fields
     shift = offset.learn(now, sec, usec)
     try:
         if version not in (b"", b"1") or unit not in (b"", b"ns", b"us", b"ms"):
@@ -102,7 +105,15 @@ def parse(snapshot: list[Any], offset: Offset, now: float, place: str, name: str
         if slow_fields:
             shared.read_seldom(json.loads(slow_fields))
         shared.shift(shift)
-        return Version(int(gen or 0), era.decode(), shared, unit.decode(), int(era_gen or 0))
+        return Version(
+            int(gen or 0),
+            era.decode(),
+            shared,
+            unit.decode(),
+            int(era_gen or 0),
+            recalled=int(recalled or 0),
+            placed=int(placed or 0),
+        )
     except (ValueError, TypeError, AttributeError) as error:
         raise damaged(place, name, str(error)[:200]) from None
 
@@ -122,39 +133,29 @@ def dump(shared: Shared, offset: float) -> tuple[str, str, str]:
     level = "" if shared.level is None else repr(shared.level)
     slow_fields = ""
     if shared.changed:
-        moved = copy(shared)
+        moved = replace(shared.copy(), recalled=Recalled())
         moved.shift(-offset)
         slow_fields = json.dumps(moved.slow_fields(), separators=(",", ":"))
     return level, repr(shared.level_at - offset), slow_fields
-
-
-def copy(shared: Shared) -> Shared:
-    """Return a copy that may be changed without touching the original."""
-    return dataclasses.replace(
-        shared,
-        withdrawn=dict(shared.withdrawn),
-        engine={pair: list(record) for pair, record in shared.engine.items()},
-        orders={order: list(record) for order, record in shared.orders.items()},
-        changed=False,
-    )
 
 
 def merge(view: Version, own: Shared, now: float, *, fresh: bool, lost: bool) -> Version:
     """Return ``view`` joined with the caller's own copy: of each field, what holds back more.
 
     ``lost``: the server has forgotten what this caller has seen. What others charged since then is unknown:
-    so is the call counter, unless the copy is ``fresh``; and the record of orders is whole only from now on.
+    so is the call counter, unless the copy is ``fresh``; and which client ids they cancelled.
     """
-    shared = copy(view.shared)
+    shared = view.shared.copy()
     levels = [level for level in (shared.level, own.level if fresh else None) if level is not None]
     shared.level = max(levels, default=None)
     shared.level_at = max(shared.level_at, own.level_at)
     shared.last = max(shared.last, own.last)
     for name in SELDOM:
         setattr(shared, name, _more(getattr(shared, name), getattr(own, name)))
-    if lost and own.known_since is not None:
-        shared.known_since = now
-    return dataclasses.replace(view, shared=shared, merged=True)
+    shared.recalled = own.recalled
+    if lost:
+        shared.recalled.lost_at = now
+    return replace(view, shared=shared, merged=True)
 
 
 def _more(stored: Any, own: Any) -> Any:
@@ -169,6 +170,23 @@ def _more(stored: Any, own: Any) -> Any:
         return stored
     known = [value for value in (stored, own) if value is not None]
     return max(known, default=None)
+
+
+def lines(entries: Iterable[tuple[str, float]], offset: float) -> str:
+    """Return entries of a list as the script takes them: text without spaces, and a time."""
+    return "\n".join(f"{text} {at - offset!r}" for text, at in entries)
+
+
+def entries(found: Iterable[bytes], offset: float) -> Iterator[tuple[str, float]]:
+    """Read what :func:`lines` wrote; what cannot be read is left out."""
+    for line in found:
+        text, _, at = line.decode(errors="replace").rpartition(" ")
+        try:
+            when = float(at) + offset
+        except ValueError:
+            continue
+        if text and math.isfinite(when):
+            yield text, when
 
 
 def persists(info: Mapping[str, Any]) -> bool | None:

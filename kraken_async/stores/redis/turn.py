@@ -28,6 +28,7 @@ class Turn:
         lease: float,
         known: Callable[[], tuple[int, str]],
         handed: Callable[[list[Any], tuple[int, str]], object],
+        parcel: Callable[[], str],
     ) -> None:
         #: The ticket that holds the turn, as far as is known here; "" without it.
         self.ticket = ""
@@ -43,6 +44,7 @@ class Turn:
         self._patience_ms = round(2000 * link.timeout) + 1000
         self._known = known
         self._handed = handed
+        self._parcel = parcel  # what goes with the turn when it is given back
         self._session = secrets.token_hex(8)
         self._drawn = 0
         self._waiting: set[str] = set()
@@ -146,7 +148,8 @@ class Turn:
         """Give the ticket up. ``patient``: in the background, tried until its lease has run out anyway."""
         limit = self._lease_ms / 1000 if patient else None
         try:
-            answer = await self._link.run("leave", ticket, self._short_ms, limit=limit, again=patient)
+            parcel = self._parcel() if held else ""
+            answer = await self._link.run("leave", ticket, self._short_ms, parcel, limit=limit, again=patient)
         except NonceStoreError as error:
             if patient or self._closed:
                 log.debug("the turn could not be given back, its lease will run out: %s", error)

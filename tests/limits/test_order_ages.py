@@ -1,0 +1,59 @@
+"""Ages of orders in memory: what they cost, by all of an order's names, and what is forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+from kraken_async.limits import order_ages
+from kraken_async.limits.counters import OLDEST
+from kraken_async.limits.order_ages import Age, OrderAges
+
+ORDER = Age(("OAAAAA-BBBBB-CCCCCC", "mine"), "XXBTZUSD", 1000.0)
+
+
+def test_an_order_that_is_not_known_counts_as_just_placed() -> None:
+    ages = OrderAges()
+    assert ages.age("OAAAAA-BBBBB-CCCCCC", 5000.0) == 0.0
+    assert ages.pair("OAAAAA-BBBBB-CCCCCC") is None
+
+
+def test_an_order_has_one_age_by_all_its_names() -> None:
+    ages = OrderAges()
+    ages.learn([ORDER], 1000.0)
+    ages.learn([Age(("mine",), "XBTUSD", 1200.0)], 1200.0)
+    assert [ages.age(name, 1210.0) for name in ORDER.names] == [10.0, 10.0]
+    assert ages.pair("OAAAAA-BBBBB-CCCCCC") == "XBTUSD"
+
+
+def test_a_listing_makes_no_amended_order_older() -> None:
+    ages = OrderAges()
+    ages.learn([ORDER._replace(at=1200.0)], 1200.0)
+    ages.learn([ORDER], 1210.0)
+    assert ages.age("mine", 1210.0) == 10.0
+
+
+def test_the_orders_of_a_batch_have_ages_of_their_own() -> None:
+    ages = OrderAges()
+    ages.learn([Age((name,), "XBTUSD", 1000.0) for name in ("a", "b")], 1000.0)
+    ages.learn([Age(("a",), "XBTUSD", 1100.0)], 1100.0)
+    assert (ages.age("a", 1100.0), ages.age("b", 1100.0)) == (0.0, 100.0)
+
+
+def test_what_is_too_old_to_cost_is_forgotten_and_what_was_amended_meanwhile_is_not() -> None:
+    ages = OrderAges()
+    for second in range(1000):
+        ages.learn([Age((f"O{second}", f"c{second}"), "XBTUSD", float(second))], float(second))
+        if second == 400:
+            ages.learn([Age(("O300",), "XBTUSD", 400.0)], 400.0)
+        if second == 650:
+            assert ages.age("c300", 650.0) == 250.0
+    assert len(ages) <= 2 * (OLDEST + 2)
+    assert ages.pair("O300") is None
+
+
+def test_their_number_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_ages, "MOST", 100)
+    ages = OrderAges()
+    ages.learn([Age((f"O{number}",), "XBTUSD", 1.0) for number in range(1000)], 1.0)
+    assert len(ages) == 100
+    assert ages.pair("O999") == "XBTUSD"
