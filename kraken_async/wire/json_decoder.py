@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from decimal import Decimal
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -30,6 +31,15 @@ def strict(body: bytes) -> Any:
     """The value of a JSON text, by the standard library. Raises ValueError."""
     try:
         return _DECODER.decode(body.decode())
+    except RecursionError:
+        msg = "JSON nested too deeply"
+        raise ValueError(msg) from None
+
+
+def exact(body: bytes) -> Any:
+    """As ``strict``, but numbers with a fraction or an exponent become Decimals, digit by digit. Raises ValueError."""
+    try:
+        return _EXACT_DECODER.decode(body.decode())
     except RecursionError:
         msg = "JSON nested too deeply"
         raise ValueError(msg) from None
@@ -90,6 +100,12 @@ def _finite(text: str) -> float:
     return value
 
 
+def _digits(text: str) -> Decimal:
+    if len(text) > 300 or "e" in text or "E" in text:
+        _finite(text)
+    return Decimal(text)
+
+
 def _refuse(text: str) -> NoReturn:
     msg = f"{text[:20]} is not a number that JSON can hold"
     raise ValueError(msg)
@@ -97,3 +113,4 @@ def _refuse(text: str) -> NoReturn:
 
 # json.loads would build one for each call.
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+_EXACT_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_digits)
