@@ -214,3 +214,13 @@ def test_troubleshooting_says_rightly_what_may_have_had_an_effect() -> None:
     assert effects == {error: row.effect for error, row in ERROR_TABLE.items()}
     never = {error for error, repeated, _ in rows if repeated == "no" and error in ERROR_TABLE}
     assert never == {error for error, row in ERROR_TABLE.items() if row.retry == "no"}
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.name)
+def test_a_page_reads_on_a_forge_as_well(page: Path) -> None:
+    """Only what a forge shows: the tables of contents and the generated reference are the site's alone."""
+    text = page.read_text()
+    raw = re.findall(
+        r"\{[a-z:]+\}`|^\([a-z-]+\)=$|^`{3}\{(?!toctree|eval-rst|include)[a-z-]+\}", text, re.MULTILINE
+    )
+    assert not raw
