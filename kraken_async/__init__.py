@@ -51,6 +51,13 @@ if TYPE_CHECKING:
     from kraken_async.stores.file import FileStore as FileStore
     from kraken_async.stores.memory import MemoryStore as MemoryStore
     from kraken_async.stores.redis import RedisStore as RedisStore
+    from kraken_async.trading.candles import Candle as Candle
+    from kraken_async.trading.export import ExportProgress as ExportProgress
+    from kraken_async.trading.export import read_export as read_export
+    from kraken_async.trading.markets import Markets as Markets
+    from kraken_async.trading.paginate import Paginator as Paginator
+    from kraken_async.trading.pair import Asset as Asset
+    from kraken_async.trading.pair import Pair as Pair
 
 __version__ = "0.1.0"
 
@@ -104,14 +111,28 @@ _HOME = {
     "kraken_async.stores.file": ("FileStore",),
     "kraken_async.stores.memory": ("MemoryStore",),
     "kraken_async.stores.redis": ("RedisStore",),
+    "kraken_async.trading.candles": ("Candle",),
+    "kraken_async.trading.export": (
+        "ExportProgress",
+        "read_export",
+    ),
+    "kraken_async.trading.markets": ("Markets",),
+    "kraken_async.trading.pair": (
+        "Asset",
+        "Pair",
+    ),
+    "kraken_async.trading.paginate": ("Paginator",),
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "Asset",
     "AuthenticationError",
     "Budget",
     "BurstGovernor",
     "CallRecord",
+    "Candle",
+    "ExportProgress",
     "FileStore",
     "GuardRefused",
     "InsufficientFunds",
@@ -121,6 +142,7 @@ __all__ = [
     "KrakenAPIError",
     "KrakenError",
     "KrakenSession",
+    "Markets",
     "MemoryStore",
     "NonceSource",
     "NonceStoreError",
@@ -131,6 +153,8 @@ __all__ = [
     "Orphan",
     "Outcome",
     "OutcomeUnknown",
+    "Paginator",
+    "Pair",
     "PermissionDenied",
     "Priority",
     "QueueFull",
@@ -151,6 +175,7 @@ __all__ = [
     "__version__",
     "guards",
     "new_cl_ord_id",
+    "read_export",
 ]
 
 

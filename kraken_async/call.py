@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Coroutine, Mapping
 
     from kraken_async.api.endpoints import Endpoint, Priority
     from kraken_async.errors import KrakenError
+
+
+class Caller(Protocol):
+    """Makes calls: a session, a view of one, or a stand-in in a test. What trading helpers ask for."""
+
+    def private(
+        self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
+    ) -> Coroutine[Any, Any, Any]:
+        """Make one private call and return its result."""
+        ...
+
+    def public(
+        self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
+    ) -> Coroutine[Any, Any, Any]:
+        """Make one public call and return its result."""
+        ...
+
+    def with_options(self, *, priority: Priority | None = None, timeout: float | None = None) -> Caller:
+        """Return a view whose calls have this priority and this time for one exchange."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

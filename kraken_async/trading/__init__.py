@@ -1,0 +1,1 @@
+"""What every bot needs beside single calls: pages, market rules and names, candles, exports, waiting for an order."""
