@@ -107,13 +107,13 @@ def _state(endpoint: Described) -> list[str]:
     found = []
     if endpoint.beta:
         found.append(
-            "```{note}\nFunding (Beta): described, and called by no method yet. It is signed in another way, its"
-            " answers come without\nthe usual envelope, and parts of its shape rest on other clients.\n```"
+            "> **Note.** Funding (Beta): described, and called by no method yet. It is signed in another way, its"
+            " answers come without\n> the usual envelope, and parts of its shape rest on other clients."
         )
     if endpoint.legacy:
-        found.append(f"```{{note}}\nSuperseded: {endpoint.legacy}.\n```")
+        found.append(f"> **Note.** Superseded: {endpoint.legacy}.")
     if endpoint.limited_to:
-        found.append(f"```{{note}}\nFor {endpoint.limited_to} only.\n```")
+        found.append(f"> **Note.** For {endpoint.limited_to} only.")
     return found
 
 
