@@ -23,6 +23,7 @@ import aiohttp
 import aioresponses.core
 import pytest
 
+from tests.described import DescribedReplies
 from tests.secrecy import Secrecy
 
 # A shell starts what runs in the background of a script with SIGINT ignored, and children inherit that. The commands
@@ -70,6 +71,21 @@ def pytest_runtest_makereport(
         if shown:
             report.outcome, report.longrepr = "failed", f"shown in its output or its log: {shown}"
     return report
+
+
+# ------------------------------------------------------------------ replies as they are described
+
+described_replies = DescribedReplies()
+described_replies.listen()
+
+
+@pytest.fixture(autouse=True)
+def replies_fit_the_description() -> Iterator[None]:
+    """Fail a test in which an emulator answered in a way that is not described."""
+    described_replies.take()
+    yield
+    found = described_replies.take()
+    assert not found, f"replies that are not described: {sorted(set(found))}"
 
 
 # ------------------------------------------------------------------ an environment of its own

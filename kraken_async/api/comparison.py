@@ -52,7 +52,7 @@ _FITS: Final[dict[str, Callable[[Any], bool]]] = {
         isinstance(value, str) and _DIGITS(value) is not None and _is_time(float(value), 1)
     ),
     # Kraken's documentation shows nanoseconds where milliseconds come: the size tells.
-    "milliseconds": lambda value: _is_integer(value) and (_is_time(value, 10**3) or _is_time(value, 10**9)),
+    "milliseconds": lambda value: _is_integer(value) and any(_is_time(value, 10**unit) for unit in (3, 6, 9)),
     "nanoseconds": lambda value: _is_integer(value) and _is_time(value, 10**9),
     "iso_time": lambda value: isinstance(value, str) and (value in ("", "0") or _ISO(value) is not None),
 }
@@ -84,13 +84,13 @@ def differences(value: object, type_: Type, known: Description) -> list[Differen
 def _compare(value: object, type_: Type, known: Description, path: str) -> list[Difference]:
     type_ = known.resolve(type_)
     if isinstance(type_, Union):
-        return _best([_compare(value, option, known, path) for option in type_.options])
+        return _best([_compare(value, option, known, path) for option in type_.options], path)
     if isinstance(type_, Scalar):
         return [] if _FITS[type_.name](value) else [_other(path, value, type_.name)]
     if isinstance(type_, Values):
         return _compare_value(value, type_, path)
     if isinstance(type_, ListOf):
-        if not isinstance(value, list):
+        if not isinstance(value, (list, tuple)):
             return [_other(path, value, "list")]
         return [each for item in value for each in _compare(item, type_.of, known, f"{path}[]")]
     if isinstance(type_, Row):
@@ -126,7 +126,7 @@ def _compare_object(
 
 
 def _compare_row(value: object, type_: Row, known: Description, path: str) -> list[Difference]:
-    if not isinstance(value, list):
+    if not isinstance(value, (list, tuple)):
         return [_other(path, value, "list")]
     most = len(type_.places)
     if not most - type_.short <= len(value) <= most:
@@ -148,11 +148,9 @@ def _compare_value(value: object, type_: Values, path: str) -> list[Difference]:
     return [_other(path, value, "one of a list of values")]
 
 
-def _best(tries: list[list[Difference]]) -> list[Difference]:
-    """The comparison with the option that fits best: the fewest differences, the deepest first."""
-    return min(
-        tries, key=lambda found: (len(found), -max((each.path.count(".") for each in found), default=0))
-    )
+def _best(tries: list[list[Difference]], path: str) -> list[Difference]:
+    """The comparison with the option that fits best: one of the same kind, with the fewest differences."""
+    return min(tries, key=lambda found: (any(each.path == path for each in found), len(found)))
 
 
 def _other(path: str, value: object, described: str) -> Difference:

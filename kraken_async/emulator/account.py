@@ -180,7 +180,15 @@ class Account:
         order.trades.append(txid)
         if order.leverage != "none":
             margin = cost / int(order.leverage.partition(":")[0])
-            self.positions[txid] = {**shown, "posstatus": "open", "margin": pair.cost_text(margin)}
+            self.positions[txid] = {
+                **{name: value for name, value in shown.items() if name not in ("postxid", "price")},
+                "posstatus": "open",
+                "vol_closed": pair.volume_text(ZERO),
+                "margin": pair.cost_text(margin),
+                "terms": "0.0100% per 4 hours",
+                "rollovertm": str(int(t) + 4 * 3600),
+                "oflags": "",
+            }
         self._trim(self.trades)
         return txid
 

@@ -247,6 +247,13 @@ def get_web_sockets_token(call: Call) -> Any:
     return {"token": call.venue.ids.token(43), "expires": 900}
 
 
+def list_wallet_accounts(call: Call) -> Any:
+    """ListWalletAccounts: the account has its main wallet alone."""
+    flags = {"user_defined": False, "active": True}
+    main = {"account_id": f"AA00 N84G {call.account.name.upper():.9}", "flags": flags, "status": "active"}
+    return {"accounts": [{**main, "type": "main", "name": None}], "cursor": {"next": None}}
+
+
 def get_api_key_info(call: Call) -> Any:
     """GetApiKeyInfo: among other things the highest nonce accepted, this call's own included."""
     key, behaviour = call.key, call.venue.behaviour
@@ -294,5 +301,5 @@ ENDPOINTS: dict[str, Callable[[Call], Any]] = {
     "GetWebSocketsToken": get_web_sockets_token,
     "GetApiKeyInfo": get_api_key_info,
     "CreditLines": lambda call: None,
-    "ListWalletAccounts": lambda call: [],
+    "ListWalletAccounts": list_wallet_accounts,
 }

@@ -222,8 +222,8 @@ def test_an_endpoint_that_is_not_described_is_not_checked(checks: Checks) -> Non
 @pytest.mark.parametrize(
     "cl_ord_id",
     [
-        "6d1b345e-2821-40e2-ad83-4ecb18a06876",
-        "DA8E4AD59B78481C93E589746B0CF91F",
+        "0f8fad5b-d9cb-469f-a165-70867728950e",
+        "0F8FAD5BD9CB469FA16570867728950E",
         "my_order",
         "dash-1",
         "Ünï",

@@ -35,7 +35,8 @@ def test_shapes_of_the_account() -> None:
     token = desk.call("GetWebSocketsToken")
     assert (set(token), token["expires"]) == ({"token", "expires"}, 900)
     assert desk.call("CreditLines") is None
-    assert desk.call("ListWalletAccounts") == []
+    [wallet] = desk.call("ListWalletAccounts")["accounts"]
+    assert (wallet["type"], wallet["status"]) == ("main", "active")
 
 
 def test_key_information() -> None:
