@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from kraken_async import __version__
-from kraken_async.cli import budget, call, demo, doctor, endpoints, halt, nonce, orders, serve, top
+from kraken_async.cli import budget, call, demo, doctor, endpoints, gateway, halt, nonce, orders, serve, top
 from kraken_async.cli.common import EXIT_CODES, out
 
 TRY: Final = "Try it without a key"
@@ -49,6 +49,7 @@ endpoints.add_to(app, ASK)
 budget.add_to(app, ASK)
 app.add_typer(orders.app, name="orders", rich_help_panel=ORDERS)
 halt.add_to(app, ORDERS)
+app.add_typer(gateway.app, name="gateway", rich_help_panel=WATCH)
 top.add_to(app, WATCH)
 doctor.add_to(app, WATCH)
 app.add_typer(nonce.app, name="nonce", rich_help_panel=WATCH)

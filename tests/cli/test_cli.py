@@ -45,6 +45,7 @@ COMMANDS = [
         ["nonce", "jump"],
     ),
     *(["nonce", "audit"], ["orders", "unresolved"], ["orders", "resolve"], ["halt"], ["resume"]),
+    *(["gateway"], ["gateway", "token", "add"], ["gateway", "token", "list"], ["gateway", "token", "remove"]),
 ]
 
 

@@ -1,0 +1,191 @@
+"""``kraken-async gateway``: one process holds the keys, programs in any language call through it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from kraken_async.cli.common import EXIT_CODES, Json, dump, err, out, run, usage
+from kraken_async.gateway import GatewayConfig, TokenFile
+from kraken_async.gateway.scopes import checked
+from kraken_async.gateway.tokens import seconds_of
+
+if TYPE_CHECKING:
+    from kraken_async.gateway import Gateway
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="The gateway's TOML file.")]
+DEFAULT = Path("gateway.toml")
+
+app = typer.Typer(
+    help="One process holds the keys; programs in any language call Kraken's own paths through it.",
+    invoke_without_command=True,
+    epilog=EXIT_CODES,
+)
+tokens = typer.Typer(help="Who may call the gateway, and what for.", no_args_is_help=True)
+app.add_typer(tokens, name="token")
+
+
+@app.callback()
+def gateway(context: typer.Context, config: Config = DEFAULT, as_json: Json = False) -> None:
+    """Serve the accounts of a configuration on loopback or a unix socket, until interrupted.
+
+    Programs point their base URL at it and give a token as their API key; the key and the secret stay here. Prints its
+    address as its first line. The page at / shows each account, and can halt it. SIGTERM lets what is under way end.
+
+    Example: kraken-async gateway --config gateway.toml
+    """
+    if context.invoked_subcommand is None:
+        loaded = _load(config)
+        try:
+            run(_serve(loaded, as_json=as_json))
+        except OSError as error:
+            usage(
+                f"the gateway cannot listen: {error.strerror or error}",
+                'listen = "127.0.0.1:0", for any port',
+            )
+
+
+async def _serve(config: GatewayConfig, *, as_json: bool) -> None:
+    from kraken_async.gateway import Gateway
+
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with Gateway(config) as serving:
+        for name in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C ends it as it ends any program
+                loop.add_signal_handler(name, ending.set)
+        _say_where(serving, as_json=as_json)
+        await ending.wait()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(name)  # a second one ends it at once
+        err.print("closing: what is under way is let end")
+
+
+def _say_where(serving: Gateway, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(f'{{"url": "{serving.url}"}}\n')
+    else:
+        sys.stdout.write(serving.url + "\n")
+    sys.stdout.flush()
+    count = len(serving.tokens.read())
+    err.print(f"serving {', '.join(serving.accounts)}; {count} tokens; Ctrl-C ends it")
+    if not count:
+        err.print("no token yet: kraken-async gateway token add NAME --account ... --allow read")
+
+
+@tokens.command("add", epilog=EXIT_CODES)
+def add(
+    name: Annotated[str, typer.Argument(help="What to call it, such as the program that will use it.")],
+    allow: Annotated[str, typer.Option(help="read, trade (cancels included), cancel, halt; with commas.")],
+    account: Annotated[
+        list[str] | None, typer.Option(help="The account it is for. Several: to watch and halt only.")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="How long it is valid, such as 30d; always if not given.")
+    ] = None,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Make a token and print it, this once: only its hash is kept. No token allows withdrawals.
+
+    A program gives it as its API key. Where it asks for a secret too, any base64 will do, the token itself for one.
+
+    Example: kraken-async gateway token add bot --account main --allow trade,read --expires 30d
+    """
+    loaded = _load(config)
+    names = [each.name for each in loaded.accounts]
+    accounts = account or (names if len(names) == 1 else [])
+    if not accounts:
+        usage("which account is it for?", f"--account {names[0]}")
+    for each in accounts:
+        if each not in names:
+            usage(f"there is no account {each!r}", f"one of {', '.join(names)}")
+    try:
+        seconds = None if expires is None else seconds_of(expires)
+        text = TokenFile(loaded.tokens).add(name, accounts, checked(allow), expires_in=seconds)
+    except ValueError as error:
+        usage(str(error))
+    if as_json:
+        dump({"name": name, "token": text})
+    else:
+        out.print(text, markup=False)
+        err.print("shown this once; a running gateway knows it already")
+
+
+@tokens.command("list", epilog=EXIT_CODES)
+def show(config: Config = DEFAULT, as_json: Json = False) -> None:
+    """List the tokens: their names, what they may do, and until when. Their text is kept nowhere.
+
+    Example: kraken-async gateway token list
+    """
+    try:
+        found = TokenFile(_load(config).tokens).read()
+    except ValueError as error:
+        usage(str(error))
+    now = time.time()
+    if as_json:
+        dump(
+            [
+                {
+                    "name": token.name,
+                    "accounts": token.accounts,
+                    "allow": token.allow,
+                    "created_at": token.created_at,
+                    "expires_at": token.expires_at,
+                    "expired": token.expired(now),
+                }
+                for token in found
+            ]
+        )
+        return
+    rows = Table(show_edge=False, pad_edge=False)
+    for title in ("name", "account", "may", "since", "until"):
+        rows.add_column(title)
+    for token in found:
+        until = "always" if token.expires_at is None else _day(token.expires_at)
+        until += " (over)" if token.expired(now) else ""
+        rows.add_row(
+            token.name, ", ".join(token.accounts), ", ".join(token.allow), _day(token.created_at), until
+        )
+    out.print(rows if found else "no token yet")
+
+
+@tokens.command("remove", epilog=EXIT_CODES)
+def remove(
+    name: Annotated[str, typer.Argument(help="Its name, as `token list` shows it.")],
+    config: Config = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Remove a token. A running gateway refuses it from the next call on.
+
+    Example: kraken-async gateway token remove bot
+    """
+    try:
+        TokenFile(_load(config).tokens).remove(name)
+    except ValueError as error:
+        usage(str(error))
+    if as_json:
+        dump({"name": name, "removed": True})
+    else:
+        out.print(f"removed {name}", markup=False)
+
+
+def _load(path: Path) -> GatewayConfig:
+    try:
+        return GatewayConfig.load(path)
+    except ValueError as error:
+        usage(str(error))
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")

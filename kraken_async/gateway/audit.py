@@ -1,0 +1,67 @@
+"""The audit log: who asked for what that has an effect, and what came of it. One JSON object a line, 0600.
+
+Rules kept here:
+
+1. A write is on record before it is handed on ("asked"), and once more when it is over ("ended"): a gateway that is
+   killed between the two leaves the first.
+2. Tokens are named, never quoted; fields that may be secret are left out.
+3. Each line is appended by one write to a file opened for it, so a log rotated away is simply begun again.
+4. A disk that is full is said once and does not stop anything: a cancel must not fail for want of a log.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kraken_async.orders.intent import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = logging.getLogger("kraken_async.gateway")
+
+
+class AuditLog:
+    """Appends to the file at ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problem = ""
+
+    def asked(self, number: str, token: str, account: str, endpoint: str, fields: Mapping[str, Any]) -> None:
+        """Put a write on record before it is handed on."""
+        self._write(
+            {"op": "asked", "call": number, "token": token, "account": account, "endpoint": endpoint}
+            | {"fields": redacted(fields)}
+        )
+
+    def ended(self, number: str, token: str, outcome: str, **more: Any) -> None:
+        """Put on record what came of it: "answered", "refused", "not-sent" or "unknown", and by which ids."""
+        given = {name: value for name, value in more.items() if value not in (None, "", [])}
+        self._write({"op": "ended", "call": number, "token": token, "outcome": outcome} | given)
+
+    def noted(self, what: str, **more: Any) -> None:
+        """Put something else on record: a start, a halt, an end."""
+        self._write({"op": what} | more)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        data = json.dumps({"at": round(time.time(), 6)} | line, default=str).encode() + b"\n"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            fd = os.open(self.path, flags, 0o600)
+            try:
+                if os.write(fd, data) != len(data):
+                    raise OSError(0, "the disk is full")
+            finally:
+                os.close(fd)
+        except OSError as error:
+            if not self.problem:
+                log.error("the audit log %s cannot be written: %s", self.path, error.strerror or error)
+            self.problem = f"the audit log {self.path} cannot be written: {error.strerror or error}"
+        else:
+            self.problem = ""

@@ -1,0 +1,145 @@
+"""Gates: how many calls of a token are with the session at once, so that none is kept waiting by another's flood.
+
+Rules kept here:
+
+1. The session serves equal priority in order of arrival. A token therefore hands it a few calls at a time, and keeps
+   the rest in a line of its own: behind each of them, at most a few of every other token's go first.
+2. Reads and orders of a token have a line each: its reads never keep its orders back. Cancels have none.
+3. Lines are bounded, by token and in all. Cancels are counted apart, with room that nothing else can take.
+4. A caller who leaves costs nothing: lines are of futures, and those that are over are passed by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from kraken_async.errors import QueueFull, QueueTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+#: Calls of one token, and one line, that are with the session at once.
+WIDTH: Final = 4
+#: Cancels of one token that may be waiting or on their way.
+CANCELS: Final = 256
+
+LINES: Final = ("cancel", "place", "read")
+
+
+class _Line:
+    """One token's line: ``inside`` calls are with the session, the others wait in order."""
+
+    __slots__ = ("inside", "waiting", "width")
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.inside = 0
+        self.waiting: deque[asyncio.Future[None]] = deque()
+
+    def try_enter(self) -> bool:
+        if self.inside >= self.width or self.waiting:
+            return False
+        self.inside += 1
+        return True
+
+    async def enter(self) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiting.append(waiter)
+        try:
+            await waiter
+        except BaseException:
+            if not waiter.cancelled():
+                self.leave()  # it had just been given a place
+            elif waiter in self.waiting:
+                self.waiting.remove(waiter)  # a line is bounded, so looking it up is cheap
+            raise
+
+    def leave(self) -> None:
+        while self.waiting:
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)  # the place goes to it
+                return
+        self.inside -= 1
+
+
+class Gates:
+    """The lines of all tokens on one account."""
+
+    def __init__(self, *, most: int, most_per_token: int) -> None:
+        self.most = most
+        self.most_per_token = most_per_token
+        self._lines: dict[tuple[str, str], _Line] = {}
+        self._count: dict[str, int] = {}
+        self._cancels: dict[str, int] = {}
+        self._all = 0
+
+    @asynccontextmanager
+    async def passing(self, token: str, line: str, seconds: float) -> AsyncIterator[float]:
+        """Wait for a place in a token's line, and hold it; give the seconds that are left of ``seconds``.
+
+        Raises QueueFull where as many wait as may, and QueueTimeout when ``seconds`` are over. Neither has an effect.
+        """
+        if line == "cancel":
+            with _Counted(self._cancels, token, CANCELS):
+                yield seconds
+            return
+        if self._all >= self.most:
+            raise QueueFull(f"{self._all} calls wait at the gateway, as many as may")
+        with _Counted(self._count, token, self.most_per_token):
+            self._all += 1
+            try:
+                found = self._lines.get((token, line))
+                if found is None:
+                    found = self._lines[token, line] = _Line(WIDTH)
+                left = seconds if found.try_enter() else await _entered(found, seconds)
+                try:
+                    yield left
+                finally:
+                    found.leave()
+                    if not found.inside:
+                        self._lines.pop((token, line), None)
+            finally:
+                self._all -= 1
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many calls of each token wait here or are with the session, cancels among them."""
+        names = {*self._count, *self._cancels}
+        return {name: self._count.get(name, 0) + self._cancels.get(name, 0) for name in sorted(names)}
+
+
+async def _entered(line: _Line, seconds: float) -> float:
+    """Wait for a place in ``line``; return the seconds that are left of ``seconds``."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    try:
+        async with asyncio.timeout(seconds):
+            await line.enter()
+    except TimeoutError:
+        raise QueueTimeout(f"waited {seconds:g} s at the gateway and was not sent") from None
+    return max(0.001, seconds - (loop.time() - started))
+
+
+class _Counted:
+    """Counts a token's calls while the block runs; more than ``most`` is QueueFull."""
+
+    __slots__ = ("counts", "most", "token")
+
+    def __init__(self, counts: dict[str, int], token: str, most: int) -> None:
+        self.counts, self.token, self.most = counts, token, most
+
+    def __enter__(self) -> None:
+        count = self.counts.get(self.token, 0)
+        if count >= self.most:
+            raise QueueFull(f"{count} calls of this token wait at the gateway, as many as may")
+        self.counts[self.token] = count + 1
+
+    def __exit__(self, *_: object) -> None:
+        count = self.counts[self.token] - 1
+        if count:
+            self.counts[self.token] = count
+        else:
+            del self.counts[self.token]
