@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """What came of a call: the ``result``, and the ``body`` that Kraken sent it in; None: it was found out otherwise."""
+    """What came of a call: the ``result``, and the ``body`` that Kraken sent it in (None: found out otherwise)."""
 
     result: Any
     body: bytes | None

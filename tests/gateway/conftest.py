@@ -1,0 +1,127 @@
+"""A gateway in front of an emulator, and a client of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from kraken_async.emulator import Emulator, EmulatorServer
+from kraken_async.gateway import Gateway, GatewayConfig, TokenFile
+
+ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "30000", "volume": "0.01"}
+
+
+class Client:
+    """What a program in any language does: form bodies, a token as its API key, Kraken's paths."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str, token: str) -> None:
+        self.http = http
+        self.url = url
+        self.token = token
+
+    async def raw(
+        self, path: str, *, method: str = "POST", headers: dict[str, str] | None = None, **options: Any
+    ) -> tuple[int, dict[str, str], bytes]:
+        sent = {"API-Key": self.token, **(headers or {})}
+        async with self.http.request(method, self.url + path, headers=sent, **options) as response:
+            return response.status, dict(response.headers), await response.read()
+
+    async def call(
+        self, endpoint: str, fields: dict[str, Any] | None = None, **headers: str
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        data = {"nonce": "1", **(fields or {})}
+        status, got, body = await self.raw(f"/0/private/{endpoint}", data=data, headers=named)
+        assert status == 200
+        return json.loads(body), got
+
+    async def api(self, path: str, *, method: str = "GET", **options: Any) -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        async with self.http.request(method, self.url + path, headers=headers, **options) as response:
+            return response.status, await response.json()
+
+
+class Running:
+    """An open gateway, the emulator behind it, and clients by what their tokens allow."""
+
+    def __init__(self, gateway: Gateway, emulator: Emulator, http: aiohttp.ClientSession) -> None:
+        self.gateway = gateway
+        self.emulator = emulator
+        self.http = http
+        self.tokens = gateway.tokens
+
+    def client(
+        self, allow: str = "read,trade", name: str = "", accounts: tuple[str, ...] = ("main",)
+    ) -> Client:
+        name = name or f"{allow.replace(',', '-')}-{len(self.tokens.read())}"
+        token = self.tokens.add(name, accounts, allow.split(","))
+        return Client(self.http, self.gateway.url, token)
+
+    def arrived(self, endpoint: str) -> int:
+        return sum(1 for arrival in self.emulator.history if arrival.endpoint == endpoint)
+
+    def audit(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.gateway.audit.path.read_text().splitlines()]
+
+    @property
+    def account(self) -> Any:
+        return self.gateway.accounts["main"]
+
+
+def write_config(
+    folder: Path, emulator: Emulator, url: str, *, listen: str = "127.0.0.1:0", more: str = ""
+) -> Path:
+    key = folder / "kraken.key"
+    key.write_text("\n".join(emulator.key) + "\n")
+    key.chmod(0o600)
+    path = folder / "gateway.toml"
+    path.write_text(
+        f'listen = "{listen}"\n'
+        + more
+        + f'\n[accounts.main]\nkey_file = "kraken.key"\ntier = "pro"\nbase_url = "{url}"\n'
+        f'store = "file:{folder}/state"\ngovernor = "off"\n'
+    )
+    return path
+
+
+Start = Callable[..., Awaitable[Running]]
+
+
+@pytest.fixture(autouse=True)
+def short_look_ups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order is looked up for half a second here, where a gateway in earnest takes five."""
+    monkeypatch.setattr("kraken_async.gateway.account.SETTLE_TIMEOUT", 0.5)
+
+
+@asynccontextmanager
+async def started(folder: Path, emulator: Emulator, **options: Any) -> AsyncIterator[Running]:
+    async with EmulatorServer(emulator) as server:
+        config = GatewayConfig.load(write_config(folder, emulator, server.url, **options))
+        async with Gateway(config) as gateway, aiohttp.ClientSession() as http:
+            yield Running(gateway, emulator, http)
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    """A gateway on loopback with one account, "main", on a fresh emulator without limits."""
+    async with started(tmp_path, Emulator(seed=1)) as found:
+        yield found
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> TokenFile:
+    return TokenFile(tmp_path / "gateway-tokens.json")
+
+
+async def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+    """Wait until ``condition`` holds, looking whenever the loop has gone round."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.001)
