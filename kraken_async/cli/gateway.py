@@ -26,7 +26,6 @@ Config = Annotated[Path, typer.Option("--config", "-c", help="The gateway's TOML
 DEFAULT = Path("gateway.toml")
 
 app = typer.Typer(
-    help="One process holds the keys; programs in any language call Kraken's own paths through it.",
     invoke_without_command=True,
     epilog=EXIT_CODES,
 )
