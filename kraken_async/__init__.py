@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from kraken_async.trading.paginate import Paginator as Paginator
     from kraken_async.trading.pair import Asset as Asset
     from kraken_async.trading.pair import Pair as Pair
+    from kraken_async.wire.messages import Response as Response
+    from kraken_async.wire.messages import SignedRequest as SignedRequest
 
 __version__ = "0.1.0"
 
@@ -122,6 +124,7 @@ _HOME = {
         "Pair",
     ),
     "kraken_async.trading.paginate": ("Paginator",),
+    "kraken_async.wire.messages": ("Response", "SignedRequest"),
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names}
 
@@ -163,9 +166,11 @@ __all__ = [
     "RedisStore",
     "Request",
     "RequestTimeout",
+    "Response",
     "RetryPolicy",
     "ServiceUnavailable",
     "SessionClosed",
+    "SignedRequest",
     "Statistics",
     "TemporaryLockout",
     "Tier",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-CORE = {"aiohttp", "aiolimiter", "aiofiles", "platformdirs"}
+CORE = {"aiohttp", "aiolimiter", "aiofiles", "httptools", "platformdirs"}
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -42,7 +42,7 @@ def test_the_installed_package_is_this_version() -> None:
     assert metadata.version("kraken-async") == kraken_async.__version__
 
 
-def test_the_core_depends_on_four_packages_and_nothing_else() -> None:
+def test_the_core_depends_on_five_packages_and_nothing_else() -> None:
     assert names(PROJECT["dependencies"]) == CORE
     installed = [Requirement(text) for text in metadata.requires("kraken-async") or []]
     assert {item.name for item in installed if not item.marker or item.marker.evaluate({"extra": ""})} == CORE

@@ -21,16 +21,22 @@ def check_url(base_url: str, plain_http: Iterable[str] = ()) -> URL:
     if url.scheme not in ("http", "https") or not url.host or url.user or url.query_string or url.fragment:
         msg = "base_url must be scheme and host, such as https://api.kraken.com, without user, query or fragment"
         raise ValueError(msg)
-    if url.scheme == "http" and not _is_loopback(url.host) and url.host not in tuple(plain_http):
+    if url.scheme == "http" and not may_be_loopback(url.host) and url.host not in tuple(plain_http):
         msg = f"plain http to {url.host} would send your key in clear: use https, or name the host in plain_http"
         raise ValueError(msg)
     return url
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
+def may_be_loopback(host: str) -> bool:
+    """Return whether a host is loopback, or "localhost": of that name the address decides, once it is connected."""
+    return host == "localhost" or is_loopback(host)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an address is loopback. A name is none."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return found.is_loopback or (mapped is not None and mapped.is_loopback)

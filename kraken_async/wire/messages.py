@@ -10,9 +10,11 @@ if TYPE_CHECKING:
 
 # A named tuple, as the next one: made in half the time of a frozen dataclass, and one of each is made for every call.
 class SignedRequest(NamedTuple):
-    """One request, ready to leave: `body` holds the exact bytes that were signed.
+    """One request, ready to leave.
 
-    `headers` carry the API key and the signature and `body` may carry a one-time password, so the repr shows neither.
+    ``method`` is "POST" for a private call, "GET" for a public one, whose query is in ``path``. ``body`` holds the
+    exact bytes that were signed, ``nonce`` the number in them (0 in a public call). ``headers`` carry the API
+    key and the signature and ``body`` may carry a one-time password, so the repr shows neither.
     """
 
     method: str
@@ -26,7 +28,10 @@ class SignedRequest(NamedTuple):
 
 
 class Response(NamedTuple):
-    """One answer as it came over the wire. Header names are looked up as the transport gave them."""
+    """One answer as it came over the wire: HTTP status, headers, and the body's bytes, unpacked.
+
+    Header names are looked up as the transport gave them, then in any case.
+    """
 
     status: int
     headers: Mapping[str, str]

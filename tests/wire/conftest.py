@@ -1,0 +1,53 @@
+"""Both ways to the wire, and a server that writes bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from tests.wire.support import WAYS, Raw, choose
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test that asks for it holds on both ways to the wire."""
+    choose(monkeypatch, str(request.param))
+    return str(request.param)
+
+
+@pytest.fixture
+async def raw() -> AsyncIterator[Raw]:
+    """Start a server that answers each request in one write; gives its address.
+
+    ``then`` follows unasked, after the answer was read; ``once`` ends the connection after the answer.
+    """
+    servers: list[asyncio.Server] = []
+    running: set[asyncio.Task[Any]] = set()
+
+    async def start(answer: Callable[[bytes], bytes], *, then: bytes = b"", once: bool = False) -> str:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            running.add(task)
+            while request := await reader.read(1 << 20):
+                writer.write(answer(request))
+                if then:
+                    await asyncio.sleep(0.05)
+                    writer.write(then)
+                if once:
+                    break
+            writer.close()
+            await writer.wait_closed()
+
+        servers.append(server := await asyncio.start_server(handle, "127.0.0.1", 0))
+        return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    yield start
+    for server in servers:
+        server.close()
+        await server.wait_closed()
+    if running:
+        await asyncio.wait(running, timeout=5)
