@@ -1,7 +1,9 @@
-"""An account: balances, the order book, trades, ledgers and the dead man's switch."""
+"""An account: its money, its orders and positions, the dead man's switch, and what queries show of them."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -9,23 +11,15 @@ from typing import Any, NamedTuple
 from .behaviour import Behaviour
 from .counters import Counter
 from .ids import Ids
-from .markets import Pair
-from .order_reading import read_price
+from .markets import Markets, Pair
+from .order_text import public
 from .orders import ZERO, Order, same_id
+from .positions import Positions
+from .prices import Relative
 from .rules import Tier
 from .values import Refusal
+from .wallet import Wallet
 
-#: Enough for any benchmark; a test that wants to run out of money sets its own.
-START_BALANCES = {
-    "ZUSD": Decimal("1000000000"),
-    "ZEUR": Decimal("1000000000"),
-    "XXBT": Decimal("100000"),
-    "XETH": Decimal("1000000"),
-    "USDT": Decimal("1000000"),
-    "ADA": Decimal("1000000"),
-}
-_TAKER = Decimal("0.0040")
-_MAKER = Decimal("0.0025")
 NEVER = float("inf")
 _PER_SECOND = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
@@ -37,72 +31,112 @@ class Change(NamedTuple):
     price: Decimal
     price2: Decimal
     display: Decimal
+    offset: Relative | None = None
+    limit_offset: Relative | None = None
+
+
+class MarginFigures(NamedTuple):
+    """What TradeBalance is made of, in dollars."""
+
+    balance: Decimal
+    margin: Decimal
+    floating: Decimal
+    cost: Decimal
+    value: Decimal
+
+    @property
+    def equity(self) -> Decimal:
+        """Balance with what open positions have won or lost."""
+        return self.balance + self.floating
+
+    @property
+    def free(self) -> Decimal:
+        """What may still be put up as margin."""
+        return self.equity - self.margin
+
+
+def _account_id(name: str) -> str:
+    """Return an id in the shape of Kraken's: four groups of four, the same for a name at each start."""
+    digest = base64.b32encode(hashlib.sha256(name.encode()).digest()).decode()
+    return f"AA{digest[:2]} {digest[2:6]} {digest[6:10]} {digest[10:14]}"
 
 
 class Account:
     """What Kraken keeps for one account, whichever key asks; of the past about ``forget_after`` rows each."""
 
-    def __init__(self, name: str, ids: Ids, behaviour: Behaviour, forget_after: int | None = None) -> None:
+    def __init__(
+        self, name: str, ids: Ids, markets: Markets, behaviour: Behaviour, forget_after: int | None = None
+    ) -> None:
         self.name = name
+        self.account_id = _account_id(name)
+        self.ids = ids
         self.behaviour = behaviour
-        self.balances = dict(START_BALANCES)
+        self.wallet = Wallet(ids, markets, forget_after)
         self.shown_balances: tuple[dict[str, Decimal], dict[str, str]] = ({}, {})
         self.orders: dict[str, Order] = {}
         self.open: dict[str, Order] = {}
         self.closed: dict[str, Order] = {}
         self.by_client_id: dict[str, Order] = {}
         self.trades: dict[str, dict[str, Any]] = {}
-        self.ledgers: dict[str, dict[str, Any]] = {}
-        self.positions: dict[str, dict[str, Any]] = {}
+        self.trade_ledgers: dict[str, list[str]] = {}
+        self.positions = Positions(forget_after)
         self.withdrawals: list[dict[str, Any]] = []
+        self.deposits: list[dict[str, Any]] = []
+        self.trade_count = 0
         self.dead_man = NEVER
         self.next_event = NEVER
-        self._held: dict[str, Decimal] = {}
         self._engine: dict[str, Counter] = {}
-        self._ids = ids
+        self.markets = markets
         self._forget_after = forget_after
 
     # -- money -------------------------------------------------------------------------------------
 
+    @property
+    def balances(self) -> dict[str, Decimal]:
+        """What there is of each asset; may be changed."""
+        return self.wallet.balances
+
+    @balances.setter
+    def balances(self, balances: dict[str, Decimal]) -> None:
+        self.wallet.balances = balances
+
+    @property
+    def ledgers(self) -> dict[str, dict[str, Any]]:
+        """The ledger's lines by id, oldest first."""
+        return self.wallet.ledgers
+
     def held(self, asset: str) -> Decimal:
         """Return what open orders hold of ``asset``."""
-        return self._held.get(asset, ZERO)
+        return self.wallet.held(asset)
 
-    def require(self, asset: str, amount: Decimal) -> None:
-        """Refuse when less than ``amount`` is free."""
-        if self.balances.get(asset, ZERO) - self.held(asset) < amount:
-            raise Refusal("EOrder:Insufficient funds")
+    def hold(self, order: Order) -> None:
+        """Hold what the rest of an open order needs."""
+        self.wallet.hold(order.txid, *order.need())
 
-    @staticmethod
-    def need(order: Order) -> tuple[str, Decimal]:
-        """Return the asset and the amount that the rest of ``order`` takes; nothing on margin."""
-        if order.leverage != "none":
-            return order.pair.quote, ZERO
-        if order.side == "sell":
-            return order.pair.base, order.remaining
-        price = order.limit or order.price2 or order.price or order.pair.ask
-        return order.pair.quote, order.remaining * price
+    def margin(self) -> MarginFigures:
+        """Return the figures of margin trading, in dollars at the last prices."""
+        dollars = self.markets.dollars
+        balance = sum((amount * dollars(name) for name, amount in self.balances.items() if amount), ZERO)
+        margin = floating = cost = value = ZERO
+        for position in self.positions.open.values():
+            rate = dollars(position.pair.quote)
+            margin += position.margin_left * rate
+            floating += position.floating * rate
+            cost += position.cost_left * rate
+            value += position.value * rate
+        return MarginFigures(balance, margin, floating, cost, value)
 
-    def _hold(self, order: Order, sign: int) -> None:
-        asset, amount = self.need(order)
-        self._held[asset] = self.held(asset) + sign * amount
-
-    def entry(self, t: float, kind: str, asset: str, amount: Decimal, fee: Decimal, refid: str) -> None:
-        """Change a balance and write the ledger line for it."""
-        balance = self.balances.get(asset, ZERO) + amount - fee
-        self.balances[asset] = balance
-        self.ledgers[self._ids.txid("L")] = {
-            "refid": refid,
-            "time": round(t, 4),
-            "type": kind,
-            "subtype": "",
-            "aclass": "currency",
-            "asset": asset,
-            "amount": f"{amount:.10f}",
-            "fee": f"{fee:.10f}",
-            "balance": f"{balance:.10f}",
-        }
-        self._trim(self.ledgers)
+    def require(self, order: Order) -> None:
+        """Refuse an order that there is not enough money for, or not enough equity to put up as margin."""
+        if not order.on_margin:
+            self.wallet.require(*order.need())
+            return
+        opening = order.remaining - self.positions.volume_against(order.pair, order.side)
+        if opening > 0 and order.ordertype != "settle-position":
+            price = order.limit or order.price or order.pair.ask
+            needed = opening * price / int(order.leverage.partition(":")[0])
+            if needed * self.markets.dollars(order.pair.quote) > self.margin().free:
+                raise Refusal("EOrder:Margin level too low")
 
     # -- the book ----------------------------------------------------------------------------------
 
@@ -113,113 +147,24 @@ class Account:
             counter = self._engine[pair.key] = Counter(tier.threshold, tier.engine_decay)
         return counter
 
-    def place(self, order: Order, t: float, *, delays: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Take the order into the book and let it trade.
-
-        Queries show it after the first of ``delays`` seconds, and that it is closed after the second.
-        """
-        order.txid = self._ids.txid("O")
+    def enter(self, order: Order, t: float, delays: tuple[float, float]) -> None:
+        """Take the order into the book, with an id of its own."""
+        order.txid = self.ids.txid("O")
         order.account = self.name
         order.opened = order.touched = t
         order.visible, order.closed_delay = t + delays[0], delays[1]
-        order.amends.append(self.amend_row(order, "original", t))
+        order.amends.append(self._amend_row(order, "original", t))
         self.orders[order.txid] = self.open[order.txid] = order
         if order.cl_ord_id is not None:
             self.by_client_id[same_id(order.cl_ord_id)] = order
-        self._hold(order, 1)
-        if order.timeinforce == "GTD":
-            self.next_event = min(self.next_event, order.expiretm)
-        if order.crosses():
-            self.fill(order, order.volume, t, taker=True)
-        elif order.timeinforce in ("IOC", "FOK"):
-            self.finish(order, "canceled", t, "IOC/FOK order not filled")
-
-    def fill(self, order: Order, volume: Decimal, t: float, *, taker: bool = False) -> str:
-        """Trade ``volume`` of an open order and return the trade's id; filled up, the order is closed."""
-        if volume == order.remaining:
-            self._keep_as_shown(order)
-        self._hold(order, -1)
-        pair = order.pair
-        market = pair.ask if order.side == "buy" else pair.bid
-        price = market if taker or order.limit is None else order.limit
-        cost = volume * price
-        fee = cost * (_TAKER if taker else _MAKER)
-        order.executed += volume
-        order.cost += cost
-        order.fee += fee
-        self._hold(order, 1)
-        trade = self._trade(order, price, volume, cost, fee, t)
-        if order.leverage == "none":
-            sign = 1 if order.side == "buy" else -1
-            self.entry(t, "trade", pair.base, sign * volume, ZERO, trade)
-            self.entry(t, "trade", pair.quote, -sign * cost, fee, trade)
-        if not order.remaining:
-            self.finish(order, "closed", t, None)
-            self._conditional_close(order, t)
-        return trade
-
-    def _trade(
-        self, order: Order, price: Decimal, volume: Decimal, cost: Decimal, fee: Decimal, t: float
-    ) -> str:
-        pair, txid = order.pair, self._ids.txid("T")
-        shown = {
-            "ordertxid": order.txid,
-            "postxid": self._ids.txid("T"),
-            "pair": pair.key,
-            "time": round(t, 4),
-            "type": order.side,
-            "ordertype": order.ordertype,
-            "price": pair.price_text(price),
-            "cost": pair.cost_text(cost),
-            "fee": pair.cost_text(fee),
-            "vol": pair.volume_text(volume),
-            "margin": "0.00000",
-            "misc": "",
-        }
-        self.trades[txid] = shown
-        order.trades.append(txid)
-        if order.leverage != "none":
-            margin = cost / int(order.leverage.partition(":")[0])
-            self.positions[txid] = {
-                **{name: value for name, value in shown.items() if name not in ("postxid", "price")},
-                "posstatus": "open",
-                "vol_closed": pair.volume_text(ZERO),
-                "margin": pair.cost_text(margin),
-                "terms": "0.0100% per 4 hours",
-                "rollovertm": str(int(t) + 4 * 3600),
-                "oflags": "",
-            }
-        self._trim(self.trades)
-        return txid
-
-    def _conditional_close(self, order: Order, t: float) -> None:
-        if not order.close:
-            return
-        side = "sell" if order.side == "buy" else "buy"
-        prices = {
-            name: read_price(order.close[name], order.pair, side, name, self.behaviour)
-            for name in ("price", "price2")
-            if name in order.close
-        }
-        second = Order(
-            txid="",
-            account=self.name,
-            pair=order.pair,
-            side=side,
-            ordertype=order.close["ordertype"],
-            volume=order.executed,
-            price=prices["price"],
-            price2=prices.get("price2", ZERO),
-            userref=order.userref,
-            refid=order.txid,
-            nonce=order.nonce,
-        )
-        self.place(second, t)
+        self.hold(order)
+        if order.starttm or order.expiretm:
+            self._plan()
 
     def finish(self, order: Order, status: str, t: float, reason: str | None) -> None:
         """Take an open order out of the book."""
-        self._keep_as_shown(order)
-        self._hold(order, -1)
+        self.keep_as_shown(order)
+        self.wallet.release(order.txid)
         order.status, order.reason, order.closed = status, reason, t
         order.visible_closed = t + order.closed_delay
         del self.open[order.txid]
@@ -230,39 +175,35 @@ class Account:
             oldest = next(iter(self.closed))
             del self.closed[oldest], self.orders[oldest]
 
-    def _keep_as_shown(self, order: Order) -> None:
+    def keep_as_shown(self, order: Order) -> None:
+        """Keep how an order is shown while it is open, if that is to be seen longer than it is true."""
         if order.closed_delay and order.before_closing is None:
-            order.before_closing = order.public(self.behaviour)
+            order.before_closing = public(order, self.behaviour)
 
-    def amend(self, order: Order, t: float, change: Change, *, delay: float = 0.0) -> str:
-        """Change an open order and return the amend's id; one filled beyond its new volume is cancelled.
-
-        OrderAmends shows it after ``delay`` seconds.
-        """
-        self._hold(order, -1)
-        order.volume = max(change.volume, order.executed)
-        order.price, order.price2, order.display = change.price, change.price2, change.display
-        order.touched = t
-        self._hold(order, 1)
-        row = self.amend_row(order, "user", t)
+    def amended(self, order: Order, t: float, delay: float) -> str:
+        """Write the row of an amend that was made, and return its id; OrderAmends shows it after ``delay`` seconds."""
+        row = self._amend_row(order, "user", t)
         order.amends.append(row)
         order.amends_visible[row["amend_id"]] = t + delay
-        if not order.remaining:
-            self.finish(order, "canceled", t, "User requested")
-        elif order.crosses():
-            self.fill(order, order.remaining, t, taker=True)
         return str(row["amend_id"])
 
-    def amend_row(self, order: Order, kind: str, t: float) -> dict[str, Any]:
-        """Return one row of OrderAmends."""
-        return {
-            "amend_id": self._ids.txid("T"),
+    def _amend_row(self, order: Order, kind: str, t: float) -> dict[str, Any]:
+        pair = order.pair
+        row = {
+            "amend_id": self.ids.txid("T"),
             "amend_type": kind,
-            "order_qty": order.pair.volume_text(order.volume),
-            "remaining_qty": order.pair.volume_text(order.remaining),
-            "limit_price": order.pair.price_text(order.price),
+            "order_qty": pair.volume_text(order.volume),
+            "remaining_qty": pair.volume_text(order.remaining),
+            "limit_price": pair.price_text(order.price2 if order.conditional else order.price),
             "timestamp": int(t * _PER_SECOND[self.behaviour.amend_times]),
         }
+        if order.conditional:
+            row["trigger_price"] = pair.price_text(order.price)
+        if order.display:
+            row["display_qty"] = pair.volume_text(order.display)
+        if kind == "user":
+            row["reason"] = "User requested"
+        return row
 
     def cancel_all(self, t: float, reason: str = "User requested") -> list[Order]:
         """Cancel every open order and return them."""
@@ -271,6 +212,18 @@ class Account:
             self.finish(order, "canceled", t, reason)
         return gone
 
+    def add_trade(self, order: Order, row: dict[str, Any]) -> str:
+        """Keep a trade of ``order`` and return its id."""
+        txid = self.ids.txid("T")
+        self.trade_count += 1
+        self.trades[txid] = row
+        order.trades.append(txid)
+        if self._forget_after is not None and len(self.trades) > self._forget_after:
+            oldest = next(iter(self.trades))
+            del self.trades[oldest]
+            self.trade_ledgers.pop(oldest, None)
+        return txid
+
     # -- time --------------------------------------------------------------------------------------
 
     def arm(self, at: float) -> None:
@@ -278,11 +231,15 @@ class Account:
         self.dead_man = at
         self._plan()
 
-    def tick(self, t: float) -> None:
-        """Let happen what time brings by ``t``, in order: orders expire, the switch fires."""
+    def due(self, t: float) -> Iterator[Order]:
+        """Let orders expire and the switch fire by ``t``, in order; yield the orders whose start has come."""
         while self.next_event <= t:
             at = self.next_event
-            for order in [o for o in self.open.values() if o.timeinforce == "GTD" and o.expiretm <= at]:
+            for order in list(self.open.values()):
+                if order.status == "pending" and order.starttm <= at:
+                    order.status = "open"
+                    yield order
+            for order in [o for o in self.open.values() if 0 < o.expiretm <= at]:
                 self.finish(order, "expired", at, "Expired")
             if self.dead_man <= at:
                 self.dead_man = NEVER
@@ -290,12 +247,13 @@ class Account:
             self._plan()
 
     def _plan(self) -> None:
-        ends = [order.expiretm for order in self.open.values() if order.timeinforce == "GTD"]
-        self.next_event = min([self.dead_man, *ends])
-
-    def _trim(self, rows: dict[str, Any]) -> None:
-        if self._forget_after is not None and len(rows) > self._forget_after:
-            del rows[next(iter(rows))]
+        moments = [self.dead_man]
+        for order in self.open.values():
+            if order.expiretm:
+                moments.append(order.expiretm)
+            if order.status == "pending":
+                moments.append(order.starttm)
+        self.next_event = min(moments)
 
     # -- what queries show -------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "key_info": ("snake_case", "camelCase"),
     "empty_balance": ("absent", "object"),
     "closing": ("nowhere", "still open"),
+    "unknown_ids": ("missing", "refuse"),
 }
 
 
@@ -41,6 +42,7 @@ class Behaviour:
         open_delay: seconds before queries show a new order, drawn for each order from (least, most).
         closed_delay: seconds before queries show that an order was closed, drawn likewise.
         closing: where an order is shown meanwhile.
+        unknown_ids: what QueryOrders, QueryTrades, QueryLedgers and OpenPositions do with an id that they do not know.
     """
 
     volumes: Literal["cut", "round", "refuse"] = "cut"
@@ -54,6 +56,7 @@ class Behaviour:
     open_delay: Span = (0.0, 0.0)
     closed_delay: Span = (0.0, 0.0)
     closing: Literal["nowhere", "still open"] = "nowhere"
+    unknown_ids: Literal["missing", "refuse"] = "missing"
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():

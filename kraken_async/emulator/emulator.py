@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
-from . import trading
+from . import matching, trading
 from .account import Account
 from .auth import Key, Lockout
 from .behaviour import Behaviour
@@ -182,10 +182,14 @@ class Emulator(RequestHandler):
         """Answer ``EService:Throttled`` with its time for ``seconds``."""
         self._gate.keys[api_key].throttled_until = self.clock() + seconds
 
-    def move(self, pair: str, price: str | Decimal) -> None:
-        """Move the last price of ``pair``: orders that cross it now trade, triggers fire."""
+    def move(self, pair: str, price: str | Decimal, *, volume: str | Decimal | None = None) -> None:
+        """Move the last price of ``pair``: orders that cross it now trade, triggers trail and fire.
+
+        Resting orders share ``volume``, the first placed first; None: each of them is filled.
+        """
+        flow = None if volume is None else Decimal(volume)
         with self._lock:
-            self.venue.move(self.venue.markets.pair(pair), Decimal(price), self.now())
+            self.venue.move(self.venue.markets.pair(pair), Decimal(price), self.now(), flow)
 
     def place(self, *, account: str = "main", **fields: Any) -> str:
         """Place an order as another writer on ``account`` would, and return its txid.
@@ -205,7 +209,7 @@ class Emulator(RequestHandler):
         )
         with self._lock:
             call = Call(self.venue, self.venue.account(account), key, fields, None, self.now())
-            call.account.tick(call.t)
+            matching.tick(call.account, call.t)
             try:
                 return str(trading.add_order(call)["txid"][0])
             except Refusal as refusal:
@@ -228,7 +232,7 @@ class Emulator(RequestHandler):
         with self._lock:
             order = self._open_order(txid)
             amount = order.remaining if volume is None else Decimal(volume)
-            self.accounts[order.account].fill(order, amount, self.now())
+            matching.fill(self.accounts[order.account], order, amount, self.now())
 
     # -- what a test looks at ----------------------------------------------------------------------
 
@@ -242,7 +246,7 @@ class Emulator(RequestHandler):
         """The accounts by name, with time's effects up to now."""
         with self._lock:
             for account in self.venue.accounts.values():
-                account.tick(self.now())
+                matching.tick(account, self.now())
             return self.venue.accounts
 
     @property

@@ -60,6 +60,7 @@ def export_status(call: Call) -> Any:
             "createdtm": str(int(report["created"])),
             "expiretm": str(int(report["created"]) + 14 * 86_400),
             "starttm": str(int(report["created"])),
+            "endtm": str(int(report["created"] + call.venue.export_delay)),
             "completedtm": str(int(report["created"] + call.venue.export_delay)),
             "datastarttm": report["start"],
             "dataendtm": report["end"],

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from .account import Account
+from .ids import Ids
 from .values import Refusal
 from .venue import Call
-from .wire import decimal, flag, text
+from .wire import bad, decimal, flag, integer, text
 
-_FEE = Decimal("0.0002")
+FEE = Decimal("0.0002")
+_METHOD = "Emulated"
+_PAGE = 25
 
 
 def _asset(call: Call) -> str:
@@ -24,15 +28,39 @@ def _asset(call: Call) -> str:
 
 def _amount(call: Call, asset: str) -> Decimal:
     amount = decimal(call.params, "amount")
-    free = call.account.balances.get(asset, Decimal(0)) - call.account.held(asset)
-    if amount <= _FEE or amount > free:
+    if amount <= FEE or amount > call.account.wallet.free(asset):
         raise Refusal("EFunding:Invalid amount")
     return amount
 
 
+def funding_id(ids: Ids) -> str:
+    """Return a reference id of a deposit or a withdrawal."""
+    return f"FT{ids.token(5)}-{ids.token(22)}"
+
+
 def _moved(call: Call, kind: str, asset: str, amount: Decimal, fee: Decimal) -> str:
-    refid = f"FT{call.venue.ids.token(5)}-{call.venue.ids.token(22)}"
-    call.account.entry(call.t, kind, asset, -(amount - fee), fee, refid)
+    refid = funding_id(call.venue.ids)
+    call.account.wallet.entry(call.t, kind, asset, -(amount - fee), fee, refid)
+    return refid
+
+
+def deposit(account: Account, asset: str, amount: Decimal, t: float) -> str:
+    """Let money come in and return its reference id."""
+    refid = funding_id(account.ids)
+    account.wallet.entry(t, "deposit", asset, amount, Decimal(0), refid)
+    row = {
+        "method": _METHOD,
+        "aclass": "currency",
+        "asset": asset,
+        "refid": refid,
+        "txid": account.ids.token(32),
+        "info": f"emulated-{asset.lower()}-address",
+        "amount": f"{amount:.8f}",
+        "fee": "0.0000000000",
+        "time": int(t),
+        "status": "Success",
+    }
+    account.deposits.append(row)
     return refid
 
 
@@ -40,18 +68,19 @@ def withdraw(call: Call) -> Any:
     """Withdraw: ``{refid}``. There is no client id: sent twice, it withdraws twice."""
     asset, key = _asset(call), text(call.params, "key")
     amount = _amount(call, asset)
-    if call.params.get("max_fee") is not None and decimal(call.params, "max_fee") < _FEE:
+    if call.params.get("max_fee") is not None and decimal(call.params, "max_fee") < FEE:
         raise Refusal("EFunding:Max fee exceeded")
-    refid = _moved(call, "withdrawal", asset, amount, _FEE)
+    refid = _moved(call, "withdrawal", asset, amount, FEE)
     row = {
-        "method": "Emulated",
+        "method": _METHOD,
+        "network": _METHOD,
         "aclass": "currency",
         "asset": asset,
         "refid": refid,
         "txid": None,
         "info": key,
-        "amount": f"{amount - _FEE:.8f}",
-        "fee": f"{_FEE:.8f}",
+        "amount": f"{amount - FEE:.8f}",
+        "fee": f"{FEE:.8f}",
         "time": int(call.t),
         "status": "Pending",
         "key": key,
@@ -62,13 +91,39 @@ def withdraw(call: Call) -> Any:
 
 def withdraw_status(call: Call) -> Any:
     """WithdrawStatus: newest first; a list, or an object when asked for by cursor."""
-    rows = list(reversed(call.account.withdrawals))
-    if call.params.get("asset") is not None:
-        asset = _asset(call)
-        rows = [row for row in rows if row["asset"] == asset]
-    if call.params.get("cursor") is not None:
-        return {"withdrawals": rows, "next_cursor": None}
-    return rows
+    return _page(call, call.account.withdrawals, "withdrawals")
+
+
+def deposit_status(call: Call) -> Any:
+    """DepositStatus: newest first; a list, or an object when asked for by cursor."""
+    return _page(call, call.account.deposits, "deposits")
+
+
+def _page(call: Call, rows: list[dict[str, Any]], name: str) -> Any:
+    asset = _asset(call) if call.params.get("asset") is not None else None
+    method = text(call.params, "method", "")
+    start, end = integer(call.params, "start", 0), integer(call.params, "end", 0)
+    found = [
+        row
+        for row in reversed(rows)
+        if asset in (None, row["asset"])
+        and method in ("", row["method"])
+        and row["time"] > start
+        and (not end or row["time"] <= end)
+    ]
+    if call.params.get("cursor") is None:
+        return found
+    cursor = text(call.params, "cursor", "false")
+    offset = 0
+    if cursor not in ("true", "false"):
+        if not cursor.isdecimal():
+            raise bad("cursor")
+        offset = int(cursor)
+    if cursor == "false":
+        return found
+    following = offset + integer(call.params, "limit", _PAGE)
+    more = str(following) if following < len(found) else None
+    return {name: found[offset:following], "next_cursor": more}
 
 
 def withdraw_cancel(call: Call) -> Any:
@@ -79,8 +134,8 @@ def withdraw_cancel(call: Call) -> Any:
             if row["status"] != "Pending":
                 return False
             row["status"], row["status-prop"] = "Failure", "canceled"
-            back = Decimal(row["amount"]) + _FEE
-            call.account.entry(call.t, "withdrawal", row["asset"], back, Decimal(0), refid)
+            back = Decimal(row["amount"]) + FEE
+            call.account.wallet.entry(call.t, "withdrawal", row["asset"], back, Decimal(0), refid)
             return True
     raise Refusal("EFunding:Unknown reference id")
 
@@ -91,10 +146,10 @@ def withdraw_info(call: Call) -> Any:
     text(call.params, "key")
     amount, limit = decimal(call.params, "amount"), call.account.balances.get(asset, Decimal(0))
     return {
-        "method": "Emulated",
+        "method": _METHOD,
         "limit": f"{limit:.8f}",
-        "amount": f"{amount - _FEE:.8f}",
-        "fee": f"{_FEE:.8f}",
+        "amount": f"{amount - FEE:.8f}",
+        "fee": f"{FEE:.8f}",
     }
 
 
@@ -102,14 +157,23 @@ def withdraw_methods(call: Call) -> Any:
     """WithdrawMethods: one for every asset."""
     assets = [_asset(call)] if call.params.get("asset") is not None else list(call.venue.markets.assets)
     return [
-        {"asset": asset, "method": "Emulated", "network": "Emulated", "minimum": "0.001"} for asset in assets
+        {
+            "asset": asset,
+            "method": _METHOD,
+            "network": _METHOD,
+            "minimum": "0.001",
+            "fee": {"aclass": "currency", "asset": asset, "fee": f"{FEE:.8f}"},
+        }
+        for asset in assets
     ]
 
 
 def wallet_transfer(call: Call) -> Any:
-    """WalletTransfer: out of the spot wallet, for good."""
+    """WalletTransfer: from the spot wallet to the futures wallet, for good; no other way is open."""
     asset = _asset(call)
-    text(call.params, "from"), text(call.params, "to")
+    for name, only in (("from", "Spot Wallet"), ("to", "Futures Wallet")):
+        if text(call.params, name) != only:
+            raise bad(name)
     return {"refid": _moved(call, "transfer", asset, _amount(call, asset), Decimal(0))}
 
 
@@ -118,7 +182,7 @@ def deposit_methods(call: Call) -> Any:
     _asset(call)
     return [
         {
-            "method": "Emulated",
+            "method": _METHOD,
             "limit": False,
             "fee": "0.0000000000",
             "gen-address": True,
@@ -144,5 +208,5 @@ ENDPOINTS: dict[str, Callable[[Call], Any]] = {
     "WalletTransfer": wallet_transfer,
     "DepositMethods": deposit_methods,
     "DepositAddresses": deposit_addresses,
-    "DepositStatus": lambda call: [],
+    "DepositStatus": deposit_status,
 }

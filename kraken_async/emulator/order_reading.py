@@ -4,56 +4,101 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from .behaviour import Behaviour
 from .markets import Pair
-from .orders import AT_LIMIT, AT_MARKET, UUID, ZERO, Order
+from .orders import AT_LIMIT, AT_MARKET, ORDER_TYPES, UUID, ZERO, Order
+from .prices import Relative, read_price, read_volume
 from .values import Refusal
-from .wire import bad, decimal, flag, integer, plain, rfc3339, text
+from .wire import bad, decimal, flag, integer, rfc3339, text
 
-ORDER_TYPES = frozenset(
-    {
-        "market", "limit", "iceberg", "stop-loss", "take-profit", "stop-loss-limit", "take-profit-limit",
-        "trailing-stop", "trailing-stop-limit", "settle-position",
-    }
-)  # fmt: skip
+_CLOSE_TYPES = ORDER_TYPES - AT_MARKET - {"iceberg"}
 _FLAGS = frozenset({"post", "fcib", "fciq", "viqc", "nompp"})
 _FREE_TEXT = re.compile(r"[!-~]{1,18}")
-_RELATIVE = re.compile(r"([+\-#])(\d{1,12}(?:\.\d{1,10})?)(%?)")
 _MONTH = 31 * 86_400
-_ROUNDING = {"cut": ROUND_DOWN, "round": ROUND_HALF_EVEN}
 
 
 def read_order(params: Mapping[str, Any], pair: Pair, t: float, behaviour: Behaviour) -> Order:
-    """Return the order that ``params`` ask for, without an id; refuse bad arguments."""
-    ordertype = _one_of(params, "ordertype", ORDER_TYPES)
-    side = _one_of(params, "type", frozenset({"buy", "sell"}))
-    flags = _flags(params)
+    """Return the order that ``params`` ask for, without an id; refuse bad arguments.
+
+    Its volume is 0 for an order on margin that is to close whatever stands against it.
+    """
+    ordertype = one_of(params, "ordertype", ORDER_TYPES)
     order = Order(
         txid="",
         account="",
         pair=pair,
-        side=side,
+        side=one_of(params, "type", frozenset({"buy", "sell"})),
         ordertype=ordertype,
-        volume=_volume(params, pair, ordertype, flags, behaviour),
-        price=ZERO
-        if ordertype in AT_MARKET
-        else read_price(text(params, "price"), pair, side, "price", behaviour),
-        price2=_second_price(params, pair, side, ordertype, behaviour),
+        volume=ZERO,
+        price=ZERO,
         cl_ord_id=_cl_ord_id(params),
         userref=_userref(params),
-        oflags=flags,
-        timeinforce=_one_of(params, "timeinforce", frozenset({"GTC", "IOC", "GTD", "FOK"}), "GTC"),
-        leverage=_leverage(params),
+        oflags=_flags(params),
+        timeinforce=one_of(params, "timeinforce", frozenset({"GTC", "IOC", "GTD", "FOK"}), "GTC"),
+        leverage=_leverage(params, pair),
+        reduce_only=flag(params, "reduce_only"),
+        stptype=one_of(
+            params, "stptype", frozenset({"cancel-newest", "cancel-oldest", "cancel-both"}), "cancel-newest"
+        ),
+        trigger=one_of(params, "trigger", frozenset({"last", "index"}), "last"),
         display=decimal(params, "displayvol", "0"),
-        close=_close(params, pair, side, behaviour),
         starttm=_moment(params, "starttm", t),
         expiretm=_moment(params, "expiretm", t),
     )
+    _read_prices(order, params, behaviour)
+    _read_volume(order, params, behaviour)
+    order.close = _close(params, pair, order.side, behaviour)
     _check_combination(order, params, t)
     return order
+
+
+def _read_prices(order: Order, params: Mapping[str, Any], behaviour: Behaviour) -> None:
+    if order.ordertype in AT_MARKET:
+        return
+    price = text(params, "price")
+    with_limit = order.conditional and order.ordertype.endswith("-limit")
+    if order.ordertype.startswith("trailing-stop"):
+        order.offset = trailing(price, "price", "+")
+        if with_limit:
+            order.limit_offset = trailing(text(params, "price2"), "price2", "+-")
+        return
+    order.price = read_price(price, order.pair, order.side, "price", behaviour)
+    if with_limit:
+        order.price2 = read_price(text(params, "price2"), order.pair, order.side, "price2", behaviour)
+
+
+def trailing(value: str, name: str, signs: str) -> Relative:
+    """Return the distance of a trailing order, which must be relative and begin with one of ``signs``."""
+    relative = Relative.read(value)
+    if relative is None or relative.sign not in signs:
+        raise bad(name)
+    return relative
+
+
+def _read_volume(order: Order, params: Mapping[str, Any], behaviour: Behaviour) -> None:
+    volume, pair = decimal(params, "volume"), order.pair
+    if "viqc" in order.oflags:
+        if order.ordertype != "market" or order.side != "buy" or order.on_margin:
+            raise bad("oflags")
+        order.quote_volume = volume.quantize(pair.money, ROUND_DOWN)
+        volume = (order.quote_volume / pair.best("buy")).quantize(pair.lot, ROUND_DOWN)
+    order.volume = read_volume(volume, pair, "volume", behaviour)
+    closes_all = order.on_margin and not order.volume
+    if closes_all or order.ordertype == "settle-position":
+        return
+    if order.volume < pair.ordermin:
+        raise Refusal("EOrder:Order minimum not met")
+    if order.quote_volume is None and order.volume * _price_for_cost(order) < pair.costmin:
+        raise Refusal("EOrder:Cost minimum not met")
+    if order.quote_volume is not None and order.quote_volume < pair.costmin:
+        raise Refusal("EOrder:Cost minimum not met")
+
+
+def _price_for_cost(order: Order) -> Decimal:
+    return order.price2 or order.price or order.pair.last
 
 
 def _check_combination(order: Order, params: Mapping[str, Any], t: float) -> None:
@@ -62,16 +107,24 @@ def _check_combination(order: Order, params: Mapping[str, Any], t: float) -> Non
         raise bad("cl_ord_id")
     if "post" in order.oflags and order.ordertype not in AT_LIMIT:
         raise bad("oflags")
-    if order.timeinforce == "GTD" and not t + 5 <= order.expiretm <= t + _MONTH:
+    if (
+        order.timeinforce == "FOK"
+        and order.ordertype not in AT_LIMIT
+        and not order.ordertype.endswith("-limit")
+    ):
+        raise bad("timeinforce")
+    if (order.timeinforce == "GTD" or order.expiretm) and not t + 5 <= order.expiretm <= t + _MONTH:
         raise bad("expiretm")
-    if order.display and order.display < order.volume / 15:
+    if order.display and (order.ordertype != "iceberg" or order.display < order.volume / 15):
         raise bad("displayvol")
-    flag(params, "reduce_only")
-    _one_of(params, "stptype", frozenset({"cancel-newest", "cancel-oldest", "cancel-both"}), "cancel-newest")
-    _one_of(params, "trigger", frozenset({"last", "index"}), "last")
+    if order.reduce_only and not order.on_margin:
+        raise bad("reduce_only")
+    if order.ordertype == "settle-position" and not order.on_margin:
+        raise bad("leverage")
 
 
-def _one_of(params: Mapping[str, Any], name: str, choices: frozenset[str], default: str | None = None) -> str:
+def one_of(params: Mapping[str, Any], name: str, choices: frozenset[str], default: str | None = None) -> str:
+    """Return a field that must be one of ``choices``."""
     value = text(params, name, default)
     if value not in choices:
         raise bad(name)
@@ -80,73 +133,10 @@ def _one_of(params: Mapping[str, Any], name: str, choices: frozenset[str], defau
 
 def _flags(params: Mapping[str, Any]) -> tuple[str, ...]:
     given = tuple(part.strip() for part in text(params, "oflags", "").split(",") if part.strip())
-    if not _FLAGS.issuperset(given):
+    if not _FLAGS.issuperset(given) or {"fcib", "fciq"}.issubset(given):
         raise bad("oflags")
     shown = tuple(flag for flag in given if flag != "nompp")  # Kraken ignores it
     return shown if "fcib" in shown or "fciq" in shown else (*shown, "fciq")
-
-
-def read_volume(volume: Decimal, pair: Pair, name: str, behaviour: Behaviour) -> Decimal:
-    """Return a volume in whole lots; digits beyond them are cut, rounded or refused."""
-    if behaviour.volumes == "refuse":
-        if volume % pair.lot:
-            raise bad(name)
-        return volume
-    return volume.quantize(pair.lot, _ROUNDING[behaviour.volumes])
-
-
-def _volume(
-    params: Mapping[str, Any], pair: Pair, ordertype: str, flags: tuple[str, ...], behaviour: Behaviour
-) -> Decimal:
-    volume = decimal(params, "volume")
-    if "viqc" in flags:
-        if ordertype != "market" or params.get("type") != "buy":
-            raise bad("oflags")
-        volume = (volume / pair.ask).quantize(pair.lot, ROUND_DOWN)
-    volume = read_volume(volume, pair, "volume", behaviour)
-    if ordertype != "settle-position" and volume < pair.ordermin:
-        raise Refusal("EOrder:Order minimum not met")
-    return volume
-
-
-def _second_price(
-    params: Mapping[str, Any], pair: Pair, side: str, ordertype: str, behaviour: Behaviour
-) -> Decimal:
-    if ordertype in AT_LIMIT or not ordertype.endswith("-limit"):
-        return ZERO
-    return read_price(text(params, "price2"), pair, side, "price2", behaviour)
-
-
-def read_price(value: str, pair: Pair, side: str, name: str, behaviour: Behaviour) -> Decimal:
-    """Return an absolute price on the tick; ``+5%``, ``-10`` and ``#1%`` are relative to the last one."""
-    relative = _RELATIVE.fullmatch(value)
-    if relative is None:
-        price = on_tick(plain(value, name), pair, behaviour)
-    else:
-        sign, amount, percent = relative.groups()
-        step = pair.last * Decimal(amount) / 100 if percent else Decimal(amount)
-        upward = sign == "+" or (sign == "#" and side == "sell")
-        price = _to_tick(pair.last + (step if upward else -step), pair, ROUND_HALF_EVEN)
-    if price <= 0:
-        raise Refusal("EOrder:Invalid price")
-    return price
-
-
-def on_tick(price: Decimal, pair: Pair, behaviour: Behaviour) -> Decimal:
-    """Return a price on the tick: refused, rounded or cut when it is not."""
-    if behaviour.prices != "refuse":
-        return _to_tick(price, pair, _ROUNDING[behaviour.prices])
-    if price % Decimal(1).scaleb(-pair.pair_decimals):
-        raise Refusal(
-            f"EOrder:Invalid price:{pair.key} price can only be specified up to {pair.pair_decimals} decimals."
-        )
-    if price % pair.tick:
-        raise Refusal("EOrder:Tick size check failed")
-    return price
-
-
-def _to_tick(price: Decimal, pair: Pair, rounding: str) -> Decimal:
-    return (price / pair.tick).to_integral_value(rounding) * pair.tick
 
 
 def _cl_ord_id(params: Mapping[str, Any]) -> str | None:
@@ -167,11 +157,11 @@ def _userref(params: Mapping[str, Any]) -> int | None:
     return value
 
 
-def _leverage(params: Mapping[str, Any]) -> str:
+def _leverage(params: Mapping[str, Any], pair: Pair) -> str:
     value = text(params, "leverage", "none").removesuffix(":1")
     if value in ("none", "0", "1"):
         return "none"
-    if value not in ("2", "3", "4", "5"):
+    if value not in map(str, pair.leverage):
         raise bad("leverage")
     return f"{value}:1"
 
@@ -186,23 +176,21 @@ def _close(params: Mapping[str, Any], pair: Pair, side: str, behaviour: Behaviou
         return {}
     if not isinstance(given, Mapping):
         raise bad("close")
-    ordertype = _one_of(given, "ordertype", ORDER_TYPES - {"market", "settle-position"})
-    close = {"ordertype": ordertype}
-    for name in ("price", "price2"):
-        if name == "price" or (ordertype != "limit" and ordertype.endswith("-limit")):
-            value, field = text(given, name), f"close[{name}]"
-            resolved = read_price(value, pair, "sell" if side == "buy" else "buy", field, behaviour)
-            close[name] = relative_text(value, pair) or pair.price_text(resolved)
+    ordertype = one_of(given, "ordertype", _CLOSE_TYPES)
+    close, trails = {"ordertype": ordertype}, ordertype.startswith("trailing-stop")
+    for name, signs in (("price", "+"), ("price2", "+-")):
+        if name == "price2" and (ordertype == "limit" or not ordertype.endswith("-limit")):
+            break
+        value, field = text(given, name), f"close[{name}]"
+        relative = trailing(value, field, signs) if trails else Relative.read(value)
+        resolved = (
+            None if trails else read_price(value, pair, "sell" if side == "buy" else "buy", field, behaviour)
+        )
+        if relative is not None:
+            close[name] = relative.text(pair)
+        elif resolved is not None:
+            close[name] = pair.price_text(resolved)
     return close
-
-
-def relative_text(value: str, pair: Pair) -> str:
-    """Return a relative price as Kraken writes it: ``+5.0000%``, ``-10.0``; an empty text for an absolute one."""
-    relative = _RELATIVE.fullmatch(value)
-    if relative is None:
-        return ""
-    sign, amount, percent = relative.groups()
-    return f"{sign}{Decimal(amount):.4f}%" if percent else f"{sign}{pair.price_text(Decimal(amount))}"
 
 
 def _moment(params: Mapping[str, Any], name: str, t: float) -> float:

@@ -1,4 +1,4 @@
-"""An order in the book, and how Kraken shows it."""
+"""An order in an account's book: what it waits for, and when it trades."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID as UUIDValue
 
-from .behaviour import Behaviour
 from .markets import Pair
+from .prices import Relative
 
-AT_MARKET = frozenset({"market", "settle-position"})
-AT_LIMIT = frozenset({"limit", "iceberg"})
+AT_MARKET: Final = frozenset({"market", "settle-position"})
+AT_LIMIT: Final = frozenset({"limit", "iceberg"})
+ORDER_TYPES: Final = AT_MARKET | AT_LIMIT | frozenset(
+    {
+        "stop-loss", "take-profit", "stop-loss-limit", "take-profit-limit", "trailing-stop", "trailing-stop-limit",
+    }
+)  # fmt: skip
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
-ZERO = Decimal(0)
+ZERO: Final = Decimal(0)
 
 
 @dataclass(slots=True)
 class Order:
     """One order in an account's book.
+
+    ``price`` is the limit, or the price that a triggered order waits for: for a trailing one it follows the
+    market at the distance ``offset``. ``price2`` is the limit that applies once it has fired; a trailing one
+    finds it from ``limit_offset``. ``quote_volume`` is what a market order by cost (``viqc``) may spend.
 
     ``opened``, ``touched`` (created or last amended) and ``closed`` are unix seconds, as are ``visible`` (when
     queries begin to show it) and ``visible_closed`` (when they begin to show that it is closed). ``before_closing``
@@ -36,11 +44,18 @@ class Order:
     volume: Decimal
     price: Decimal
     price2: Decimal = ZERO
+    offset: Relative | None = None
+    limit_offset: Relative | None = None
+    quote_volume: Decimal | None = None
+    triggered: bool = False
+    trigger: str = "last"
     cl_ord_id: str | None = None
     userref: int | None = None
     oflags: tuple[str, ...] = ("fciq",)
     timeinforce: str = "GTC"
     leverage: str = "none"
+    reduce_only: bool = False
+    stptype: str = "cancel-newest"
     display: Decimal = ZERO
     close: Mapping[str, str] = field(default_factory=dict)
     refid: str | None = None
@@ -64,108 +79,80 @@ class Order:
     amends_visible: dict[str, float] = field(default_factory=dict)
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is in the book, or waits for its start."""
+        return self.status in ("open", "pending")
+
+    @property
     def remaining(self) -> Decimal:
         """Volume not filled yet."""
         return self.volume - self.executed
 
     @property
-    def limit(self) -> Decimal | None:
-        """The limit price, or None for an order that takes any price or waits for its trigger."""
-        return self.price if self.ordertype in AT_LIMIT else None
+    def on_margin(self) -> bool:
+        """Whether it opens or closes positions instead of moving balances."""
+        return self.leverage != "none"
 
     @property
-    def triggered_type(self) -> bool:
-        """Whether the order waits for a trigger price."""
+    def conditional(self) -> bool:
+        """Whether it is of a type that waits for a trigger price."""
         return self.ordertype not in AT_LIMIT and self.ordertype not in AT_MARKET
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for its trigger price now."""
+        return self.conditional and not self.triggered
+
+    @property
+    def limit(self) -> Decimal | None:
+        """The limit price, or None for an order that takes any price or waits for its trigger."""
+        if self.ordertype in AT_LIMIT:
+            return self.price
+        if self.triggered and self.ordertype.endswith("-limit"):
+            return self.price2
+        return None
 
     def crosses(self) -> bool:
         """Return whether the order would trade at once."""
-        if self.ordertype in AT_MARKET:
-            return True
-        if self.limit is None:
+        if self.status == "pending" or self.waiting:
             return False
-        return self.limit >= self.pair.ask if self.side == "buy" else self.limit <= self.pair.bid
+        limit = self.limit
+        if limit is None:
+            return True
+        best = self.pair.best(self.side)
+        return limit >= best if self.side == "buy" else limit <= best
 
-    def describe(self) -> str:
-        """Return the sentence in ``descr.order``."""
-        words = f"{self.side} {self.pair.volume_text(self.volume)} {self.pair.altname} @ "
-        words += _type_words(
-            self.ordertype, self.pair.price_text(self.price), self.pair.price_text(self.price2)
-        )
-        return words + (f" with {self.leverage} leverage" if self.leverage != "none" else "")
+    def fires(self) -> bool:
+        """Return whether the last price has reached the trigger price, which a profit has on a stop's other side."""
+        falling = (self.side == "sell") != self.ordertype.startswith("take-profit")
+        return self.pair.last <= self.price if falling else self.pair.last >= self.price
 
-    def describe_close(self) -> str:
-        """Return the sentence in ``descr.close``; empty without a conditional close."""
-        if not self.close:
-            return ""
-        prices = self.close["price"], self.close.get("price2", "0")
-        return "close position @ " + _type_words(self.close["ordertype"], *prices)
+    def trail(self) -> None:
+        """Let the trigger of a trailing order follow the last price, in the one direction that it may take."""
+        if self.offset is None or self.triggered:
+            return
+        reached = self.offset.of(self.pair.last, self.pair, upward=self.side == "buy")
+        if not self.price:
+            self.price = reached
+        elif self.side == "buy":
+            self.price = min(self.price, reached)
+        else:
+            self.price = max(self.price, reached)
+        if self.limit_offset is not None:
+            self.price2 = self.limit_offset.of(self.price, self.pair, upward=self.limit_offset.sign == "+")
 
-    def public(self, behaviour: Behaviour, *, trades: bool = False) -> dict[str, Any]:
-        """Return the order as OpenOrders, ClosedOrders and QueryOrders show it."""
-        pair = self.pair
-        shown: dict[str, Any] = {
-            "refid": self.refid,
-            "userref": self.userref,
-            "status": self.status,
-            "opentm": round(self.opened, 4),
-            "starttm": self.starttm,
-            "expiretm": self.expiretm,
-            "descr": {
-                "pair": pair.altname,
-                "type": self.side,
-                "ordertype": self.ordertype,
-                "price": "0" if self.ordertype in AT_MARKET else pair.price_text(self.price),
-                "price2": pair.price_text(self.price2) if self.price2 else "0",
-                "leverage": self.leverage,
-                "order": self.describe(),
-                "close": self.describe_close(),
-            },
-            "vol": pair.volume_text(self.volume),
-            "vol_exec": pair.volume_text(self.executed),
-            "cost": pair.cost_text(self.cost),
-            "fee": pair.cost_text(self.fee),
-            "price": pair.price_text(self.cost / self.executed if self.executed else ZERO),
-            "stopprice": "0.00000",
-            "limitprice": "0.00000",
-            "misc": "",
-            "oflags": ",".join(self.oflags),
-        }
-        if not self.userref:
-            _show_none(shown, behaviour.no_userref)
-        if self.cl_ord_id is not None:
-            shown["cl_ord_id"] = _spelt(self.cl_ord_id, behaviour.client_ids)
-        if self.triggered_type:
-            shown["trigger"] = "last"
-        if self.status not in ("open", "pending"):
-            shown["reason"] = self.reason
-            shown["closetm"] = round(self.closed, 4)
-        if trades and self.trades:
-            shown["trades"] = list(self.trades)
-        return shown
-
-
-def _show_none(shown: dict[str, Any], how: str) -> None:
-    """Show that there is no userref; zero, too, is none."""
-    shown["userref"] = 0 if how == "zero" else None
-    if how == "missing":
-        del shown["userref"]
+    def need(self) -> tuple[str, Decimal]:
+        """Return the asset and the amount that the rest of the order takes; nothing on margin."""
+        if self.on_margin:
+            return self.pair.quote, ZERO
+        if self.side == "sell":
+            return self.pair.base, self.remaining
+        if self.quote_volume is not None:
+            return self.pair.quote, self.quote_volume - self.cost
+        price = self.limit or self.price2 or self.price or self.pair.ask
+        return self.pair.quote, self.remaining * price
 
 
 def same_id(cl_ord_id: str) -> str:
     """Return a spelling that is the same for every spelling of one client id: UUIDs differ in case and dashes."""
     return cl_ord_id.replace("-", "").lower() if UUID.fullmatch(cl_ord_id) else cl_ord_id
-
-
-def _spelt(cl_ord_id: str, how: str) -> str:
-    if how == "sent" or not UUID.fullmatch(cl_ord_id):
-        return cl_ord_id
-    return str(UUIDValue(cl_ord_id)) if how == "dashed" else cl_ord_id.lower()
-
-
-def _type_words(ordertype: str, price: str, price2: str) -> str:
-    if ordertype in AT_MARKET:
-        return "market" if ordertype == "market" else "settle position"
-    stem = ordertype.removesuffix("-limit") if ordertype != "limit" else ordertype
-    words = f"{stem.replace('-', ' ')} {price}"
-    return f"{words} -> limit {price2}" if stem != ordertype else words

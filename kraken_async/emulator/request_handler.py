@@ -13,28 +13,56 @@ from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 
-from . import cancelling, earn, exports, funding, public, queries, trading
+from . import (
+    balances,
+    books,
+    cancelling,
+    earn,
+    exports,
+    funding,
+    history,
+    key_info,
+    matching,
+    order_queries,
+    public,
+    trading,
+)
 from .auth import read_nonce
 from .counters import Counter
 from .faults import Fault
 from .gate import Gate, inject
 from .record import Record
+from .rules import BY_ACCOUNT
 from .values import JSON_TYPE, NO_RESULT, Arrival, Refusal, Reply, header
 from .venue import Call, Venue
-from .wire import dumps, parse_body
+from .wire import bad, dumps, parse_body, text
 
 PRIVATE: dict[str, Callable[[Call], Any]] = {
-    **queries.ENDPOINTS,
+    **balances.ENDPOINTS,
+    **order_queries.ENDPOINTS,
+    **history.ENDPOINTS,
+    **key_info.ENDPOINTS,
     **trading.ENDPOINTS,
     **cancelling.ENDPOINTS,
     **funding.ENDPOINTS,
     **exports.ENDPOINTS,
     **earn.ENDPOINTS,
+    **books.PRIVATE,
 }
 _PRIVATE_PATH = "/0/private/"
 _PUBLIC_PATH = "/0/public/"
+_FUNDING_PATH = "/funding/"
+_NO_FUNDING = "EGeneral:Unknown method:the emulator has no Funding (Beta) API"
 _PER_PAIR = frozenset({"OHLC", "Trades"})
 _NO_FAULT = Fault()
+
+
+def _check_account(call: Call, endpoint: str) -> None:
+    """Refuse an ``account_id`` that is not the one of the key's account."""
+    if endpoint in BY_ACCOUNT and call.params.get("account_id") is not None:
+        given = text(call.params, "account_id").replace("-", "").replace(" ", "")
+        if given != call.account.account_id.replace(" ", ""):
+            raise bad("account_id")
 
 
 class RequestHandler:
@@ -77,6 +105,8 @@ class RequestHandler:
                 return self._private_call(method, where, headers, body, fault or _NO_FAULT)
             if where.startswith(_PUBLIC_PATH):
                 return self._public_call(where, query or body.decode("latin-1"), fault or _NO_FAULT)
+        if where.startswith(_FUNDING_PATH):
+            return Reply(404, self.headers(), dumps({"error": [_NO_FUNDING]}))
         html = {**self.headers(), "Content-Type": "text/html"}
         return Reply(404, html, b"<html><body><h1>404 Not Found</h1></body></html>")
 
@@ -124,7 +154,8 @@ class RequestHandler:
             fault.closed_visibility,
             fault.ending,
         )
-        call.account.tick(now)
+        _check_account(call, arrival.endpoint)
+        matching.tick(call.account, now)
         try:
             return handler(call)
         finally:

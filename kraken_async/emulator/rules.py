@@ -63,6 +63,14 @@ def call_cost(endpoint: str, *, documented: bool = False) -> int:
     return 1
 
 
+#: Reads that may name the account they are about.
+BY_ACCOUNT: Final = frozenset(
+    {
+        "Balance", "BalanceEx", "TradeBalance", "CreditLines", "OpenOrders", "ClosedOrders", "QueryOrders",
+        "OrderAmends", "TradesHistory", "QueryTrades", "OpenPositions", "Ledgers", "QueryLedgers",
+    }
+)  # fmt: skip
+
 PERMISSIONS: Final = (
     "query-funds",
     "add-funds",

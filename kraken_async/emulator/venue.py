@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from . import matching
 from .account import Account
 from .auth import Key
 from .behaviour import Behaviour
 from .ids import Ids
 from .markets import Markets, Pair
-from .orders import Order
 
 
 class Venue:
@@ -34,6 +34,7 @@ class Venue:
         self.markets = Markets()
         self.accounts: dict[str, Account] = {}
         self.status = "online"
+        self.maintenance: list[dict[str, Any]] = []
         self.limits = limits
         self.exclusive = exclusive
         self.export_delay = 0.0
@@ -44,7 +45,9 @@ class Venue:
         """Return the account called ``name``, opened when first asked for."""
         account = self.accounts.get(name)
         if account is None:
-            account = self.accounts[name] = Account(name, self.ids, self.behaviour, self._forget_after)
+            account = self.accounts[name] = Account(
+                name, self.ids, self.markets, self.behaviour, self._forget_after
+            )
         return account
 
     def behave(self, behaviour: Behaviour) -> None:
@@ -57,31 +60,12 @@ class Venue:
         """Return whether ``txid`` is that of an order, open or gone, of any account."""
         return any(txid in account.orders for account in self.accounts.values())
 
-    def move(self, pair: Pair, last: Decimal, t: float) -> None:
-        """Move the price: orders that cross now trade, triggers fire."""
-        before, pair.last = pair.last, last
+    def move(self, pair: Pair, last: Decimal, t: float, flow: Decimal | None = None) -> None:
+        """Move the price: triggers trail and fire, orders that cross now trade, together at most ``flow``."""
+        pair.move(last, t, flow)
         for account in self.accounts.values():
-            account.tick(t)
-            for order in [o for o in account.open.values() if o.pair is pair]:
-                if order.triggered_type and _fires(order, before):
-                    _trigger(order)
-                if order.crosses():
-                    account.fill(order, order.remaining, t)
-                elif order.ordertype == "market":
-                    account.fill(order, order.remaining, t, taker=True)
-
-
-def _fires(order: Order, before: Decimal) -> bool:
-    low, high = sorted((before, order.pair.last))
-    return low <= order.price <= high
-
-
-def _trigger(order: Order) -> None:
-    if order.ordertype.endswith("-limit"):
-        order.price = order.price2 or order.price
-        order.ordertype = "limit"
-    else:
-        order.ordertype = "market"
+            matching.tick(account, t)
+            matching.moved(account, pair, t, flow)
 
 
 @dataclass(slots=True)

@@ -46,6 +46,7 @@ def test_limit_order_rests_and_is_shown_as_documented() -> None:
                 "order": "buy 1.25000000 XBTUSD @ limit 37500.0",
                 "close": "",
             },
+            "time_in_force": "gtc",
             "vol": "1.25000000",
             "vol_exec": "0.00000000",
             "cost": "0.00000",
@@ -53,6 +54,7 @@ def test_limit_order_rests_and_is_shown_as_documented() -> None:
             "price": "0.0",
             "stopprice": "0.00000",
             "limitprice": "0.00000",
+            "margin": False,
             "misc": "",
             "oflags": "post,fciq",
         }
@@ -519,9 +521,10 @@ def test_stop_fires_at_the_market_and_a_stop_limit_rests() -> None:
     assert (orders[stop].status, orders[stop].cost / orders[stop].executed) == ("closed", Decimal(49900))
     assert (orders[limit].status, orders[limit].ordertype, orders[limit].price) == (
         "open",
-        "limit",
-        Decimal(49990),
+        "stop-loss-limit",
+        Decimal(50000),
     )
+    assert orders[limit].limit == Decimal(49990)
 
 
 def test_conditional_close_is_placed_when_the_order_fills() -> None:
@@ -535,9 +538,9 @@ def test_conditional_close_is_placed_when_the_order_fills() -> None:
     assert (second["refid"], second["descr"]["order"]) == (first, "sell 1.25000000 XBTUSD @ limit 38000.0")
 
 
-def test_leveraged_order_opens_a_position_and_holds_nothing() -> None:
+def test_leveraged_order_opens_a_position_and_costs_its_fee_alone() -> None:
     desk = Desk()
-    desk.emulator.accounts["main"].balances["ZUSD"] = Decimal(10)
+    desk.emulator.accounts["main"].balances["ZUSD"] = Decimal(1000)
     desk.call("AddOrder", {**MARKET, "leverage": "5"})
     (position,) = desk.call("OpenPositions").values()
     assert (position["posstatus"], position["vol"], position["margin"]) == (
@@ -545,7 +548,7 @@ def test_leveraged_order_opens_a_position_and_holds_nothing() -> None:
         "0.50000000",
         "6000.01000",
     )
-    assert desk.emulator.accounts["main"].balances["ZUSD"] == 10
+    assert desk.emulator.accounts["main"].balances["ZUSD"] == 1000 - Decimal("120.0002")
 
 
 def test_new_order_is_hidden_from_queries_until_its_delay_is_over_but_the_engine_knows_it() -> None:
@@ -598,7 +601,7 @@ def test_books_balance_whatever_happens(seed: int) -> None:
             desk.emulator.fill(next(iter(account.open)), "0.01")
         if rng.random() < 0.1:
             desk.emulator.move("XBTUSD", price)
-    needs = [account.need(order) for order in account.open.values()]
+    needs = [order.need() for order in account.open.values()]
     for asset in ("XXBT", "ZUSD"):
         assert account.held(asset) == sum(amount for name, amount in needs if name == asset)
         moved = sum(

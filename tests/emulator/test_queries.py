@@ -13,11 +13,11 @@ from tests.emulator.emulator_support import LIMIT, MARKET, START, Desk
 
 ORDER = {
     "refid", "userref", "status", "opentm", "starttm", "expiretm", "descr", "vol", "vol_exec", "cost", "fee",
-    "price", "stopprice", "limitprice", "misc", "oflags",
+    "price", "stopprice", "limitprice", "misc", "oflags", "time_in_force", "margin",
 }  # fmt: skip
 TRADE = {
     "ordertxid", "postxid", "pair", "time", "type", "ordertype", "price", "cost", "fee", "vol", "margin",
-    "misc",
+    "misc", "leverage", "trade_id", "maker",
 }  # fmt: skip
 LEDGER = {"refid", "time", "type", "subtype", "aclass", "asset", "amount", "fee", "balance"}
 
@@ -27,16 +27,23 @@ def test_shapes_of_the_account() -> None:
     assert desk.call("Balance")["ZUSD"] == "1000000000.0000"
     assert desk.call("Balance")["XXBT"] == "100000.0000000000"
     assert set(desk.call("BalanceEx")["ZUSD"]) == {"balance", "hold_trade"}
-    assert set(desk.call("TradeBalance")) == {"eb", "tb", "m", "n", "c", "v", "e", "mf"}
-    assert set(desk.call("TradeVolume", {"pair": "XBTUSD"})) == {"currency", "volume", "fees", "fees_maker"}
+    assert set(desk.call("TradeBalance")) == {"eb", "tb", "m", "n", "c", "v", "e", "mf", "uv"}
+    volume = {"currency", "volume", "fees", "fees_maker", "inputs"}
+    assert set(desk.call("TradeVolume", {"pair": "XBTUSD"})) == volume
+    without = desk.call("TradeVolume")
+    assert (set(without), without["fees"], without["fees_maker"]) == (volume, None, None)
     assert set(desk.call("TradeVolume", {"pair": "XBTUSD"})["fees"]) == {"XXBTZUSD"}
     pair = {"pair": [{"asset": "XBTUSD", "aclass": "forex"}]}
     assert set(desk.call("TradeVolume", pair, as_json=True)["fees"]) == {"XXBTZUSD"}
     token = desk.call("GetWebSocketsToken")
     assert (set(token), token["expires"]) == ({"token", "expires"}, 900)
     assert desk.call("CreditLines") is None
-    [wallet] = desk.call("ListWalletAccounts")["accounts"]
-    assert (wallet["type"], wallet["status"]) == ("main", "active")
+    wallets = desk.call("ListWalletAccounts")
+    assert wallets["cursor"] == {"next": None}
+    (wallet,) = wallets["accounts"]
+    assert (wallet["status"], wallet["type"], wallet["name"]) == ("active", "main", None)
+    assert wallet["flags"] == {"user_defined": False, "active": True}
+    assert len(wallet["account_id"].split(" ")) == 4
 
 
 def test_key_information() -> None:
@@ -224,7 +231,13 @@ def test_other_funding_and_earn_calls_answer_in_shape() -> None:
         "amount",
         "fee",
     }
-    assert set(desk.call("WithdrawMethods", {"asset": "XBT"})[0]) == {"asset", "method", "network", "minimum"}
+    assert set(desk.call("WithdrawMethods", {"asset": "XBT"})[0]) == {
+        "asset",
+        "method",
+        "network",
+        "minimum",
+        "fee",
+    }
     assert len(desk.call("WithdrawMethods")) > 1
     assert set(desk.call("DepositMethods", {"asset": "XBT"})[0]) >= {"method", "limit", "fee"}
     address = {"asset": "XBT", "method": "Emulated"}
