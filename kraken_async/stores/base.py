@@ -20,6 +20,8 @@ from kraken_async.stores.recalled import Recalled, digest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from kraken_async.stores.waiting import Waiting
+
 T = TypeVar("T")
 
 #: Nanoseconds in one tick of each nonce unit.
@@ -183,11 +185,22 @@ class KeyState(abc.ABC):
         """
 
     @abc.abstractmethod
-    async def acquire_turn(self) -> None:
-        """Wait for the exclusive right to send.
+    async def acquire_turn(self, *, urgent: bool = False) -> None:
+        """Wait for the exclusive right to send. ``urgent``: for a cancel, which goes before calls that are none.
 
         Does not suspend when it is free. Cancelled: the turn is not held.
         """
+
+    @abc.abstractmethod
+    def hurry(self) -> None:
+        """A cancel waits now: what waits in acquire_turn() goes on as if it were urgent. Never raises."""
+
+    def moved_at(self) -> float:
+        """Return when any session of the key last took a nonce with the turn (loop's clock); 0 if that is not known.
+
+        Never waits, never raises.
+        """
+        return 0.0
 
     @abc.abstractmethod
     async def release_turn(self) -> None:
@@ -251,6 +264,10 @@ class KeyState(abc.ABC):
         Never raises.
         """
         return False
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Return what this session waits for that others on the key have. Never waits."""
+        return ()
 
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong with the place or the disk, in plain sentences."""

@@ -57,17 +57,26 @@ class _Turn:
             self._held = True
             return True
 
-    def line_up(self) -> asyncio.Future[None]:
-        """Return a future that is done when the turn is ours; it may be free by now."""
+    def line_up(self, *, urgent: bool) -> asyncio.Future[None]:
+        """Return a future that is done when the turn is ours; it may be free by now. ``urgent``: before the others."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         with self._mutex:
             if self._held:
-                self._waiting.append((loop, future))
+                (self._waiting.appendleft if urgent else self._waiting.append)((loop, future))
             else:
                 self._held = True
                 future.set_result(None)
         return future
+
+    def hurry(self, future: asyncio.Future[None]) -> None:
+        """Put who waits before the others."""
+        with self._mutex:
+            for waiter in self._waiting:
+                if waiter[1] is future:
+                    self._waiting.remove(waiter)
+                    self._waiting.appendleft(waiter)
+                    return
 
     def release(self) -> None:
         """Hand over to the next in line. `_held` stays True meanwhile, so that nobody slips in between."""
@@ -93,6 +102,7 @@ class _Key:
 
     __slots__ = (
         "lock",
+        "moved_at",
         "new",
         "placed",
         "recalled",
@@ -116,6 +126,7 @@ class _Key:
         self.steps = 0
         self.recalled: deque[Entry] = deque(maxlen=KEPT)
         self.recalls = 0  # how many there ever were
+        self.moved_at = 0.0
         self.placed: deque[tuple[float, str]] = deque(maxlen=MOST_PLACED)
 
     def lend(self, recalled: Recalled, now: float) -> Shared:
@@ -250,11 +261,11 @@ class MemoryKey(KeyState):
         """See KeyState.refresh. All sessions look at the same object."""
         return True
 
-    async def acquire_turn(self) -> None:
+    async def acquire_turn(self, *, urgent: bool = False) -> None:
         """Wait for the turn, in order of asking over all loops. Cancelled: not held."""
         turn = self._open_key().turn
         if not turn.try_acquire():
-            future = turn.line_up()
+            future = turn.line_up(urgent=urgent)
             self._waiting.add(future)
             try:
                 await future
@@ -268,6 +279,16 @@ class MemoryKey(KeyState):
                 turn.release()
                 raise NonceStoreError(f"the nonces of {self._name!r} were closed")
         self._holds_turn = True
+
+    def hurry(self) -> None:
+        """See KeyState.hurry."""
+        if self._key is not None:
+            for future in self._waiting:
+                self._key.turn.hurry(future)
+
+    def moved_at(self) -> float:
+        """See KeyState.moved_at."""
+        return self._key.moved_at if self._key is not None else 0.0
 
     async def release_turn(self) -> None:
         """Give the turn to the next in line; nothing happens when it is not held."""
@@ -287,6 +308,8 @@ class MemoryKey(KeyState):
                 return None, 0
             key.keep(self._recalled)
             key.steps += 1
+            if not overtake:
+                key.moved_at = self._clock()
             now = time.time_ns() // self._tick
             nonce = shared.last = now if now > shared.last else shared.last + 1
             return chosen, nonce

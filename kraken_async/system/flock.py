@@ -110,6 +110,15 @@ def lock_holders(status: os.stat_result) -> tuple[Holder, ...]:
     return found
 
 
+def process_text(pid: int) -> str:
+    """Return "process 4711", and whether it is stopped, where the system tells."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        state = ""
+    return f"process {pid} (stopped)" if state in ("T", "t") else f"process {pid}"
+
+
 def _look(status: os.stat_result) -> tuple[Holder, ...]:
     try:
         lines = Path("/proc/locks").read_text().splitlines()

@@ -70,6 +70,7 @@ async def test_files_are_private_and_named_by_the_key(tmp_path: Path) -> None:
     files = sorted(directory.iterdir())
     assert [path.name for path in files] == [
         "0123abcd.disk.lock",
+        "0123abcd.floors",
         "0123abcd.next.lock",
         "0123abcd.nonce.lock",
         "0123abcd.state",

@@ -107,7 +107,14 @@ class Ceiling:
             raise self._refusal()
         raising = self._raising
         if raising is None:
-            raising = self._raising = in_thread(lambda: self._raise(last), self._undo)
+            try:
+                raising = in_thread(lambda: self._raise(last), self._undo)
+            except (RuntimeError, MemoryError) as error:  # no thread can be started
+                self.failed(OSError(None, str(error) or "out of memory"))
+                if self._strict:
+                    raise self._refusal() from error
+                return
+            self._raising = raising
             raising.add_done_callback(self._done)
         await asyncio.wait([raising], timeout=patience)
         if not raising.done():

@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 import logging
 import time
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiofiles
@@ -25,11 +27,13 @@ from kraken_async.stores.base import (
     Shared,
     raised,
 )
+from kraken_async.stores.file import nonce_lock
 from kraken_async.stores.file.ceiling import OVERTAKING_PATIENCE, PATIENCE, Ceiling, Raised
 from kraken_async.stores.file.record import Record
 from kraken_async.stores.file.side_files import PlacedFile
 from kraken_async.stores.file.state_file import StateFile
 from kraken_async.stores.file.turn import Turn
+from kraken_async.stores.waiting import SAY_AFTER, Waits
 from kraken_async.system.flock import (
     FORKED,
     TRY,
@@ -37,17 +41,19 @@ from kraken_async.system.flock import (
     FileLock,
     flock,
     in_thread,
+    lock_holders,
+    process_text,
     unwatch_forks,
-    wait_for_lock,
     watch_forks,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
     from kraken_async.stores.file.layout import Disk
     from kraken_async.stores.file.recovery import Found
+    from kraken_async.stores.recalled import Entry
+    from kraken_async.stores.waiting import Waiting
 
 T = TypeVar("T")
 
@@ -56,8 +62,13 @@ log = logging.getLogger("kraken_async.store")
 #: Seconds that opening waits for another process which is just coming, going or raising the ceiling.
 OPEN_PATIENCE: Final = 10.0
 #: Seconds that closing waits for the disk.
-CLOSE_PATIENCE: Final = 5.0
-#: How often the nonce lock is tried again at once, letting other threads run, before a thread waits for it.
+CLOSE_PATIENCE: Final = 1.5
+#: Seconds that update() waits for the nonce lock.
+UPDATE_PATIENCE: Final = 2.0
+#: How far above the last nonce on record a cancel goes that cannot have the nonce lock, and in coarse units at least.
+PAST_NS: Final = 1000
+PAST_TICKS: Final = 8
+#: How often the state is looked at when opening, before the first step does it.
 _SPINS: Final = 20
 _MOST_READ: Final = 64 * 2**20  # a foreign file may be of any size
 
@@ -97,6 +108,8 @@ class FileKey(KeyState):
         self._said: dict[str, None] = {}
         self._notes: list[Callable[[Shared], object]] = []
         self._nonce_waits = 0
+        self._bypasses = 0  # nonces taken without the nonce lock
+        self._waits = Waits(self._holder)
         self._forked = False
         self._holding = False  # the nonce lock is held by this session, in the middle of a step
         self.seen = Shared()
@@ -122,7 +135,8 @@ class FileKey(KeyState):
         # A step in a thread that fails closes the file; one that is no longer waited for is undone when done.
         entering = in_thread(file.enter, lambda _: file.close(), joined=True)
         try:
-            await asyncio.wait_for(entering, OPEN_PATIENCE)
+            with self._waits.waiting("the disk lock"):
+                await asyncio.wait_for(entering, OPEN_PATIENCE)
         except TimeoutError:
             raise NonceStoreError(
                 f"nonce state {file.path} is being changed by another process that does not finish (is it "
@@ -152,19 +166,19 @@ class FileKey(KeyState):
 
     def _use(self, file: StateFile, found: Found) -> None:
         """Go over to ``file``, which has been entered and settled."""
-        try:
-            lock = FileLock(file.lock_path("nonce"))
+        with contextlib.ExitStack() as undo:
+            undo.callback(file.close)
             try:
-                turn = Turn(file.lock_path)
-            except BaseException:
-                lock.close()
-                raise
-        except OSError as error:
-            file.close()
-            raise NonceStoreError(f"the locks beside {file.path} cannot be opened: {error}") from error
+                lock = FileLock(file.lock_path("nonce"))
+                undo.callback(lock.close)
+                turn = Turn(file.lock_path, self._turn_moved_at)
+                undo.callback(turn.close)
+                record = Record(file, found, self._clock)
+            except OSError as error:
+                raise NonceStoreError(f"the locks beside {file.path} cannot be opened: {error}") from error
+            undo.pop_all()
         file.watched = [lock, *turn.locks]
-        self._file, self._lock, self._turn = file, lock, turn
-        self._record = Record(file, found, self._clock)
+        self._file, self._lock, self._turn, self._record = file, lock, turn, record
         self._placed = PlacedFile(file.path.with_suffix(".placed"), file.disk)
         self._lock_fd = lock.fd
         self.seen = found.shared
@@ -173,8 +187,8 @@ class FileKey(KeyState):
         """Give back the reservation if nobody else uses the key; let go of every lock and descriptor.
         Idempotent.
 
-        Waits for the disk, at most 5 s; a thread that the disk holds longer lets go when it returns. So
-        does a thread that stands in line for the turn (see Turn).
+        Waits for the disk, at most 1.5 s; a thread that the disk holds longer lets go when it returns. So does a
+        thread that waits for the turn (see Turn).
         """
         if self._lock_fd < 0:
             return
@@ -187,13 +201,17 @@ class FileKey(KeyState):
         self._lock.close()
         self._record.close()
         self._placed.close()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + CLOSE_PATIENCE
         await self._limit.quiet(CLOSE_PATIENCE)
         file, last = self._file, self._record.shared.last
         try:
-            await asyncio.wait_for(
-                asyncio.shield(in_thread(lambda: file.finish(last), joined=True)), CLOSE_PATIENCE
-            )
+            async with asyncio.timeout(max(0.1, deadline - loop.time())):
+                await asyncio.shield(in_thread(lambda: file.finish(last), joined=True))
         except (OSError, TimeoutError) as error:
+            log.warning("nonce state %s: the reservation could not be given back: %r", self.place, error)
+        except (RuntimeError, MemoryError) as error:  # no thread can be started
+            file.close()
             log.warning("nonce state %s: the reservation could not be given back: %r", self.place, error)
 
     def left_behind(self) -> None:
@@ -213,19 +231,35 @@ class FileKey(KeyState):
 
     # ----------------------------------------------------------------------------------------------- turn
 
-    async def acquire_turn(self) -> None:
-        """Wait for the right to send.
-
-        Free: four system calls, no suspension. Cancelled: the turn is not held.
-        """
+    async def acquire_turn(self, *, urgent: bool = False) -> None:
+        """See KeyState.acquire_turn. Free: four system calls, no suspension."""
         while self._lock_fd >= 0:
             turn = self._turn
             if not turn.try_acquire():
-                await turn.wait()
+                with self._waits.waiting("the turn"):
+                    await turn.wait(urgent=urgent)
             if turn is self._turn:
                 return
             turn.close()  # the directory was made anew meanwhile, and the line is another one
         raise self._unusable()
+
+    def hurry(self) -> None:
+        """See KeyState.hurry."""
+        if self._lock_fd >= 0:
+            self._turn.hurry()
+
+    def moved_at(self) -> float:
+        """See KeyState.moved_at. One system call, without a lock."""
+        if self._lock_fd < 0:
+            return 0.0
+        try:
+            return self._record.peek_turn()
+        except OSError:
+            return self._record.turn_at
+
+    def _turn_moved_at(self) -> float:
+        # By the monotonic clock, whatever clock the loop has.
+        return self.moved_at() - self._clock() + time.monotonic()
 
     async def release_turn(self) -> None:
         """Give the turn to the next in line; nothing happens when it is not held."""
@@ -249,7 +283,9 @@ class FileKey(KeyState):
                 flock(self._lock_fd, TRY)
                 lock = self._lock
             except BlockingIOError:
-                lock = await self._wait_for_nonce_lock()
+                if overtake and not await self._nonce_lock_soon():
+                    return await self._step_past(choose)
+                lock = self._lock if overtake else await self._wait_for_nonce_lock()
             except ValueError:
                 raise self._unusable() from None
             self._holding = True
@@ -270,7 +306,11 @@ class FileKey(KeyState):
                     chosen = choose(shared)
                     if chosen is not None:
                         shared.last = last = nonce
+                        if not overtake:
+                            record.turn_at = self._clock()
                         self._save(record)
+                        if record.overtaken():
+                            last = nonce = self._again(record)
                     else:
                         nonce = 0
                         if shared.changed or shared.level != level or shared.level_at != level_at:
@@ -290,6 +330,57 @@ class FileKey(KeyState):
             self._flush_is_due()
         return chosen, nonce
 
+    def _again(self, record: Record) -> int:
+        """This process stood still in the middle of a step, and a cancel went past it: take another nonce."""
+        while True:
+            record.shared.last += 1
+            self._save(record)
+            if not record.overtaken():
+                return record.shared.last
+
+    def _peek(self, record: Record) -> Shared:
+        try:
+            return record.peek()
+        except OSError as error:
+            self._limit.failed(error)  # what is in memory has to do
+            return record.shared.copy()
+
+    async def _nonce_lock_soon(self) -> bool:
+        self._nonce_waits += 1
+        taken = await nonce_lock.soon(self._lock)
+        if self._lock_fd < 0:
+            raise self._unusable()
+        return taken
+
+    async def _step_past(self, choose: Callable[[Shared], T | None]) -> tuple[T | None, int]:
+        """A step of a cancel without the nonce lock, whose holder stands still; see floors.py.
+
+        What it charges and takes back is written by the next step that gets the lock.
+        """
+        record = self._record
+        shared = self._peek(record)
+        margin = max(PAST_NS // self._tick, PAST_TICKS)
+        nonce = max(shared.last + margin, time.time_ns() // self._tick)
+        if nonce > record.ceiling and not self._limit.may_go_beyond(nonce, flushed=True):
+            await self._limit.cover(nonce, OVERTAKING_PATIENCE)
+        chosen = choose(shared)
+        if chosen is None:
+            return None, 0
+        try:
+            nonce = record.floors.publish(nonce - 1)
+        except OSError as error:
+            self._limit.failed(error)  # it goes all the same: a cancel must not fail for want of disk space
+        record.shared.last = max(record.shared.last, nonce)
+        self._bypasses += 1
+        self.note(partial(_owe, shared, shared.recalled.new.copy()))
+        shared.recalled.new.clear()
+        log.warning(
+            "a cancel goes past the nonce lock, which %s keeps",
+            self._holder("the nonce lock") or "another process",
+            extra={"nonce": nonce},
+        )
+        return chosen, nonce
+
     def refresh(self) -> bool:
         """See KeyState.refresh. Three system calls; False when another process has the nonce lock."""
         # In mid-step (an observer may ask for statistics) the lock is ours: to let it go here would let others in.
@@ -302,8 +393,8 @@ class FileKey(KeyState):
         return True
 
     async def update(self, change: Callable[[Shared], T]) -> T:
-        """See KeyState.update. Suspends only when another process has the nonce lock."""
-        with await self._nonce_lock():
+        """See KeyState.update. Suspends only when another process has the nonce lock, for at most 2 s."""
+        with await self._nonce_lock(UPDATE_PATIENCE):
             record = self._load()
             try:
                 self._apply_notes(record.shared)
@@ -361,28 +452,23 @@ class FileKey(KeyState):
             # Some way above, as the clock and other processes do not stand still until we come back.
             await self._limit.cover(min(MAX_NONCE, target + 2 * self._half_window), PATIENCE)
 
-    async def _nonce_lock(self) -> _Nonces:
+    async def _nonce_lock(self, patience: float | None = None) -> _Nonces:
         if self._lock_fd < 0:
             raise self._unusable()
-        if self._lock.try_acquire():
-            return _Nonces(self, self._lock, ours=True)
-        return _Nonces(self, await self._wait_for_nonce_lock(), ours=False)
+        lock = self._lock if self._lock.try_acquire() else await self._wait_for_nonce_lock(patience)
+        return _Nonces(self, lock, ours=lock is self._lock)
 
-    async def _wait_for_nonce_lock(self) -> FileLock:
-        """Return the nonce lock, held on a descriptor of its own, to be closed.
-
-        Others hold it for microseconds.
-        """
-        path = self._file.lock_path("nonce")
-        lock = FileLock(path)
-        for _ in range(_SPINS):
-            if lock.try_acquire():
-                return lock
-            await asyncio.sleep(0)
-        lock.abandon()
-        # Its holder was stopped in the middle, or the machine is crowded.
+    async def _wait_for_nonce_lock(self, patience: float | None = None) -> FileLock:
+        """Return the nonce lock, held; on a descriptor of its own, to be closed, if it is not ``self._lock``."""
         self._nonce_waits += 1
-        lock = await wait_for_lock(path)
+        try:
+            with self._waits.waiting("the nonce lock"):
+                lock = await nonce_lock.wait(self._lock, patience)
+        except TimeoutError:
+            who = self._holder("the nonce lock") or "another process"
+            raise NonceStoreError(
+                f"nonce state {self.place}: {who} keeps the nonce lock (is it stopped?)"
+            ) from None
         if self._lock_fd < 0:
             lock.close()
             raise self._unusable()
@@ -470,10 +556,31 @@ class FileKey(KeyState):
             self._said[sentence] = None
             log.warning("%s", sentence)
 
+    def waiting(self) -> tuple[Waiting, ...]:
+        """See KeyState.waiting."""
+        return self._waits.now()
+
+    def _holder(self, what: str) -> str:
+        """Return which process has a lock, as far as the system or the last header tells; "" if neither does."""
+        kind = what.split()[1]
+        path = Path(self.place).with_suffix(f".{kind}.lock")
+        try:
+            holders = lock_holders(path.stat())
+        except OSError:
+            holders = ()
+        pids = [holder.pid for holder in holders if not holder.waiting and holder.pid > 0]
+        if pids:
+            return process_text(pids[0])
+        trailer = self._record.trailer if self._lock_fd >= 0 and kind == "turn" else None
+        if trailer is not None and trailer.pid:
+            return f"process {trailer.pid} on {trailer.host.decode(errors='replace')}, as far as is known"
+        return ""
+
     def problems(self) -> tuple[str, ...]:
-        """Return what is wrong with the place or the disk."""
+        """Return what is wrong with the place or the disk, and what is waited for."""
         failure = self._limit.failure if self._lock_fd >= 0 else ""
-        return (*((failure,) if failure else ()), *self._said)
+        waits = [f"this session {wait}" for wait in self._waits.now(SAY_AFTER)]
+        return (*((failure,) if failure else ()), *self._said, *waits)
 
     def figures(self) -> dict[str, Any]:
         """Return the ceiling, raises, disk errors, waits for the turn and for the nonce lock."""
@@ -486,6 +593,7 @@ class FileKey(KeyState):
             "disk_errors": self._limit.errors,
             "turn_waits": self._turn.waits,
             "nonce_waits": self._nonce_waits,
+            "past_the_nonce_lock": self._bypasses,
         }
 
 
@@ -508,3 +616,18 @@ class _Nonces:
             self._lock.release()
         else:
             self._lock.close()
+
+
+def _owe(was: Shared, recalled: list[Entry], shared: Shared) -> None:
+    """Write down what a cancel without the lock has charged (``was``: the state that it left) and taken back."""
+    for pair, (level, at) in was.engine.items():
+        known = shared.engine.get(pair)
+        if known is None or level > known[0]:
+            shared.engine[pair] = [level, at]
+    if was.level is not None and (shared.level is None or was.level > shared.level):
+        shared.level, shared.level_at = was.level, was.level_at
+    if was.cancelled_all_at is not None:
+        shared.cancelled_all_at = max(was.cancelled_all_at, shared.cancelled_all_at or was.cancelled_all_at)
+    shared.trading = shared.trading or was.trading
+    shared.recalled.new += recalled
+    shared.mark_changed()

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kraken_async.stores.base import new_ceiling
+from kraken_async.stores.file.floors import Floors, floors_path
 from kraken_async.stores.file.layout import (
     HEADER_AT,
     HEADER_MAGIC,
@@ -39,11 +40,13 @@ from kraken_async.system.paths import boot_id
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kraken_async.stores.base import Shared
     from kraken_async.stores.file.recovery import Found
     from kraken_async.stores.file.state_file import StateFile
 
 _NAN: Final = float("nan")
 _BOTH: Final = HEADER_SIZE + TRAILER_SIZE
+_PEEKS: Final = 5
 
 
 class Record:
@@ -63,6 +66,7 @@ class Record:
         "_unit",
         "ceiling",
         "fd",
+        "floors",
         "generation",
         "shared",
         "trailer",
@@ -82,6 +86,7 @@ class Record:
         self._raw = b""  # the header as last seen in the file or put there
         self._rest = SlowFields()
         self._rest_known = False
+        self.floors = Floors(floors_path(file.path), disk)
         self._recalled = RecalledFile(file.path.with_suffix(".recalled"), disk)
         self._pid, self._host = os.getpid(), socket.gethostname().encode()[:40]
         self.trailer = unpack_trailer(self._pread(self.fd, TRAILER_SIZE, HEADER_AT + HEADER_SIZE))
@@ -91,6 +96,7 @@ class Record:
     def close(self) -> None:
         """Close what was opened beside the state file, which is not closed here."""
         self._recalled.close()
+        self.floors.close()
 
     def load(self) -> str | None:
         """Take over what others have written since.
@@ -98,7 +104,35 @@ class Record:
         Returns a sentence about damage, None when all is well.
         """
         raw = self._pread(self.fd, _BOTH, HEADER_AT)
-        return None if raw == self._raw else self._absorb(raw)
+        said = None if raw == self._raw else self._absorb(raw)
+        self.overtaken()
+        return said
+
+    def overtaken(self) -> bool:
+        """Return whether a nonce as high as our last was taken without the nonce lock; then ``last`` is that one."""
+        floors, shared = self.floors, self.shared
+        if not self._pread(floors.fd, 1, floors.at):
+            return False
+        before, shared.last = shared.last, max(shared.last, floors.read())
+        return floors.highest >= before
+
+    def peek(self) -> Shared:
+        """Return the state as it is, read without the nonce lock: for who may not wait for it."""
+        for _ in range(_PEEKS):
+            header = unpack_header(self._pread(self.fd, HEADER_SIZE, HEADER_AT))
+            if header is not None:  # else it was read in the middle of a write
+                self.shared.last = max(self.shared.last, header.last)
+                self.ceiling = max(self.ceiling, header.ceiling)
+                break
+        self.overtaken()
+        return self.shared.copy()
+
+    def peek_turn(self) -> float:
+        """Return when any session last took a nonce with the turn, read without the nonce lock."""
+        trailer = unpack_trailer(self._pread(self.fd, TRAILER_SIZE, HEADER_AT + HEADER_SIZE))
+        if trailer.pid:  # else it was read in the middle of a write
+            self.trailer = trailer
+        return self.trailer.turn_at
 
     def forget(self) -> None:
         """Half a change may be in memory: what the file says counts."""
@@ -113,7 +147,8 @@ class Record:
         # Not below what this session knows: the file is older when a write of ours has failed.
         shared.last = max(shared.last, header.last)
         take_level(shared, header)
-        self.ceiling = header.ceiling
+        # What this session has made durable counts also when the others could not be told.
+        self.ceiling = max(self.ceiling, header.ceiling)
         self.generation = header.generation
         self._raw = raw
         self.trailer = trailer = unpack_trailer(raw[HEADER_SIZE:])

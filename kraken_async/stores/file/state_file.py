@@ -14,14 +14,17 @@ Synchronous: the durable steps run in a thread. Invariants, each by the crash it
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import UNITS, Shared, clock_ticks, low_ceiling, new_ceiling
+from kraken_async.stores.file.floors import Floors, floors_path
 from kraken_async.stores.file.layout import (
     HEADER_AT,
     HEADER_SIZE,
@@ -46,6 +49,9 @@ from kraken_async.system.paths import make_directory
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+#: How often the nonce lock is tried before a new ceiling stays unpublished, a millisecond apart.
+PUBLISH_TRIES: Final = 50
 
 
 class Moved(OSError):
@@ -211,7 +217,8 @@ class StateFile:
 
     def _start(self, raw: bytes, slots: list[Slot], said: list[str], now: float, floor: int) -> Found:
         shared, header, more = recover(self.path, raw, slots, now, created=self.created)
-        shared.last = max(shared.last, floor)
+        floors = Floors(floors_path(self.path), self.disk)
+        shared.last = max(shared.last, floor, floors.highest)
         ceiling = self._write_slots(new_ceiling(shared.last, self.unit))
         data = pack_slow_fields(shared.slow_fields())
         rest = (slow_fields_of(header) if header is not None else SlowFields()).place(data)
@@ -220,6 +227,8 @@ class StateFile:
         generation = header.generation + 1 if header is not None else 1
         self._write(self.fd, pack_header(make_header(shared, ceiling, rest, generation, now)), HEADER_AT)
         step_done("header written")
+        floors.empty()
+        floors.close()
         return Found(shared, ceiling, said + more)
 
     # ------------------------------------------------------------------------------------------------ ceiling
@@ -257,12 +266,25 @@ class StateFile:
             raise Moved(None, "it was removed or replaced", str(self.path))
 
     def publish(self, ceiling: int) -> None:
-        """Tell the other users of a ceiling that is durable."""
-        with _Held(self._locks[1]):
+        """Tell the other users of a ceiling that is durable.
+
+        If another process keeps the nonce lock, they find it in the slots when theirs is used up: to wait for it while
+        holding ``disk.lock`` would stop them all.
+        """
+        lock = self._locks[1]
+        for _ in range(PUBLISH_TRIES):
+            if lock.try_acquire():
+                break
+            time.sleep(0.001)
+        else:
+            return
+        try:
             header = self._header()
             if header is not None and header.ceiling < ceiling:
                 raised = header._replace(ceiling=ceiling, generation=header.generation + 1)
                 self._write(self.fd, pack_header(raised), HEADER_AT)
+        finally:
+            lock.release()
         step_done("ceiling published")
 
     def _write_slots(self, ceiling: int) -> int:
@@ -320,7 +342,8 @@ class StateFile:
             flock(self.fd, TRY)
         except BlockingIOError:
             return  # others go on. (The shared lock is lost by this attempt, and we are leaving anyway.)
-        last = max(last, header.last)
+        with contextlib.closing(Floors(floors_path(self.path), self.disk)) as floors:
+            last = max(last, header.last, floors.highest)
         with _Held(self._locks[1]):
             given = header._replace(last=last, ceiling=last, generation=header.generation + 1)
             self._write(self.fd, pack_header(given), HEADER_AT)

@@ -1,29 +1,34 @@
 """The turn: the exclusive right to send on one key, over every task, thread, loop and process of this host.
 
-Whoever does not find it free stands in line (ticket_lock.py); at the head of the line it takes ``next``, waits
-for ``turn``, and lets ``next`` and the head of the line go:
+A session that does not find it free waits in the line (ticket_lock.py); at the head of the line it takes ``next``,
+waits for ``turn``, and lets ``next`` and the head of the line go:
 
-    line:  order of asking among those who wait
-    next:  says that somebody waits; held by the head of the line
-    turn:  held from before the nonce until the answer is in
+    line:    order of asking among those who wait
+    next:    says that somebody waits; held, shared, by the head of the line and by waiting cancels
+    urgent:  says that a cancel waits; held, shared, by those
+    turn:    held from before the nonce until the answer is in
 
 Without ``next``, who has just released ``turn`` would take it again before a waiter has woken up. With it, a
-newcomer that finds ``turn`` free fails on ``next`` as long as somebody waits, and goes to the end of the line.
+newcomer that finds ``turn`` free fails on ``next`` as long as somebody waits, and goes to the end of the line. A cancel
+waits beside the line; the head of the line, once it has ``turn``, gives it up as long as ``urgent`` is held.
+
+A process that stands still (SIGSTOP) in the line or at its head holds up those behind it though ``turn`` is free. So
+a session that has waited for :data:`STUCK` seconds while the turn has not moved at all tries ``turn`` itself, past the
+line: the line gives order, ``turn`` alone gives exclusion.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import queue
-import threading
+import time
 import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from kraken_async.errors import NonceStoreError
-from kraken_async.stores.file import ticket_lock
-from kraken_async.stores.file.ticket_lock import Line
+from kraken_async.stores.file.turn_helper import IDLE, Helper
 from kraken_async.system.flock import TRY, UNLOCK, FileLock, flock
 
 if TYPE_CHECKING:
@@ -34,48 +39,55 @@ log = logging.getLogger("kraken_async.store")
 
 #: How long closing waits for an idle helper thread to end. One that stands in line is not waited for.
 _CLOSING: Final = 0.25
-
-_FREE, _WAITING, _HELD = range(3)
+#: Seconds without a move after which the line counts as stuck, and between tries to go past it.
+STUCK: Final = 1.0
+_AGAIN: Final = 0.05
 
 
 class Turn:
-    """One session's place in the line for a key's turn. Belongs to one event loop.
+    """One session's turn. Belongs to one event loop.
 
-    Free, the turn is taken by four system calls without suspending. Else a helper thread (one per session,
-    started when first needed) stands in line. Closing while it stands there cannot recall it: it gives the
-    turn back when it gets it and closes its descriptors then; until that moment the thread and the descriptors stay.
+    Free, it is taken by four system calls without suspending. Else helper threads (at most two per session, started
+    when first needed) wait. Closing cannot recall a thread from the kernel: it gives the turn back when it gets it and
+    closes its descriptors then; until that moment the thread and the descriptors stay.
+
+    ``moved_at``: when any session of the key last took a nonce with the turn, by ``time.monotonic()``.
     """
 
     __slots__ = (
         "__weakref__",
         "_closed",
-        "_jobs",
-        "_line",
+        "_held",
+        "_moved_at",
         "_next",
-        "_path",
-        "_state",
-        "_thread",
+        "_ordinary",
+        "_since",
+        "_timer",
         "_turn",
+        "_urgent",
         "_waiters",
+        "past",
         "waits",
     )
 
-    def __init__(self, path: Callable[[str], Path]) -> None:
+    def __init__(self, path: Callable[[str], Path], moved_at: Callable[[], float] = time.monotonic) -> None:
         """``path``: the path of a lock file by its kind."""
-        self._path = path
         self._next = FileLock(path("next"))
         try:
             self._turn = FileLock(path("turn"))
         except BaseException:
             self._next.abandon()
             raise
-        self._line: Line | None = None  # opened with the helper thread
-        self._state = _FREE
+        self._moved_at = moved_at
+        self._ordinary = Helper(path, urgent=False)
+        self._urgent = Helper(path, urgent=True)
+        self._held: Helper | FileLock | None = None  # by which descriptor
         self._closed = False
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._jobs: queue.SimpleQueue[asyncio.AbstractEventLoop | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._since = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self.waits = 0  # how often the turn was not free
+        self.past = 0  # how often it was taken past a line that was stuck
 
     @property
     def locks(self) -> list[FileLock]:
@@ -85,19 +97,20 @@ class Turn:
     @property
     def held(self) -> bool:
         """Whether this session has the turn."""
-        return self._state == _HELD
+        return self._held is not None
 
     @property
     def idle(self) -> bool:
-        """Whether this session neither has the turn nor stands in line."""
-        return self._state == _FREE and not self._waiters
+        """Whether this session neither has the turn nor waits for it."""
+        waits = self._ordinary.state != IDLE or self._urgent.state != IDLE
+        return self._held is None and not self._waiters and not waits
 
     def try_acquire(self) -> bool:
-        """Take the turn if it is free and nobody stands in line for it.
+        """Take the turn if it is free and nobody waits for it.
 
         OSError when the descriptors are gone.
         """
-        if self._state != _FREE:
+        if self._held is not None or self._waiters:
             return False
         next_fd, turn_fd = self._next.fd, self._turn.fd
         try:
@@ -109,150 +122,157 @@ class Turn:
         except BlockingIOError:
             return False
         else:
-            self._state = _HELD
+            self._held = self._turn
             return True
         finally:
             flock(next_fd, UNLOCK)
 
-    async def wait(self) -> None:
-        """Stand in line. Cancelled: the turn is not held. Raises NonceStoreError when closed meanwhile."""
-        future = asyncio.get_running_loop().create_future()
+    async def wait(self, *, urgent: bool = False) -> None:
+        """Wait in the line, or beside it. Cancelled: the turn is not held.
+
+        Raises NonceStoreError when closed meanwhile, and when the system has no thread or descriptor to wait with.
+        """
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
         self._waiters.append(future)
         self.waits += 1
-        if self._state == _FREE:
-            self._stand_in_line()
         try:
+            if self._held is None:
+                self._begin_waiting(loop, urgent=urgent)
             await future
-        except asyncio.CancelledError:
+        except BaseException:
             if future.done() and not future.cancelled() and future.exception() is None:
                 self.release()  # given to us in the very moment that we were cancelled
+            elif not future.done():
+                future.cancel()
             raise
         if self._closed:  # given, and closed before this line ran: closing has given it back
             raise _closed()
 
-    def release(self) -> None:
-        """Give the turn to the next in line, which is never this session again if another one waits."""
-        if self._state != _HELD:
+    def hurry(self) -> None:
+        """A cancel waits now: let whoever waits here go before all calls that are none."""
+        if self._waiters and self._held is None and not self._closed:
+            with contextlib.suppress(NonceStoreError):  # the place in the line is kept
+                self._urgent.start(asyncio.get_running_loop(), _arrival(self))
+
+    def _begin_waiting(self, loop: asyncio.AbstractEventLoop, *, urgent: bool = False) -> None:
+        (self._urgent if urgent else self._ordinary).start(loop, _arrival(self))
+        self._since = time.monotonic()
+        if self._timer is None:
+            self._timer = loop.call_later(STUCK, _look, weakref.ref(self))
+
+    def _look(self) -> None:
+        """Once a second while it is waited for: go past a line in which a process stands still."""
+        self._timer = None
+        self._waiters = deque(each for each in self._waiters if not each.done())
+        if not self._waiters or self._held is not None or self._closed:
             return
-        self._state = _FREE
-        try:
-            flock(self._turn.fd, UNLOCK)
-        except OSError:  # a closed descriptor has let go of its lock
-            log.exception("the turn could not be unlocked")
-        if self._waiters:
-            self._stand_in_line()
+        again, moved_at = STUCK, max(self._since, self._moved_at())
+        if time.monotonic() - moved_at >= STUCK:
+            again = _AGAIN
+            with contextlib.suppress(BlockingIOError):
+                flock(self._turn.fd, TRY)
+                self.past += 1
+                self._give(self._turn)
+        self._timer = asyncio.get_running_loop().call_later(again, _look, weakref.ref(self))
 
-    def _stand_in_line(self) -> None:
-        self._state = _WAITING
-        self._jobs.put(asyncio.get_running_loop())
-        if self._thread is None:
-            jobs = self._jobs
-            me = weakref.ref(self, lambda _: jobs.put(None))
-            self._thread = threading.Thread(
-                target=_help, args=(me, jobs), daemon=True, name="kraken_async-turn"
-            )
-            self._thread.start()
-
-    def _serve(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """In the helper thread: stand in line for the loop. Return whether to go on.
-
-        Meanwhile the state is _WAITING, so that the loop leaves the descriptors alone: a second flock on the
-        same descriptor would succeed at once.
-        """
-        error = None
-        try:
-            self._wait_in_line()
-        except OSError as failure:
-            error = failure
-        if not self._closed:
-            try:
-                loop.call_soon_threadsafe(self._arrived, error)
-            except RuntimeError:  # the loop was closed without closing us
-                self._closed = True
-        if self._closed:
-            self._shut()  # which gives the turn back
-        return not self._closed
-
-    def _wait_in_line(self) -> None:
-        if not ticket_lock.available:  # pragma: no cover - macOS
-            self._wait_at_the_head()
-            return
-        if self._line is None:
-            self._line = Line(self._path("line"))
-        number = self._line.draw()
-        try:
-            self._line.wait(number)
-            self._wait_at_the_head()
-        finally:
-            self._line.leave(number)
-
-    def _wait_at_the_head(self) -> None:
-        self._next.acquire()
-        try:
-            self._turn.acquire()
-        finally:
-            self._next.release()
-
-    def _arrived(self, error: OSError | None) -> None:
+    def _arrived(self, helper: Helper, error: OSError | None) -> None:
+        """In the loop: a helper offers the turn, or could not wait for it."""
         if self._closed:
             return
-        self._state = _HELD
+        if error is not None:
+            waiters, self._waiters = self._waiters, deque()
+            for future in waiters:
+                if not future.done():
+                    future.set_exception(NonceStoreError(f"waiting for the turn failed: {error}"))
+        elif helper.take():
+            if self._held is None:
+                self._give(helper)
+            else:  # it came by another way meanwhile
+                helper.release()
+
+    def _give(self, held: Helper | FileLock) -> None:
+        self._held = held
         while self._waiters:
             future = self._waiters.popleft()
-            if future.done():
-                continue
-            if error is None:
+            if not future.done():
                 future.set_result(None)
                 return
-            future.set_exception(NonceStoreError(f"waiting for the turn failed: {error}"))
         self.release()
 
+    def release(self) -> None:
+        """Give the turn to the next in line, which is never this session again if another one waits."""
+        held, self._held = self._held, None
+        if held is None:
+            return
+        try:
+            held.release()
+        except OSError:  # a closed descriptor has let go of its lock
+            log.exception("the turn could not be unlocked")
+        if any(not future.done() for future in self._waiters):
+            try:
+                self._begin_waiting(asyncio.get_running_loop())
+            except NonceStoreError as error:
+                self._fail(error)
+
+    def _fail(self, error: NonceStoreError) -> None:
+        waiters, self._waiters = self._waiters, deque()
+        for future in waiters:
+            if not future.done():
+                future.set_exception(error)
+
     def close(self) -> None:
-        """Give the turn back, fail who waits, close the descriptors. See the class about a thread in line."""
+        """Give the turn back, fail who waits, close the descriptors. See the class about a thread in the kernel."""
         if self._closed:
             return
-        self.release_for_good()
-        thread = self._thread
-        if thread is None:
-            self._shut()
-        elif self._state != _WAITING:
-            thread.join(_CLOSING)  # it only has to wake up and close two descriptors: some 50 microseconds
-
-    def release_for_good(self) -> None:
-        """The part of closing that needs no waiting."""
         waiters, self._waiters = self._waiters, deque()
         self.release()
         self._closed = True
-        for future in waiters:
-            if not future.done():
-                future.set_exception(_closed())
-        self._jobs.put(None)
-
-    def _shut(self) -> None:
+        self._waiters = waiters
+        self._fail(_closed())
+        if self._timer is not None:
+            self._timer.cancel()
+        for helper in (self._ordinary, self._urgent):
+            helper.close()
+        for helper in (self._ordinary, self._urgent):
+            helper.join(_CLOSING)  # it only has to wake up and close its descriptors: some 50 microseconds
         self._turn.close()
         self._next.close()
-        if self._line is not None:
-            self._line.close()
+
+    def __del__(self) -> None:
+        # Its own descriptors go with it; a helper thread has those of its own.
+        for name in ("_ordinary", "_urgent"):
+            helper = getattr(self, name, None)
+            if helper is not None and not helper.forked:
+                helper.close()
 
     def left_behind(self) -> None:
         """Runs in a forked child."""
         self._closed = True
         self._turn.abandon()
         self._next.abandon()
-        if self._line is not None:
-            self._line.close()
+        for helper in (self._ordinary, self._urgent):
+            helper.left_behind()
 
 
-def _help(reference: weakref.ref[Turn], jobs: queue.SimpleQueue[asyncio.AbstractEventLoop | None]) -> None:
-    # Idle, it has no hold on the turn, so that a forgotten one is collected, and its locks with it.
-    while (loop := jobs.get()) is not None:
-        turn = reference()
-        if turn is None or not turn._serve(loop):
-            return
-        del turn, loop
+def _arrival(turn: Turn) -> Callable[[Helper, OSError | None], None]:
+    """Return what a helper calls in the loop; it does not keep ``turn`` alive."""
+    reference = weakref.ref(turn)
+
+    def arrived(helper: Helper, error: OSError | None) -> None:
+        found = reference()
+        if found is None:
+            helper.close()
+        else:
+            found._arrived(helper, error)
+
+    return arrived
+
+
+def _look(reference: weakref.ref[Turn]) -> None:
     turn = reference()
     if turn is not None:
-        turn._shut()
+        turn._look()
 
 
 def _closed() -> NonceStoreError:

@@ -105,14 +105,19 @@ class RedisKey(KeyState):
 
     # -- the turn --------------------------------------------------------------------------------------------
 
-    async def acquire_turn(self) -> None:
+    async def acquire_turn(self, *, urgent: bool = False) -> None:
         """Stand in line for the turn: one round trip when it is free. Others may hold it for long.
 
         Raises NonceStoreError when the server does not answer; then, as when cancelled, the turn is not held.
         """
         self._connected()
         assert self._turn is not None
-        await self._turn.acquire()
+        await self._turn.acquire(urgent=urgent)
+
+    def hurry(self) -> None:
+        """See :class:`KeyState`."""
+        if self._turn is not None:
+            self._turn.hurry()
 
     async def release_turn(self) -> None:
         """Give the turn to the next in line. Never raises: without the server, the lease runs out."""

@@ -115,11 +115,16 @@ if op == 'acquire' then
   local left = redis.call('PTTL', TURN)
   if left < 0 then left = tonumber(lease) end
   if redis.call('HSET', SEEN, ticket, string.format('%d', now + left + patience)) == 1 then
-    redis.call('RPUSH', LINE, ticket)
+    redis.call(ARGV[6] == '1' and 'LPUSH' or 'RPUSH', LINE, ticket)
   end
   redis.call('EXPIRE', SEEN, 3600)
   redis.call('EXPIRE', LINE, 3600)
   return {'0', left}
+end
+
+if op == 'hurry' then
+  if redis.call('LREM', LINE, 0, ARGV[2]) == 1 then redis.call('LPUSH', LINE, ARGV[2]) end
+  return '1'
 end
 
 if op == 'renew' then

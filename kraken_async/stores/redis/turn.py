@@ -54,13 +54,16 @@ class Turn:
 
     # -- taking it -------------------------------------------------------------------------------------------
 
-    async def acquire(self) -> None:
-        """Wait for the turn. Raises NonceStoreError; raising or cancelled, the place in line is given up."""
+    async def acquire(self, *, urgent: bool = False) -> None:
+        """Wait for the turn; ``urgent``: before those that are not.
+
+        Raises NonceStoreError; raising or cancelled, the place in line is given up.
+        """
         self._drawn += 1
         ticket = f"{self._session}:{self._drawn}"
         self._waiting.add(ticket)
         try:
-            await self._stand_in_line(ticket)
+            await self._stand_in_line(ticket, urgent=urgent)
         except BaseException:
             # Also when the server did not answer: it may have carried out what was asked.
             if not self._closed:
@@ -75,11 +78,24 @@ class Turn:
             self._lost("before a nonce was taken")
         await self.acquire()
 
-    async def _stand_in_line(self, ticket: str) -> None:
+    def hurry(self) -> None:
+        """Put who waits here before those that are not urgent."""
+        for ticket in self._waiting:
+            _ = self._start(self._hurry(ticket))
+
+    async def _hurry(self, ticket: str) -> None:
+        try:
+            await self._link.run("hurry", ticket, again=False)
+        except NonceStoreError as error:
+            log.debug("a cancel keeps its place in line: %s", error)
+
+    async def _stand_in_line(self, ticket: str, *, urgent: bool) -> None:
         waited = False
         while True:
             known = self._known()
-            reply = await self._link.run("acquire", ticket, self._lease_ms, self._short_ms, self._patience_ms)
+            reply = await self._link.run(
+                "acquire", ticket, self._lease_ms, self._short_ms, self._patience_ms, int(urgent)
+            )
             if reply[0] == b"1":
                 self._take(ticket, reply[1:], known, self._lease_ms)
                 return
