@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -129,10 +129,10 @@ def neighbour(tmp_path: Path) -> Iterator[Starting]:
         each.end()
 
 
-async def within(seconds: float, work: object) -> float:
+async def within(seconds: float, work: Awaitable[object]) -> float:
     """Await; return how long it took."""
     began = time.monotonic()
-    await asyncio.wait_for(work, seconds)  # type: ignore[call-overload]  # an awaitable
+    await asyncio.wait_for(work, seconds)
     return time.monotonic() - began
 
 
