@@ -1,9 +1,21 @@
-"""Call: one private call on its way through the session, from being asked for to being answered."""
+"""Call: one private call on its way through the session, from being asked for to its result.
+
+A call's states. Only the ledger (calls/ledger.py) moves a call from one to the next:
+
+    state         where the call is                                      what may follow
+    NEW           checked, completed, put on record                      WAITING, ENDED
+    WAITING       in the queue, or its nonce is being fetched            SENT, ENDED
+    SENT          on its way to Kraken, or its answer is being read      WAITING, BACKING_OFF, RECONCILING, ENDED
+    BACKING_OFF   waits before it is repeated                            WAITING, ENDED
+    RECONCILING   its answer was lost: the order is being looked up      ENDED
+    ENDED         its caller has a result or an error, or has left       (nothing)
+"""
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     import asyncio
@@ -13,8 +25,52 @@ if TYPE_CHECKING:
     from kraken_async.errors import KrakenError
 
 
+class CallState(enum.Enum):
+    """Where a call is; see the table at the head of this module."""
+
+    NEW = "new"
+    WAITING = "waiting"
+    SENT = "sent"
+    BACKING_OFF = "backing off"
+    RECONCILING = "reconciling"
+    ENDED = "ended"
+
+
+#: The table above, as data.
+MOVES: Final = {
+    CallState.NEW: {CallState.WAITING, CallState.ENDED},
+    CallState.WAITING: {CallState.SENT, CallState.ENDED},
+    CallState.SENT: {
+        CallState.WAITING,
+        CallState.BACKING_OFF,
+        CallState.RECONCILING,
+        CallState.ENDED,
+    },
+    CallState.BACKING_OFF: {CallState.WAITING, CallState.ENDED},
+    CallState.RECONCILING: {CallState.ENDED},
+    CallState.ENDED: set(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """What ``with_options`` may set for the calls of one view of a session.
+
+    ``timeout`` bounds one exchange and ``queue_timeout`` the wait before it, both in seconds.
+    """
+
+    priority: Priority | None = None
+    timeout: float | None = None
+    queue_timeout: float | None = None
+    burst_protection: bool = True
+    ignore_breaker: bool = False
+
+
+DEFAULTS: Final = CallOptions()
+
+
 class Caller(Protocol):
-    """Makes calls: a session, a view of one, or a stand-in in a test. What trading helpers ask for."""
+    """Makes calls: a session, a view of one, or a stand-in in a test."""
 
     def private(
         self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
@@ -33,28 +89,12 @@ class Caller(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOptions:
-    """What ``with_options`` may set for the calls of one view of a session.
-
-    ``timeout`` bounds one exchange and ``queue_timeout`` the wait before it, both in seconds.
-    """
-
-    priority: Priority | None = None
-    timeout: float | None = None
-    queue_timeout: float | None = None
-    burst_protection: bool = True
-    ignore_breaker: bool = False
-
-
-DEFAULTS = CallOptions()
-
-
 class Call:
     """One private call: what was asked for, and how far it has come.
 
     ``seq`` is its place in order of arrival and never changes, so a repeated call keeps its place. Times are
     seconds of the loop's clock. ``resource`` names what it uses up at Kraken and so may have to wait for.
+    ``queued`` and ``reserved`` are the queue's.
     """
 
     __slots__ = (
@@ -65,20 +105,22 @@ class Call:
         "fields",
         "first_sent_at",
         "future",
-        "intent",
         "internal",
         "level_before",
+        "made_ids",
         "nonce",
         "nonce_refusals",
         "options",
+        "order",
         "overtaken",
         "params",
         "priority",
+        "queued",
+        "reserved",
         "resource",
         "sent_at",
         "sent_unix",
         "seq",
-        "short",
         "state",
         "timeout",
         "timer",
@@ -104,8 +146,9 @@ class Call:
         self.future = future
         self.resource = ""
         self.seq = 0
-        self.short = True  # what it waits for is its resource, not only the pace at start-up
-        self.state = "new"
+        self.state = CallState.NEW
+        self.queued = False  # stands in a lane of the queue
+        self.reserved = False  # chosen: its nonce is being fetched
         self.attempt = 0
         self.nonce = 0
         self.nonce_refusals = 0
@@ -118,11 +161,28 @@ class Call:
         self.timer: asyncio.TimerHandle | None = None
         self.level_before = 0.0  # Kraken's call counter just before this call was charged
         self.unknown_before = False  # an earlier attempt ended without an answer
-        self.intent: Any = None  # its line in the journal
-        self.internal = False  # asked for by the session itself, to settle an order
+        self.made_ids: frozenset[str] = frozenset()  # ids made here for the orders that it places
+        self.order: Any = None  # the PendingOrder that it is about, once on record
+        self.internal = False  # asked for by the session itself, to look up an order
 
     def __repr__(self) -> str:
-        return f"<Call {self.endpoint.name} {self.state} seq={self.seq} attempt={self.attempt}>"
+        return f"<Call {self.endpoint.name} {self.state.value} seq={self.seq} attempt={self.attempt}>"
+
+
+class CallListener:
+    """Hears of the end of each call, before its caller does.
+
+    What :meth:`call_ended` raises is logged, and its caller has its result all the same.
+    """
+
+    def call_ended(self, call: Call, result: Any, error: KrakenError | None) -> None:
+        """Take note of a call's result or error. ``call.future`` is done when its caller has left."""
+
+    def call_withdrawn(self, call: Call, error: KrakenError) -> None:
+        """Take note that a call is taken back, unsent; its end follows."""
+
+    def call_dropped(self, call: Call) -> None:
+        """Take note that a call's caller left before it was sent. Nothing else follows."""
 
 
 @dataclass(frozen=True, slots=True)

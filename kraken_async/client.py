@@ -1,23 +1,39 @@
-"""Where calls are made: a session, or a view of it with options of its own."""
+"""Client: what a session and its views have in common, the calls."""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from typing import TYPE_CHECKING, Any
+
+from kraken_async.call import DEFAULTS, Caller, CallOptions
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from kraken_async.api.endpoints import Priority
-    from kraken_async.call import CallOptions
-    from kraken_async.session import KrakenSession
 
 
-class Caller:
-    """Where calls are made: a session, or a view of it with options of its own."""
+class Client(Caller):
+    """Makes calls. Subclasses say how (``_ask``, ``_ask_public``)."""
 
-    _session: KrakenSession
-    _options: CallOptions
+    _options: CallOptions = DEFAULTS
+
+    @abc.abstractmethod
+    def _ask(
+        self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
+    ) -> Coroutine[Any, Any, Any]:
+        """Make one private call."""
+
+    @abc.abstractmethod
+    def _ask_public(
+        self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
+    ) -> Coroutine[Any, Any, Any]:
+        """Make one public call."""
+
+    def _owner(self) -> Client:
+        """Return the session that makes the calls."""
+        return self
 
     def private(
         self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
@@ -33,7 +49,7 @@ class Caller:
         sent, nothing spent. Cancelled after sending: the exchange finishes by itself and what came of a write is
         reported to ``on_orphan``.
         """
-        return self._session._ask(self._options, endpoint, params, fields)
+        return self._ask(self._options, endpoint, params, fields)
 
     def public(
         self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
@@ -42,7 +58,7 @@ class Caller:
 
         Raises KrakenError, or ValueError for a field that cannot be encoded.
         """
-        return self._session._ask_public(self._options, endpoint, params, fields)
+        return self._ask_public(self._options, endpoint, params, fields)
 
     def with_options(
         self,
@@ -70,15 +86,28 @@ class Caller:
             "ignore_breaker": ignore_breaker,
         }
         changed = {name: value for name, value in given.items() if value is not None}
-        return ClientView(self._session, dataclasses.replace(self._options, **changed))
+        return ClientView(self._owner(), dataclasses.replace(self._options, **changed))
 
 
-class ClientView(Caller):
+class ClientView(Client):
     """A session seen through other options; it owns nothing and is not closed."""
 
-    def __init__(self, session: KrakenSession, options: CallOptions) -> None:
+    def __init__(self, session: Client, options: CallOptions) -> None:
         self._session = session
         self._options = options
 
     def __repr__(self) -> str:
         return f"<ClientView of {self._session!r} with {self._options!r}>"
+
+    def _ask(
+        self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
+    ) -> Coroutine[Any, Any, Any]:
+        return self._session._ask(options, name, params, fields)
+
+    def _ask_public(
+        self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
+    ) -> Coroutine[Any, Any, Any]:
+        return self._session._ask_public(options, name, params, fields)
+
+    def _owner(self) -> Client:
+        return self._session

@@ -30,7 +30,9 @@ What a caller needs first is in `outcome`, whatever the class: "refused" and "no
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from kraken_async.order_fields import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -231,9 +233,6 @@ class TradingHalted(OrderWithdrawn, GuardRefused):
     """Trading is halted on this key until `resume()`."""
 
 
-_SECRET: Final = frozenset({"otp", "token", "nonce", "api_key", "api_secret", "password"})
-
-
 class OutcomeUnknown(KrakenError):
     """The call may have been done, and it could not be settled in time. Do not repeat it: `await resolve()`.
 
@@ -264,7 +263,7 @@ class OutcomeUnknown(KrakenError):
         self.cl_ord_id = cl_ord_id
         self.userref = userref
         self.txid = txid
-        self.sent: dict[str, Any] = {k: "***" if k in _SECRET else v for k, v in (sent or {}).items()}
+        self.sent: dict[str, Any] = redacted(sent or {})
         self.sent_at = sent_at
         self.finding = finding
         # The id of its line in the journal: by it the order is known as its own, also after a journey.

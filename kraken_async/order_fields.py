@@ -10,19 +10,44 @@ Rules kept here:
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 #: A UUID with or without its dashes: Kraken may show either, in either case.
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
 #: Kraken's own order ids.
 _TXID: Final = re.compile(r"[A-Z0-9]{6}-[A-Z0-9]{5}-[A-Z0-9]{6}")
+_INTEGER: Final = re.compile(r"\s*[-+]?[0-9]{1,10}\s*")
 #: Currencies that Kraken's keys write with a Z in front.
 _FIAT: Final = frozenset({"ZUSD", "ZEUR", "ZGBP", "ZCAD", "ZJPY", "ZAUD", "ZKRW", "ZCHF"})
 _LARGEST_EXPONENT: Final = 64
+#: Fields that never go into a journal, an error or a log, whatever they are nested in.
+_SECRET: Final = frozenset({"otp", "nonce", "token", "api_key", "api_secret", "password", "key", "sign"})
+
+
+# -- secrets -----------------------------------------------------------------------------------------------
+
+
+def redacted(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a deep copy of ``params`` without secrets, at any depth."""
+    return {
+        str(name): value if type(value) is str else _clean(value)
+        for name, value in params.items()
+        if str(name).lower() not in _SECRET
+    }
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, dict):
+        return redacted(value)
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value
 
 
 # -- ids ---------------------------------------------------------------------------------------------------
@@ -52,6 +77,25 @@ def named_orders(params: Mapping[str, Any]) -> list[str]:
         elif value is not None:
             names += str(value).split(",")
     return names
+
+
+def cancelled_ids(params: Mapping[str, Any]) -> list[str]:
+    """Return the client ids that a cancel names."""
+    return [name for name in named_orders(params) if not is_txid(name)]
+
+
+def names_a_userref(params: Mapping[str, Any]) -> bool:
+    """Return whether a cancel names an order by its userref."""
+    orders = params.get("orders")
+    rows = orders if isinstance(orders, (list, tuple)) else ()
+    named = [row.get("txid", row.get("userref")) if isinstance(row, Mapping) else row for row in rows]
+    return any(_is_userref(name) for name in (params.get("txid"), params.get("userref"), *named))
+
+
+def _is_userref(name: object) -> bool:
+    if isinstance(name, str):
+        return any(_INTEGER.fullmatch(part) for part in name.split(","))
+    return isinstance(name, int)
 
 
 def order_rows(params: Mapping[str, Any], *, batch: bool) -> list[Mapping[str, Any]]:
@@ -90,6 +134,7 @@ def userref(value: Any) -> int | None:
 # -- pairs -------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
 def pair_key(name: str) -> str:
     """Return one spelling for the names of a pair (``XXBTZUSD``, ``XBTUSD``, ``BTC/USD``; ``USDTZUSD``, ``USDTUSD``).
 

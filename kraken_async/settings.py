@@ -1,16 +1,133 @@
-"""What a session takes from the environment."""
+"""Config: a session's checked options. Settings: what a session takes from the environment."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from kraken_async.api.endpoints import Tier
+from kraken_async.calls.retry import RetryPolicy
+from kraken_async.limits.governor import BurstGovernor
+from kraken_async.orders.policy import OrderPolicy
+from kraken_async.stores.base import UNITS
+from kraken_async.wire.base_url import check_url
+from kraken_async.wire.signer import Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    import aiohttp
+
+    from kraken_async.call import Orphan
+    from kraken_async.guards import Guard
+    from kraken_async.monitoring.metrics import Observer
+    from kraken_async.wire.messages import Response, SignedRequest
 
 PRODUCTION: Final = "https://api.kraken.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A session's options, checked. ``signer`` None: public calls only. See KrakenSession for what they mean."""
+
+    signer: Signer | None
+    base_url: str
+    plain_http: tuple[str, ...]
+    http: aiohttp.ClientSession | None
+    transport: Callable[[SignedRequest, float], Awaitable[Response]] | None
+    state_dir: str | os.PathLike[str] | None
+    tier: Tier | None
+    tier_unset: bool
+    governor: BurstGovernor
+    account: str
+    unit: str
+    timeout: float | None
+    cancel_patience: float
+    max_queued: int | None
+    guard: Guard | None
+    orders: OrderPolicy
+    retry: RetryPolicy
+    observers: tuple[Observer, ...]
+    on_orphan: Callable[[Orphan], Any] | None
+
+    @classmethod
+    def checked(
+        cls,
+        api_key: str | None,
+        api_secret: str | None,
+        otp: str | Callable[[], str] | None,
+        *,
+        base_url: str,
+        plain_http: Iterable[str],
+        http: aiohttp.ClientSession | None,
+        transport: Callable[[SignedRequest, float], Awaitable[Response]] | None,
+        state_dir: str | os.PathLike[str] | None,
+        tier: Tier | str | None,
+        governor: BurstGovernor | None,
+        account: str,
+        nonce_unit: str,
+        timeout: float | None,
+        cancel_patience: float,
+        max_queued: int | None,
+        guard: Guard | None,
+        orders: OrderPolicy | None,
+        retry: RetryPolicy | None,
+        observers: Iterable[Observer],
+        on_orphan: Callable[[Orphan], Any] | None,
+    ) -> Self:
+        """Check options and fill in defaults. Raises ValueError for what cannot work."""
+        one_alone = (api_key is None) != (api_secret is None)
+        try:
+            signer = None if api_key is None or api_secret is None else Signer(api_key, api_secret, otp)
+        except ValueError as error:
+            raise error.with_traceback(None) from None
+        finally:
+            del api_key, api_secret, otp  # a traceback with locals shows none of them, whatever else is wrong
+        if one_alone:
+            msg = "api_key and api_secret go together: give both, or neither for public calls only"
+            raise ValueError(msg)
+        if nonce_unit not in UNITS:
+            msg = f"nonce_unit is one of {', '.join(UNITS)}, not {nonce_unit!r}"
+            raise ValueError(msg)
+        if (timeout is not None and not timeout > 0) or not cancel_patience > 0:
+            msg = f"timeout and cancel_patience are seconds above 0, not {timeout!r} and {cancel_patience!r}"
+            raise ValueError(msg)
+        observers, plain_http = tuple(observers), tuple(plain_http)
+        _check_callable("guard", guard)
+        _check_callable("on_orphan", on_orphan)
+        for observer in observers:
+            _check_callable("observers", observer)
+        check_url(base_url, plain_http)
+        own_tier = None if tier is None else Tier.of(tier)
+        return cls(
+            signer=signer,
+            base_url=base_url,
+            plain_http=plain_http,
+            http=http,
+            transport=transport,
+            state_dir=state_dir,
+            tier=own_tier,
+            tier_unset=tier is None and governor is None,
+            governor=governor if governor is not None else BurstGovernor(own_tier),
+            account=account,
+            unit=nonce_unit,
+            timeout=timeout,
+            cancel_patience=cancel_patience,
+            max_queued=max_queued,
+            guard=guard,
+            orders=orders if orders is not None else OrderPolicy(),
+            retry=retry if retry is not None else RetryPolicy(),
+            observers=observers,
+            on_orphan=on_orphan,
+        )
+
+
+def _check_callable(name: str, given: object) -> None:
+    if given is not None and not callable(given):
+        msg = f"{name} takes a function, not {given!r}"
+        raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)

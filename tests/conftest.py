@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import inspect
 import ipaddress
 import os
@@ -14,7 +15,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -23,6 +25,7 @@ import aiohttp
 import aioresponses.core
 import pytest
 
+from kraken_async.stores.base import KeyState, Store
 from tests.described import DescribedReplies
 from tests.secrecy import Secrecy
 
@@ -103,6 +106,20 @@ def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setenv("KRAKEN_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))  # where platformdirs looks on Linux
     monkeypatch.setenv("HOME", str(tmp_path))  # and on macOS
+
+
+# ------------------------------------------------------------------ what the sessions of a key share
+
+
+@asynccontextmanager
+async def key_state(store: Store, api_key: str) -> AsyncIterator[KeyState]:
+    """Give a hold on a key's state beside its sessions', as another session would have it."""
+    state = store.key(hashlib.sha256(api_key.encode()).hexdigest()[:16], "ns")
+    await state.open(time.monotonic)
+    try:
+        yield state
+    finally:
+        await state.close()
 
 
 # ------------------------------------------------------------------ loopback only

@@ -135,7 +135,7 @@ def test_unknown_outcome_is_made_of_a_call_and_its_failure() -> None:
         call, ServiceUnavailable("busy", errors=["EService:Busy"]), finding="unreachable"
     )
     assert (error.endpoint, error.cl_ord_id, error.nonce, error.sent_at) == ("AddOrder", "abc", 9, 5.0)
-    assert error.sent == {"pair": "XBTUSD", "cl_ord_id": "abc", "otp": "***"}
+    assert error.sent == {"pair": "XBTUSD", "cl_ord_id": "abc"}
     assert error.errors == ("EService:Busy",)
     assert str(error).startswith("Order may be live: cl_ord_id=abc (unreachable)")
 

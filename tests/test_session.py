@@ -43,6 +43,7 @@ from kraken_async import (
     guards,
 )
 from kraken_async.emulator import Emulator, EmulatorServer, Fault
+from tests.conftest import key_state
 
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
 
@@ -271,17 +272,19 @@ async def test_an_invalid_nonce_heals_with_a_fresh_one(tmp_path: Path) -> None:
 async def test_a_key_used_further_ahead_heals_with_one_jump_then_stops_with_a_diagnosis(
     tmp_path: Path,
 ) -> None:
+    elsewhere = MemoryStore()
     async with (
         exchange(tmp_path) as kraken,
         kraken.session() as client,
-        kraken.session(store=MemoryStore()) as stranger,  # shares nothing with us but the key
+        kraken.session(store=elsewhere) as stranger,  # shares nothing with us but the key
+        key_state(elsewhere, kraken.key.api_key) as strangers_key,
     ):
-        await stranger._key.jump(30_000_000_000)
+        await strangers_key.jump(30_000_000_000)
         await stranger.private("Balance")
         assert "ZUSD" in await client.private("Balance")  # 30 s: within the jump
         await until(lambda: "GetApiKeyInfo" in kraken.calls())  # who else moves the nonce?
         await client.drain()
-        await stranger._key.jump(3_600_000_000_000)
+        await strangers_key.jump(3_600_000_000_000)
         await stranger.private("Balance")
         with pytest.raises(InvalidNonce, match="another writer") as caught:
             await client.private("Balance")

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum, IntEnum
 from functools import lru_cache
 from typing import Any, Literal
 
 from kraken_async.api.endpoint_table import PERMISSIONS, ROWS
+from kraken_async.order_fields import is_true, names_a_userref
 
 Body = Literal["form", "json", "query"]
 Engine = Literal["", "add", "add_batch", "amend", "edit", "cancel", "cancel_batch", "cancel_all"]
@@ -79,7 +80,9 @@ class Endpoint:
     `repeatable`: sending it twice does no more than sending it once. `changes`: it is not a pure read.
     `funding`: it moves money out of the account, or between accounts or wallets. `binary`: the result is
     a file, not JSON. `known`: it is in the table. `result`: what a read's result is, by Kraken's description; an
-    answer without one stands for an empty one. "": neither, or not described.
+    answer without one stands for an empty one. "": neither, or not described. `opens_orders`: it
+    places new orders; `places_orders`: it places or changes orders, so that an answer that is lost can be looked up;
+    `cancels`: it cancels the orders that it names.
     """
 
     name: str
@@ -96,9 +99,17 @@ class Endpoint:
     known: bool = True
     binary: bool = False
     result: ResultKind = "object"
+    opens_orders: bool = field(init=False, repr=False, compare=False)
+    places_orders: bool = field(init=False, repr=False, compare=False)
+    cancels: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Kept, not computed: they are asked several times for every call.
+        object.__setattr__(self, "opens_orders", self.engine in ("add", "add_batch"))
+        object.__setattr__(self, "places_orders", self.engine in ("add", "add_batch", "amend", "edit"))
+        object.__setattr__(self, "cancels", self.engine in ("cancel", "cancel_batch"))
 
 
-_INTEGER = re.compile(r"\s*[-+]?[0-9]{1,10}\s*")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
 # An endpoint we have never heard of is taken to move money when its name sounds so.
 _SOUNDS_LIKE_FUNDING = re.compile(r"withdraw|transfer|payout|^pay|^send|^funding", re.IGNORECASE)
@@ -171,7 +182,7 @@ def find(name: str, *, private: bool) -> Endpoint:
 
 def has_effect(endpoint: Endpoint, params: Mapping[str, Any]) -> bool:
     """Whether this call is more than a read: DepositAddresses creates an address if it is told to."""
-    return endpoint.changes or (endpoint.name == "DepositAddresses" and _is_true(params.get("new")))
+    return endpoint.changes or (endpoint.name == "DepositAddresses" and is_true(params.get("new")))
 
 
 def may_repeat(endpoint: Endpoint, params: Mapping[str, Any]) -> bool:
@@ -179,28 +190,9 @@ def may_repeat(endpoint: Endpoint, params: Mapping[str, Any]) -> bool:
 
     A cancel that names its order by `userref` may not be repeated: it would also cancel orders placed since.
     """
-    if endpoint.engine in ("cancel", "cancel_batch"):
-        named = [params.get("txid"), params.get("userref"), *_each(params.get("orders"))]
-        return not any(_is_userref(name) for name in named)
+    if endpoint.cancels:
+        return not names_a_userref(params)
     return endpoint.repeatable and (endpoint.changes or not has_effect(endpoint, params))
-
-
-def _each(orders: object) -> list[object]:
-    """The txids or userrefs in a CancelOrderBatch, bare or each in a mapping."""
-    given = orders if isinstance(orders, (list, tuple)) else []
-    return [
-        order.get("txid", order.get("userref")) if isinstance(order, Mapping) else order for order in given
-    ]
-
-
-def _is_userref(name: object) -> bool:
-    if isinstance(name, str):
-        return any(_is_userref(int(part)) for part in name.split(",") if _INTEGER.fullmatch(part))
-    return isinstance(name, int)
-
-
-def _is_true(value: object) -> bool:
-    return value is not None and str(value).lower() not in ("false", "0", "")
 
 
 def nearest(name: str, *, private: bool) -> str | None:

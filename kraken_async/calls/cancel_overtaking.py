@@ -8,78 +8,48 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable
 
-    from kraken_async.call import Call
+    from kraken_async.calls.request_queue import RequestQueue
+    from kraken_async.calls.tasks import Tasks
+    from kraken_async.calls.worker import CallWorker
 
 log = logging.getLogger("kraken_async")
 
 
 class CancelOvertaking:
-    """Watches over the waiting cancels of a session.
-
-    ``send`` makes one exchange for the most urgent waiting cancel, without the turn, and returns None when none waits.
-    ``moved_at`` and ``in_flight`` are kept by the session's worker.
-    """
+    """Watches over the waiting cancels of a session: ``patience`` seconds without movement, and they go past."""
 
     def __init__(
         self,
+        queue: RequestQueue,
+        worker: CallWorker,
+        tasks: Tasks,
         patience: float,
-        *,
         clock: Callable[[], float],
-        send: Callable[[], Awaitable[Call | None]],
-        spawn: Callable[[Coroutine[Any, Any, Any]], Any],
     ) -> None:
-        self.in_flight: Call | None = None  # the worker's; overtaking cancels come on top
-        self.moved_at = 0.0  # when a call was last sent or answered
-        self.running = 0  # overtaking cancels that are on their way
-        self._waiting: list[asyncio.Future[None]] = []
+        self._queue = queue
+        self._worker = worker
+        self._tasks = tasks
         self._patience = patience
         self._clock = clock
-        self._send = send
-        self._spawn = spawn
-
-    def watch(self, call: Call) -> None:
-        """Look after a cancel that was just put in the queue."""
-        self._again(call, self._patience)
-
-    def _again(self, call: Call, seconds: float) -> None:
-        asyncio.get_running_loop().call_later(seconds, self._look, call)
-
-    def _look(self, call: Call) -> None:
-        if call.state != "queued" or call.future.done():
-            return
-        now = self._clock()
-        stalled = now - self.moved_at
-        if stalled < self._patience:
-            self._again(call, self._patience - stalled + 0.001)
-            return
-        self.moved_at = now  # the next one waits for this one, but no longer than its own patience
-        log.warning("%s overtakes a stalled call", call.endpoint.name, extra={"endpoint": call.endpoint.name})
-        self._spawn(self.run())
-        self._again(call, self._patience)
+        self._overtook_at = float("-inf")
 
     async def run(self) -> None:
-        """Send the waiting cancels one after the other, as long as the same call stalls."""
-        stalled = self.in_flight
-        self.running += 1
-        try:
-            while self.in_flight is stalled:
-                if await self._send() is None:
-                    return
-        finally:
-            self.running -= 1
-            if not self.running:
-                for waiter in self._waiting:
-                    if not waiter.done():
-                        waiter.set_result(None)
-                self._waiting.clear()
-
-    async def clear(self) -> None:
-        """Let a cancel that is on its way arrive before the next call takes a higher nonce; wait for its patience."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
-        await asyncio.wait([waiter], timeout=self._patience)
+        """Watch until cancelled. Suspended while no cancel waits."""
+        while True:
+            call = await self._queue.cancel_waiting()
+            # The next one waits for the one that has just overtaken, but no longer than its own patience.
+            moved = max(self._worker.moved_at, self._overtook_at, call.enqueued_at)
+            left = moved + self._patience - self._clock()
+            if left > 0:
+                await asyncio.sleep(left + 0.001)
+                continue
+            self._overtook_at = self._clock()
+            log.warning(
+                "%s overtakes a stalled call", call.endpoint.name, extra={"endpoint": call.endpoint.name}
+            )
+            self._tasks.start(self._worker.send_cancels())

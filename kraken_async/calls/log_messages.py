@@ -1,4 +1,4 @@
-"""What a session says once in its log: what a default costs, what cannot be undone, what looks like a slip."""
+"""Log lines and errors that several parts of a session share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done about ``EAPI:Invalid nonce``: a short ladder, then a diagnosis and a pause.
+"""NonceRecovery: handle ``EAPI:Invalid nonce`` by a short ladder, then a diagnosis and a pause.
 
 The refusal proves that the call had no effect, so the same call may go again with a fresh nonce:
 
@@ -11,21 +11,89 @@ The refusal proves that the call had no effect, so the same call may go again wi
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.api.key_info import KeyInfo
+from kraken_async.errors import KrakenError, NonceStoreError
+from kraken_async.limits import circuit_breaker
 from kraken_async.stores.base import UNITS
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from kraken_async.call import Call
-    from kraken_async.stores.base import Shared
+    from kraken_async.errors import InvalidNonce
+    from kraken_async.stores.base import KeyState, Shared
+
+log = logging.getLogger("kraken_async.calls")
 
 #: The jump, in nanoseconds, and how often it may be made, in seconds.
 JUMP: Final = 60_000_000_000
 JUMP_EVERY: Final = 3600.0
 #: A call may be overtaken this often before it counts as refused.
 OVERTAKEN: Final = 5
+
+
+class NonceRecovery:
+    """Heals refused nonces of one session. ``ask`` makes a read of the session's own; ``clock`` is the loop's."""
+
+    def __init__(
+        self,
+        key: KeyState,
+        unit: str,
+        ask: Callable[[str, dict[str, Any]], Awaitable[Any]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._key = key
+        self._unit = unit
+        self._ask = ask
+        self._clock = clock
+        self._finding: str | None = None
+
+    @property
+    def finding(self) -> str | None:
+        """Return what Kraken showed of another writer after a jump, None when nothing unusual."""
+        return self._finding
+
+    async def heal(self, call: Call, error: InvalidNonce) -> bool:
+        """Take the next step of the ladder; return whether the call may go again.
+
+        When it may not, the text of ``error`` becomes the diagnosis.
+        """
+        try:
+            return await self._heal(call, error, self._clock())
+        except NonceStoreError as unreachable:
+            log.warning("the nonce cannot be healed: %s", unreachable)
+            return False
+
+    async def _heal(self, call: Call, error: InvalidNonce, now: float) -> bool:
+        step = await self._key.update(lambda shared: next_step(shared, call, now))
+        if step == "overtaken":
+            call.overtaken += 1
+        else:
+            call.nonce_refusals += 1
+        if step == "jump":
+            new = await self._key.jump(ticks(self._unit))
+            log.warning("nonce refused twice: jumped 60 s ahead, to %d", new, extra={"nonce": new})
+        elif step == "stop":
+            jumped = call.nonce_refusals > 2
+            seconds = await self._key.update(lambda shared: circuit_breaker.pause(shared, now))
+            why = diagnosis(call.nonce, self._unit, jumped=jumped)
+            error.args = (f"{why}. Private calls pause {seconds:.0f} s",)
+            log.error("%s", error, extra={"endpoint": call.endpoint.name, "nonce": call.nonce})
+        return step != "stop"
+
+    async def inspect(self) -> None:
+        """Ask Kraken who else moves the key's nonce, once a jump has healed it."""
+        try:
+            info = await self._ask("GetApiKeyInfo", {})
+        except KrakenError as error:
+            log.warning("the nonce was healed by a jump; asking Kraken why failed: %s", error)
+            return
+        self._finding = diagnose(info, self._key.seen.last, self._unit)
+        log.warning("the nonce was healed by a jump: %s", self._finding or "no other writer is seen")
 
 
 def next_step(shared: Shared, call: Call, now: float) -> str:

@@ -6,9 +6,11 @@ Rules:
 2. The most urgent call *that may go now* is next: higher priority first, then earlier arrival.
 3. What may not go closes its resource for everything less urgent, so dear calls are not starved by cheap ones.
 4. After ``AGEING`` seconds of waiting a call counts as PLACE; nothing ever counts as CANCEL but a cancel.
-5. Nothing is O(n) per call: cancelled calls are skipped at the head of a lane, and swept once they are the majority.
+5. A call is reserved while its nonce is fetched: it still waits, but nobody else chooses it.
+6. Nothing is O(n) per call: cancelled calls are skipped at the head of a lane, and swept once they are the majority.
 
-The queue knows nothing of Kraken and does no I/O: whoever drains it says what may go.
+The queue knows nothing of Kraken and does no I/O: the worker that drains it says what may go. It moves no call from
+state to state; ``Call.queued`` and ``Call.reserved`` are its own marks.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kraken_async.call import Call
+    from kraken_async.limits.governor import Quote
 
 #: Seconds of waiting after which a call counts as PLACE.
 AGEING = 30.0
@@ -42,13 +45,12 @@ class RequestQueue:
     def __init__(self, max_queued: int | None = None) -> None:
         self._lanes: dict[Key, Lane] = {}
         self._dead: dict[Key, int] = {}
+        self._reserved: set[Call] = set()
         self._seq = 0
         self._size = 0
         self._max = max_queued
-        self._changed = False
-        self._sleeper: asyncio.Future[None] | None = None
-        #: Told of every cancel that is put in the queue.
-        self.on_cancel: Callable[[Call], None] | None = None
+        self._changed = asyncio.Event()
+        self._cancel_came = asyncio.Event()
 
     def __len__(self) -> int:
         return self._size
@@ -57,8 +59,11 @@ class RequestQueue:
         """Yield the waiting calls, lane by lane; for closing and halting, not for choosing."""
         for lane in list(self._lanes.values()):
             for call in list(lane):
-                if call.state == "queued" and not call.future.done():
+                if call.queued and not call.future.done():
                     yield call
+        for call in list(self._reserved):
+            if call.reserved and not call.future.done():
+                yield call
 
     def __repr__(self) -> str:
         waiting = ", ".join(f"{name} {n}" for name, n in self.depth().items() if n)
@@ -69,7 +74,11 @@ class RequestQueue:
         depth = dict.fromkeys(Priority.__members__, 0)
         for key, lane in self._lanes.items():
             depth[key[0].name] += len(lane) - self._dead.get(key, 0)
+        for call in self._reserved:
+            depth[call.priority.name] += 1
         return depth
+
+    # -- in and out ------------------------------------------------------------------------------------------------
 
     def push(self, call: Call) -> None:
         """Put a new call behind those of its lane. Raises QueueFull, with nothing changed; a cancel always fits."""
@@ -78,7 +87,6 @@ class RequestQueue:
             raise QueueFull(msg, endpoint=call.endpoint.name)
         self._seq += 1
         call.seq = self._seq
-        call.state = "queued"
         key = _key(call)
         lane = self._lanes.get(key)
         if lane is None:
@@ -94,20 +102,25 @@ class RequestQueue:
         while place < len(lane) and lane[place].seq < call.seq:
             place += 1
         lane.insert(place, call)
-        call.state = "queued"
         self._added(call)
 
     def _added(self, call: Call) -> None:
+        call.queued = True
         self._size += 1
-        if self.on_cancel is not None and call.priority == Priority.CANCEL:
-            self.on_cancel(call)
-        self.wake()
+        if call.priority == Priority.CANCEL:
+            self._cancel_came.set()
+        self._changed.set()
 
     def remove(self, call: Call) -> None:
-        """Take a call out: it is about to be sent, or nobody wants it any more. At once for the head of a lane."""
-        if call.state != "queued":
+        """Take a call out: it is about to be sent, or no longer wanted. At once for the head of a lane."""
+        if call.reserved:
+            call.reserved = False
+            self._reserved.discard(call)
+            self._size -= 1
             return
-        call.state = "taken"
+        if not call.queued:
+            return
+        call.queued = False
         self._size -= 1
         key = _key(call)
         lane = self._lanes[key]
@@ -119,18 +132,32 @@ class RequestQueue:
             return
         dead = self._dead[key] = self._dead.get(key, 0) + 1
         if dead > 64 and dead * 2 > len(lane):
-            self._lanes[key] = deque(c for c in lane if c.state == "queued")
+            self._lanes[key] = deque(c for c in lane if c.queued)
             self._dead[key] = 0
+
+    def reserve(self, call: Call) -> None:
+        """Keep a chosen call from being chosen again. It ends by :meth:`remove` or :meth:`release`."""
+        self.remove(call)
+        call.reserved = True
+        self._reserved.add(call)
+        self._size += 1
+
+    def release(self, call: Call) -> None:
+        """Put a reserved call back at its place; nothing happens when it is not reserved any more."""
+        if call.reserved:
+            self.remove(call)
+            self.put_back(call)
+
+    # -- choosing --------------------------------------------------------------------------------------------------
 
     def _head(self, key: Key) -> Call | None:
         lane = self._lanes[key]
         while lane:
             call = lane[0]
-            if call.state == "queued":
+            if call.queued:
                 if not call.future.done():
                     return call
-                self.remove(call)
-                call.state = "dropped"
+                self.remove(call)  # its caller has left, and will say so
                 if key not in self._lanes:
                     return None
                 continue
@@ -140,28 +167,28 @@ class RequestQueue:
         self._dead.pop(key, None)
         return None
 
-    def choose(self, wait: Callable[[Call, float], float], now: float) -> tuple[Call | None, float | None]:
-        """Return the most urgent call that may go now; else None and the seconds until the first one may.
+    def choose(self, quote_of: Callable[[Call], Quote], now: float) -> tuple[Call | None, Quote | None]:
+        """Return the most urgent call that may go now, and its quote; else None and the earliest quote.
 
-        ``wait(call, now)`` gives the seconds that a call has to wait still, 0 for none. The call stays in the queue
-        until :meth:`remove`. Seconds are None when nothing waits, or when only a change elsewhere can help.
+        ``quote_of(call)`` says when the call may go. The call stays in the queue until :meth:`reserve` or
+        :meth:`remove`. The quote is None when nothing waits, or when only a change elsewhere can help.
         """
-        self._changed = False
+        self._changed.clear()
         heads = [head for key in tuple(self._lanes) if (head := self._head(key)) is not None]
         if len(heads) > 1:
             heads.sort(key=lambda call: self._urgency(call, now))
         closed: set[str] = set()
-        earliest: float | None = None
+        earliest: Quote | None = None
         for call in heads:
             if call.resource in closed:
                 continue
-            seconds = wait(call, now)
-            if seconds <= 0:
-                return call, 0.0
-            if call.resource and call.short:
+            quote = quote_of(call)
+            if quote.seconds <= 0:
+                return call, quote
+            if call.resource and quote.scarce:
                 closed.add(call.resource)
-            if earliest is None or seconds < earliest:
-                earliest = seconds
+            if earliest is None or quote.seconds < earliest.seconds:
+                earliest = quote
         return None, earliest
 
     def _urgency(self, call: Call, now: float) -> tuple[int, int]:
@@ -170,24 +197,32 @@ class RequestQueue:
             priority = Priority.PLACE
         return priority, call.seq
 
+    # -- waiting ---------------------------------------------------------------------------------------------------
+
     def wake(self) -> None:
-        """Something changed: let the sleeper look again."""
-        self._changed = True
-        sleeper = self._sleeper
-        if sleeper is not None and not sleeper.done():
-            sleeper.set_result(None)
+        """Let the sleeper look again: something changed."""
+        self._changed.set()
 
     async def sleep(self, seconds: float | None) -> None:
-        """Wait until something changes, at most ``seconds``; returns at once if it did since the last choice."""
-        if self._changed:
-            self._changed = False
+        """Wait until something changes, at most ``seconds``; return at once if it did since the last choice."""
+        if self._changed.is_set():
+            self._changed.clear()
             return
-        loop = asyncio.get_running_loop()
-        self._sleeper = sleeper = loop.create_future()
-        timer = None if seconds is None else loop.call_later(seconds, self.wake)
+        if seconds is None:
+            await self._changed.wait()
+            return
         try:
-            await sleeper
-        finally:
-            self._sleeper = None
-            if timer is not None:
-                timer.cancel()
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def cancel_waiting(self) -> Call:
+        """Wait until a cancel waits, and return the one that came first."""
+        while True:
+            lanes = [key for key in self._lanes if key[0] == Priority.CANCEL]
+            heads = [head for key in lanes if (head := self._head(key)) is not None]
+            if heads:
+                return min(heads, key=lambda call: call.seq)
+            self._cancel_came.clear()
+            await self._cancel_came.wait()

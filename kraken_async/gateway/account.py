@@ -25,7 +25,7 @@ from kraken_async.gateway.repeats import Repeats
 from kraken_async.gateway.replies import Reply
 from kraken_async.gateway.scopes import is_cancel, needed
 from kraken_async.guards import no_funding
-from kraken_async.orders.intent import redacted
+from kraken_async.order_fields import redacted
 
 if TYPE_CHECKING:
     from kraken_async.api.endpoints import Endpoint

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kraken_async.orders.intent import redacted
+from kraken_async.order_fields import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,14 +11,14 @@ Rules:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakSet
 
 from aiolimiter import AsyncLimiter
 
 from kraken_async.api.endpoints import Priority, Tier
 from kraken_async.limits.counters import FIXED_COSTS, decayed, seconds_until
-from kraken_async.limits.matching_engine import Account, EngineCounter, account
+from kraken_async.limits.matching_engine import Account, EngineCharge, EngineCounter, account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,22 @@ if TYPE_CHECKING:
 RESERVE: Final = 2.0
 #: Never held back, whatever priority they are given: what takes back every order, now or when the caller falls silent.
 NEVER_HELD: Final = frozenset({"CancelAll", "CancelAllOrdersAfter"})
+
+
+class Quote(NamedTuple):
+    """When a call may go.
+
+    ``seconds`` from now, 0: at once. ``scarce``: its resource holds it back, and not only the pace at start-up.
+    ``engine``: what the matching engine charges for it, if that was looked at; :meth:`Admission.charge` takes it.
+    """
+
+    seconds: float
+    scarce: bool = False
+    engine: EngineCharge | None = None
+
+
+#: The quote of a call that nothing holds back.
+AT_ONCE: Final = Quote(0.0)
 
 
 class BurstGovernor:
@@ -138,7 +154,6 @@ class Admission:
         self.governor = governor
         self.tier = tier
         self.engine = EngineCounter(tier, account)
-        self._shared: Shared
         self.wake = wake
         self.now = clock
         self._started_at: float | None = None
@@ -184,28 +199,26 @@ class Admission:
     def resource(self, call: Call) -> str:
         """Return what the call uses up at Kraken and may have to wait for: the call counter, or a pair's engine."""
         endpoint = call.endpoint
-        if endpoint.engine in ("add", "add_batch", "amend", "edit"):
+        if endpoint.places_orders:
             return f"pair:{self.engine.pair(call)}"
         return "counter" if endpoint.cost and not _free(call) else ""
 
-    def look(self, shared: Shared) -> None:
-        """Take the shared state that :meth:`wait` is to judge by, read under the nonce lock."""
-        self._shared = shared
-
-    def wait(self, call: Call, now: float) -> float:
-        """Return the seconds until the call may go; 0 when it may."""
-        shared = self._shared
+    def seconds_until_free(self, call: Call, shared: Shared, now: float) -> Quote:
+        """Return when the call may go, judged by ``shared`` as it was read under the nonce lock."""
         if not self.governor.enabled:
-            return 0.0
+            return AT_ONCE
         if shared.throttled_until > now and not _free(call):
-            return shared.throttled_until - now
-        seconds = 0.0
+            return Quote(shared.throttled_until - now, scarce=True)
+        seconds, engine = 0.0, None
         if call.resource == "counter":
             seconds = self._counter_wait(call, shared, now)
         elif call.resource:
-            seconds = self.engine.wait(call, shared, now)
-        call.short = seconds > 0
-        return max(seconds, self._startup_wait(call, now))
+            engine = self.engine.charge_for(call, shared, now)
+            seconds = self.engine.wait(engine, now)
+        pace = self._startup_wait(call, now) if self.starting else 0.0
+        if engine is None and not seconds and not pace:
+            return AT_ONCE
+        return Quote(max(seconds, pace), seconds > 0, engine)
 
     def level(self, shared: Shared, now: float) -> float:
         """Return how full Kraken's call counter can be at ``now``."""
@@ -222,7 +235,7 @@ class Admission:
 
     # -- what it is charged --------------------------------------------------------------------------------------
 
-    def charge(self, call: Call, shared: Shared, now: float) -> None:
+    def charge(self, call: Call, shared: Shared, now: float, quote: Quote = AT_ONCE) -> None:
         """Charge a call that is about to be sent, in the shared state that is about to be written."""
         endpoint = call.endpoint
         if endpoint.cost:
@@ -230,10 +243,8 @@ class Admission:
             call.level_before = min(self.level(shared, now), float(self.tier.maximum))
             shared.level, shared.level_at = call.level_before + endpoint.cost, now
         if endpoint.engine:
-            self.engine.charge(call, shared, now)
-            if not shared.trading and (
-                endpoint.engine in ("add", "add_batch") or endpoint.name in NEVER_HELD
-            ):
+            self.engine.charge(quote.engine or self.engine.charge_for(call, shared, now), shared, now)
+            if not shared.trading and (endpoint.opens_orders or endpoint.name in NEVER_HELD):
                 shared.trading = True
                 shared.mark_changed()
 

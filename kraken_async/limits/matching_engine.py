@@ -7,7 +7,7 @@ carries the levels, and nothing else, to other processes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from kraken_async.limits.counters import (
@@ -52,6 +52,13 @@ def account(name: str) -> Account:
     return found
 
 
+class EngineCharge(NamedTuple):
+    """What the matching engine charges for one call, and to which pair; None: to every pair with a record."""
+
+    pair: str | None
+    cost: float
+
+
 class EngineCounter:
     """One session's view of its account's counters. Times are seconds of the loop's clock."""
 
@@ -79,19 +86,22 @@ class EngineCounter:
         level, at = self.account.levels.get(pair, (0.0, now))
         return decayed(level, at, self._tier.engine_decay, now)
 
-    def wait(self, call: Call, shared: Shared, now: float) -> float:
-        """Return the seconds until the counter leaves room for the call."""
+    def charge_for(self, call: Call, shared: Shared, now: float) -> EngineCharge:
+        """Return what a call is charged, with what other sessions have recorded taken over first."""
         self._merge(shared, now)
-        room = self._tier.threshold - MARGIN - self._cost(call, now)
-        return seconds_until(self.level(self.pair(call), now), room, self._tier.engine_decay)
-
-    def charge(self, call: Call, shared: Shared, now: float) -> None:
-        """Charge a call that is about to be sent, here and in the shared state."""
-        self._merge(shared, now)
-        cost = self._cost(call, now)
         everywhere = call.endpoint.engine == "cancel_all"
-        for pair in list(self.account.levels) if everywhere else [self.pair(call)]:
-            self._set(pair, self.level(pair, now) + cost, now, shared)
+        return EngineCharge(None if everywhere else self.pair(call), self._cost(call, now))
+
+    def wait(self, charge: EngineCharge, now: float) -> float:
+        """Return the seconds until the counter leaves room for a charge."""
+        room = self._tier.threshold - MARGIN - charge.cost
+        return seconds_until(self.level(charge.pair or "", now), room, self._tier.engine_decay)
+
+    def charge(self, charge: EngineCharge, shared: Shared, now: float) -> None:
+        """Charge what is about to be sent, here and in the shared state."""
+        pairs = list(self.account.levels) if charge.pair is None else [charge.pair]
+        for pair in pairs:
+            self._set(pair, self.level(pair, now) + charge.cost, now, shared)
 
     def refused(self, call: Call, shared: Shared, now: float) -> None:
         """Kraken says the counter is at its threshold: so it is."""

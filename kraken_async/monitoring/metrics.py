@@ -130,8 +130,8 @@ class Metrics:
         "waits",
     )
 
-    def __init__(self) -> None:
-        self.started_at = 0.0
+    def __init__(self, started_at: float | None = None) -> None:
+        self.started_at = started_at  # on the loop's clock; None: not yet
         self.sent = 0
         self.answered = 0
         self.refused = 0

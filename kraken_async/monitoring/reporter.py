@@ -1,4 +1,4 @@
-"""Who is told of a finished call beside its caller: the counts, the observers, the log, and ``on_orphan``."""
+"""Reporter: count calls, and report their ends to the observers, the log and ``on_orphan``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from kraken_async.call import Orphan
+from kraken_async.call import CallListener, Orphan
 from kraken_async.errors import KrakenError, Outcome
 from kraken_async.monitoring.metrics import CallRecord
 
@@ -21,18 +21,22 @@ if TYPE_CHECKING:
 log = logging.getLogger("kraken_async.calls")
 
 
-class Reporter:
-    """Tells. What observers and ``on_orphan`` raise is counted and logged, and never breaks a call."""
+class Reporter(CallListener):
+    """Notifies observers and ``on_orphan``; their exceptions are counted and logged, never raised.
+
+    ``spawn`` runs a coroutine that ``on_orphan`` returns. Times are by ``clock``, the loop's.
+    """
 
     def __init__(
         self,
         metrics: Metrics,
         observers: Iterable[Observer],
         on_orphan: Callable[[Orphan], Any] | None,
-        spawn: Callable[[Coroutine[Any, Any, Any]], None],
+        spawn: Callable[[Coroutine[Any, Any, Any]], object],
+        clock: Callable[[], float],
     ) -> None:
         self.metrics = metrics
-        self.clock: Callable[[], float] = time.monotonic
+        self._clock = clock
         self._observers = tuple(observers)
         self._on_orphan = on_orphan
         self._spawn = spawn
@@ -41,9 +45,34 @@ class Reporter:
         """Count a failure by Kraken's code without its extras, or by its class."""
         self.metrics.errors[":".join(_code(error).split(":")[:2])] += 1
 
-    def record(self, call: Call, error: KrakenError | None) -> None:
-        """Count the end of a call and hand its record to the observers."""
-        now = self.clock()
+    # -- a call's way ----------------------------------------------------------------------------------------------
+
+    def call_sent(self, call: Call) -> None:
+        """Count a sending."""
+        metrics, now = self.metrics, call.sent_at
+        if call.attempt == 1:
+            metrics.waits.append(now - call.enqueued_at)
+        metrics.sent += 1
+        metrics.sent_at.append(now)
+
+    def call_answered(self, call: Call, now: float) -> None:
+        """Count the time of a round trip that brought a result."""
+        self.metrics.round_trips.append(now - call.sent_at)
+
+    def call_repeated(self) -> None:
+        """Count a repeat."""
+        self.metrics.retries += 1
+
+    def call_withdrawn(self, call: Call, error: KrakenError) -> None:
+        """Count why a call was taken back."""
+        del call
+        self.count(error)
+
+    def call_ended(self, call: Call, result: Any, error: KrakenError | None) -> None:
+        """Count the end of a call, hand its record to the observers, and report it if its caller has left."""
+        if call.future.done():
+            self._orphaned(call, result, error)
+        now = self._clock()
         self._record(
             call.endpoint.name,
             call.priority,
@@ -104,7 +133,7 @@ class Reporter:
                 metrics.observer_errors += 1
                 log.exception("an observer failed")
 
-    def orphaned(self, call: Call, result: Any, error: KrakenError | None) -> None:
+    def _orphaned(self, call: Call, result: Any, error: KrakenError | None) -> None:
         """Report a write that ended after its caller had left. A read is only counted."""
         self.metrics.orphans += 1
         if not call.endpoint.changes or call.internal:

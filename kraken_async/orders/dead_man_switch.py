@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from kraken_async.api.endpoints import Priority
 from kraken_async.errors import KrakenError
@@ -13,18 +13,13 @@ from kraken_async.errors import KrakenError
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from kraken_async.call import Caller
+
 log = logging.getLogger("kraken_async.dead_man")
 
 ENDPOINT: Final = "CancelAllOrdersAfter"
 #: Kraken refuses a timer of a day and more.
 LONGEST: Final = 86_400
-
-
-class Client(Protocol):
-    """What the switch needs of a session."""
-
-    def with_options(self, *, priority: Priority | None = None, timeout: float | None = None) -> Any:
-        """Return a view of the session whose calls go with this priority and time for one exchange."""
 
 
 class DeadManSwitch:
@@ -47,7 +42,7 @@ class DeadManSwitch:
     ...         await trade(client)
     """
 
-    def __init__(self, session: Client, seconds: float, every: float = 15.0) -> None:
+    def __init__(self, session: Caller, seconds: float, every: float = 15.0) -> None:
         if not 0 < every < seconds < LONGEST:
             msg = (
                 f"a dead man's switch needs 0 < every < seconds < {LONGEST}, not every={every!r}, "

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-#: What never goes into a journal, an error or a log, whatever it is nested in.
-SECRET: Final = frozenset({"otp", "nonce", "token", "api_key", "api_secret", "password", "key", "sign"})
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +37,3 @@ class Intent:
 def new_cl_ord_id() -> str:
     """Return a new client order id: a UUID with dashes, which Kraken takes and nobody else has."""
     return str(uuid.uuid4())
-
-
-def redacted(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of ``params`` without anything secret, at any depth."""
-    return {str(name): _clean(value) for name, value in params.items() if str(name).lower() not in SECRET}
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, dict):
-        return redacted(value)
-    if isinstance(value, (list, tuple)):
-        return [_clean(item) for item in value]
-    return value

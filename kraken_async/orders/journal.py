@@ -10,7 +10,7 @@ Rules kept here:
 3. An order is on record before its turn is asked for, and marked as sent before its bytes leave. A dead
    session's order without the mark was never sent, unless lines are damaged or the machine has been started anew since.
 4. A line that cannot be read is counted and skipped: it must not hide the others.
-5. No secrets: see :func:`kraken_async.orders.intent.redacted`.
+5. No secrets: see :func:`kraken_async.order_fields.redacted`.
 """
 
 from __future__ import annotations
@@ -36,13 +36,11 @@ from kraken_async.orders.journal_file import (
     sweep,
     sync,
 )
-from kraken_async.stores.memory import MemoryStore
 from kraken_async.system.flock import TRY_SHARED, flock, in_thread, unwatch_forks, watch_forks
-from kraken_async.system.paths import default_directory, make_directory
+from kraken_async.system.paths import make_directory
 
 if TYPE_CHECKING:
-    from kraken_async.orders.tracker import OrderPolicy
-    from kraken_async.stores.base import Store
+    from kraken_async.orders.policy import OrderPolicy
 
 __all__ = ["Intent", "Journal", "open_journal"]
 
@@ -54,20 +52,9 @@ LOCKS: Final = os.name != "nt"
 MOST_DEAD_LINES: Final = 1024
 
 
-def open_journal(
-    policy: OrderPolicy, store: Store, key: str, state_dir: str | os.PathLike[str] | None = None
-) -> Journal | None:
-    """Return a session's journal: beside the store's files, in memory for a MemoryStore; None: turned off.
-
-    A store that keeps no files (Redis) leaves it to ``state_dir``, this host's: a journal is of one host.
-    """
-    if policy.journal is False:
-        return None
-    if isinstance(store, MemoryStore):
-        return Journal(None, key)
-    place = getattr(store, "directory", None) or state_dir
-    directory = Path(place).expanduser().absolute() if place is not None else default_directory()
-    return Journal(directory, key, synced=policy.journal == "synced")
+def open_journal(policy: OrderPolicy, directory: Path | None, key: str) -> Journal | None:
+    """Return a session's journal in ``directory`` (None: in memory), as the policy asks for it; None: turned off."""
+    return None if policy.journal is False else Journal(directory, key, synced=policy.journal == "synced")
 
 
 class Journal:

@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from kraken_async.orders.intent import Intent, redacted
+from kraken_async.order_fields import redacted
+from kraken_async.orders.intent import Intent
 from kraken_async.system.flock import LOCK_EX, TRY, flock
 from kraken_async.system.paths import boot_id
 

@@ -18,10 +18,11 @@ from kraken_async.errors import KrakenError, PermissionDenied, SessionClosed
 from kraken_async.orders import order_matching
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
     from kraken_async.orders.order_matching import Orders, RequestedOrder
     from kraken_async.orders.pending_order import PendingOrder
+    from kraken_async.orders.tracker import OrderTracker
 
 #: Kraken gives 50 closed orders a page; more than this many pages are not turned.
 MOST_PAGES: Final = 10
@@ -44,27 +45,15 @@ class LookupRound:
 
 
 class OrderLookup:
-    """Asks for one ticket's order.
+    """Asks for one order. ``tracker`` knows the other orders of the session."""
 
-    ``known``: txids and amend ids, and the id of the intent that each became of, kept by the desk. ``rivals``
-    tells whether another order with the same userref is on its way.
-    """
-
-    def __init__(
-        self, ask: Callable[[str, dict[str, Any]], Awaitable[Any]], rivals: Callable[[PendingOrder], bool]
-    ) -> None:
-        self.known: dict[str, str] = {}
-        #: Gives the names of orders that were told to other calls on the key, of any session.
-        self.placed: Callable[[PendingOrder], Iterable[str]] = lambda _ticket: ()
+    def __init__(self, ask: Callable[[str, dict[str, Any]], Awaitable[Any]], tracker: OrderTracker) -> None:
         self._ask = ask
-        self._rivals = rivals
+        self._tracker = tracker
 
     async def look(self, ticket: PendingOrder, since: float | None, until: float | None) -> LookupRound:
         """Go once through all there is to ask."""
-        mine = ticket.intent.id  # found before, and looked for again
-        others = frozenset(name for name, owner in self.known.items() if owner != mine)
-        others = others.union(ticket.intent.before, self.placed(ticket))
-        look = LookupRound(since, until, others=others)
+        look = LookupRound(since, until, others=self._tracker.ids_of_others(ticket))
         how = {"AmendOrder": self._amend, "EditOrder": self._edit, "AddOrderBatch": self._batch}
         look.result = await how.get(ticket.intent.endpoint, self._order)(ticket, look)
         ticket.looked = ticket.looked or look.complete
@@ -96,7 +85,7 @@ class OrderLookup:
     def _pick(
         self, ticket: PendingOrder, look: LookupRound, row: RequestedOrder, orders: Orders, *, filtered: bool
     ) -> str | None:
-        if not row.named and (look.since is None or self._rivals(ticket)):
+        if not row.named and (look.since is None or self._tracker.shares_userref(ticket)):
             return None  # it may be another one's, or be older
         fresh = orders if row.generated and row.cl_ord_id is not None else self._fresh(look, orders)
         return order_matching.pick(row, fresh, filtered=filtered)

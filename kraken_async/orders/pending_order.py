@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kraken_async.errors import OutcomeUnknown
-from kraken_async.orders.intent import Intent, new_cl_ord_id, redacted
+from kraken_async.order_fields import number, redacted
+from kraken_async.orders.intent import Intent, new_cl_ord_id
 from kraken_async.orders.order_matching import RequestedOrder, rows_of
 from kraken_async.orders.policy import OrderPolicy, own_deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from kraken_async.call import Call
     from kraken_async.errors import Finding, KrakenError
 
@@ -31,13 +30,17 @@ class PendingOrder:
     txid: str | None = None  # the order that an amend is about, once known
     looked: bool = False  # a whole round of look-ups was answered
     denied: dict[str, str] = field(default_factory=dict)  # what the key may not look at, and Kraken's words
-    told: bool = False  # the caller has been told "unknown"
-    resent: bool = False
+    caller_informed: bool = False  # that it is unknown
     limit_at: float | None = None  # when the caller's patience ends, on the loop's clock
 
     def __post_init__(self) -> None:
         if self.intent.endpoint in ("AddOrder", "AddOrderBatch"):
             self.rows = rows_of(self.intent)
+
+    @property
+    def finding(self) -> Finding:
+        """What can be said of it while it is neither found nor proven absent."""
+        return "not seen" if self.looked else "unreachable"
 
     def unknown(self, finding: Finding | None) -> OutcomeUnknown:
         """Return the error that tells the caller what is known of it."""
@@ -66,8 +69,8 @@ class PendingOrder:
         return error
 
 
-def intent_of(call: Call, made: Collection[str], now: float, session: str) -> Intent:
-    """Return the intent of a call about to be queued. ``made``: the ids that were made here for it."""
+def intent_of(call: Call, now: float, session: str) -> Intent:
+    """Return the intent of a call about to be queued."""
     params = redacted(call.params)
     rows = params.get("orders") if call.endpoint.engine == "add_batch" else None
     ids = {str(row.get("cl_ord_id", row.get("userref", ""))) for row in (rows or [params])}
@@ -77,10 +80,10 @@ def intent_of(call: Call, made: Collection[str], now: float, session: str) -> In
         params=params,
         sent_at=now,
         cl_ord_id=params.get("cl_ord_id"),
-        userref=integer(params.get("userref")),
+        userref=_userref(params.get("userref")),
         deadline=call.deadline,
         due=own_deadline(params),
-        generated=ids <= set(made),
+        generated=ids <= call.made_ids,
         session=session,
     )
 
@@ -97,26 +100,13 @@ def intent_of_error(error: OutcomeUnknown, policy: OrderPolicy) -> Intent:
         params=dict(error.sent),
         sent_at=sent_at,
         cl_ord_id=error.cl_ord_id,
-        userref=integer(error.userref),
+        userref=_userref(error.userref),
         due=due,
         sent=True,
     )
 
 
-def integer(value: Any) -> int | None:
-    """Return a userref as a number; None for what is none, which Kraken refuses by itself."""
-    try:
-        return None if value is None else int(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def names_in(result: Any) -> list[str]:
-    """Return the ids of orders and amends in a result."""
-    if not isinstance(result, dict):
-        return []
-    rows = result.get("orders")
-    found = [result.get("txid"), result.get("amend_id")]
-    found += [row.get("txid") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    flat = [name for each in found for name in (each if isinstance(each, list) else [each])]
-    return [name for name in flat if isinstance(name, str) and name]  # whatever Kraken may come to send
+def _userref(value: Any) -> int | None:
+    """Return a userref as it was given, as a number; None for what is none, which Kraken refuses by itself."""
+    found = number(value)
+    return None if found is None else int(found)

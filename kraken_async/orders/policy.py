@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
+from kraken_async.order_fields import has_close
 from kraken_async.orders.intent import new_cl_ord_id
 from kraken_async.orders.order_matching import unix_time
 
@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kraken_async.api.endpoints import Endpoint
-
-log = logging.getLogger("kraken_async.orders")
-
-#: The endpoints that are settled, by what the matching engine calls them.
-ORDERS: Final = {"add": "AddOrder", "add_batch": "AddOrderBatch", "amend": "AmendOrder", "edit": "EditOrder"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +28,6 @@ class OrderPolicy:
         settle_timeout: seconds of the caller's time for looking up an order whose answer was lost.
         visibility: seconds that an accepted order may take to show in look-ups. Kraken gives no figure; 60 is
             the longest that was reported.
-        resend: send an order once more that is absent past deadline + visibility, if its caller still waits.
         journal: True: what is about to be sent survives a crash of the process; "synced": power loss too, at
             the price of a disk flush per order; False: no journal.
 
@@ -44,8 +38,8 @@ class OrderPolicy:
     deadline: float | None = 5.0
     settle_timeout: float = 15.0
     visibility: float = 60.0
-    resend: bool = False
     journal: bool | Literal["synced"] = True
+    resend: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.deadline is not None and not 2 <= self.deadline <= 60:
@@ -59,25 +53,12 @@ class OrderPolicy:
         if not (isinstance(self.journal, bool) or self.journal == "synced"):
             msg = f'journal is True, False or "synced", not {self.journal!r}'
             raise ValueError(msg)
-
-    def warn(self) -> None:
-        """Say at WARNING what these figures make impossible."""
-        if not self.resend:
-            return
-        needed = None if self.deadline is None else self.deadline + self.visibility
-        if needed is None or self.settle_timeout <= needed:
-            why = "there is no deadline" if needed is None else f"absence is certain only after {needed:g} s"
-            log.warning(
-                "resend=True resends nothing: %s, and callers wait settle_timeout=%g s: give a longer one",
-                why,
-                self.settle_timeout,
+        if self.resend:
+            msg = (
+                "resend is gone: an order that is not found may still come, so none is sent again. Leave it out, and "
+                "decide by the finding of OutcomeUnknown"
             )
-
-
-def validates(params: Mapping[str, Any]) -> bool:
-    """Return whether the order is only to be checked."""
-    value = params.get("validate")
-    return value is not None and str(value).lower() not in ("false", "0", "")
+            raise ValueError(msg)
 
 
 def own_deadline(params: Mapping[str, Any]) -> float | None:
@@ -106,7 +87,7 @@ def complete(
 def _named(order: dict[str, Any], made: set[str]) -> dict[str, Any]:
     if "cl_ord_id" in order or "userref" in order:
         return order
-    if any(name == "close" or name.startswith("close[") for name in order):
+    if has_close(order):
         userref = secrets.randbelow(2**31 - 1) + 1
         made.add(str(userref))
         return {**order, "userref": userref}

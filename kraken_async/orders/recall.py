@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kraken_async.api.endpoints import Priority
-from kraken_async.order_fields import named_orders
+from kraken_async.order_fields import cancelled_ids, client_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,7 @@ def note_cancel(call: Call, shared: Shared, now: float) -> None:
             shared.cancelled_all_at = now
             shared.mark_changed()
         return
-    for name in cancelled_ids(call):
+    for name in cancelled_ids(call.params) if call.endpoint.cancels else ():
         shared.recalled.note(name, call.enqueued_at)  # an order asked for later is another one
 
 
@@ -42,26 +42,17 @@ def forget(shared: Shared, unsent: Iterable[Call], now: float) -> None:
     shared.recalled.forget(min(oldest, now - PREPARED))
 
 
-def cancelled_ids(call: Call) -> list[str]:
-    """Return the client ids that a cancel names."""
-    if call.endpoint.engine not in ("cancel", "cancel_batch"):
-        return []
-    return [name for name in named_orders(call.params) if not _is_txid(name)]
-
-
 def placed_ids(call: Call) -> list[str]:
-    """Return the client ids of the order that a call places or changes, or of the rows of its batch.
+    """Return the client ids of the order that a call places or changes, or of the rows of its batch."""
+    return client_ids(call.params, batch=call.endpoint.engine == "add_batch")
 
-    A cancel that names one row takes the whole batch back: the caller is told that nothing of it was sent.
+
+def recalled(call: Call, shared: Shared) -> str | None:
+    """Return why a waiting call must not be sent any more, None if it may.
+
+    A cancel that names one row of a batch takes the whole batch back: its caller learns that nothing of it was sent.
     """
-    rows = call.params.get("orders") if call.endpoint.engine == "add_batch" else None
-    found = (row.get("cl_ord_id") for row in (rows or [call.params]) if isinstance(row, dict))
-    return [str(each) for each in found if each is not None]
-
-
-def taken_back(call: Call, shared: Shared) -> str | None:
-    """Return why a waiting call must not be sent any more, None if it may."""
-    if call.endpoint.engine not in ("add", "add_batch", "amend", "edit"):
+    if not call.endpoint.places_orders:
         return None
     recalled = shared.recalled
     if recalled or recalled.lost_at >= call.enqueued_at:
@@ -85,8 +76,3 @@ def resume(shared: Shared) -> None:
     """Let orders go again."""
     shared.halted = False
     shared.mark_changed()
-
-
-def _is_txid(name: str) -> bool:
-    # Kraken's own order ids, OXXXXX-XXXXX-XXXXXX.
-    return len(name) == 19 and name[6:7] == "-" and name[12:13] == "-" and name.isupper()

@@ -11,11 +11,15 @@ Rules that every store keeps:
 from __future__ import annotations
 
 import abc
+import asyncio
+import os
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kraken_async.stores.recalled import Recalled, digest
+from kraken_async.system.paths import default_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -168,7 +172,7 @@ class KeyState(abc.ABC):
     place: str = ""
     #: The state as this session last saw it; for statistics, never for a decision.
     seen: Shared
-    #: Set by the session: called (in the loop) when a flush is due, at most once until the next flush().
+    #: Called (in the loop) when a flush is due, at most once until the next flush(); see maintain().
     on_flush_due: Callable[[], None] | None = None
     #: True when the key had no state before: the first private call is then worth a warning.
     is_new: bool = False
@@ -258,6 +262,18 @@ class KeyState(abc.ABC):
         Never raises: a failing disk is logged once, counted, retried.
         """
 
+    async def maintain(self) -> None:
+        """Raise the durable ceiling ahead of need, until cancelled. A session runs it as a task."""
+        due = asyncio.Event()
+        self.on_flush_due = due.set
+        try:
+            while True:
+                await due.wait()
+                due.clear()
+                await self.flush()
+        finally:
+            self.on_flush_due = None
+
     def refresh(self) -> bool:
         """Bring ``seen`` up to what others have written, if that needs no waiting. Return whether it is.
 
@@ -288,6 +304,18 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def reserve(self, name: str, unit: str) -> Reservation:
         """Return an exclusive reservation of ``name``'s nonces, for a NonceSource used alone."""
+
+    def journal_directory(self, state_dir: str | os.PathLike[str] | None) -> Path | None:
+        """Return where a session on this store keeps its order journal; None: in memory.
+
+        A journal is of one host. A store that keeps no files there leaves it to ``state_dir``, or to the user's state
+        directory.
+        """
+        return Path(state_dir).expanduser().absolute() if state_dir is not None else default_directory()
+
+    def status_directory(self) -> Path | None:
+        """Return where a session shows its status to others on this host; None: nowhere."""
+        return None
 
 
 class Reservation(abc.ABC):

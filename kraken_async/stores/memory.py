@@ -8,6 +8,7 @@ nothing of them.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections import deque
@@ -30,6 +31,7 @@ from kraken_async.system.flock import FORKED, watch_forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from kraken_async.stores.recalled import Entry
 
@@ -180,6 +182,11 @@ class MemoryStore(Store):
         Raises NonceStoreError when sessions or another source have it.
         """
         return MemoryReservation(self, name, unit)
+
+    def journal_directory(self, state_dir: str | os.PathLike[str] | None) -> Path | None:
+        """Return None: the journal is kept in memory, as the state is."""
+        del state_dir
+        return None
 
     def _enter(self, name: str, unit: str, *, source: bool) -> _Key:
         if self._forked:

@@ -12,6 +12,7 @@ from kraken_async.api.endpoints import Priority, find
 from kraken_async.call import DEFAULTS, Call
 from kraken_async.calls.request_queue import AGEING, RequestQueue
 from kraken_async.errors import QueueFull
+from kraken_async.limits.governor import AT_ONCE, Quote
 
 
 def call(name: str = "Balance", priority: Priority | None = None, resource: str = "") -> Call:
@@ -29,8 +30,13 @@ def push(queue: RequestQueue, each: Call, now: float) -> None:
     queue.push(each)
 
 
-def now_all(_call: Call, _now: float) -> float:
-    return 0.0
+def now_all(_call: Call) -> Quote:
+    return AT_ONCE
+
+
+def later(seconds: float) -> Quote:
+    """The quote of a call whose resource holds it back."""
+    return Quote(seconds, scarce=True)
 
 
 def drain(queue: RequestQueue, now: float = 0.0) -> list[Call]:
@@ -63,10 +69,10 @@ async def test_what_may_not_go_does_not_stand_in_front_of_what_may() -> None:
     history, cancel = call("Ledgers", resource="counter"), call("CancelOrder")
     push(queue, history, 0.0)
     push(queue, cancel, 0.0)
-    chosen, _ = queue.choose(lambda c, _: 7.0 if c is history else 0.0, 0.0)
+    chosen, _ = queue.choose(lambda c: later(7.0) if c is history else AT_ONCE, 0.0)
     assert chosen is cancel
     queue.remove(cancel)
-    assert queue.choose(lambda *_: 7.0, 0.0) == (None, 7.0)
+    assert queue.choose(lambda _: later(7.0), 0.0) == (None, later(7.0))
 
 
 async def test_a_dear_call_is_not_starved_by_cheap_ones_of_less_urgency() -> None:
@@ -74,7 +80,7 @@ async def test_a_dear_call_is_not_starved_by_cheap_ones_of_less_urgency() -> Non
     dear, cheap = call("AddOrder", resource="counter"), call("Balance", resource="counter")
     push(queue, dear, 0.0)
     push(queue, cheap, 0.0)
-    assert queue.choose(lambda c, _: 2.0 if c is dear else 0.0, 0.0) == (None, 2.0)
+    assert queue.choose(lambda c: later(2.0) if c is dear else AT_ONCE, 0.0) == (None, later(2.0))
 
 
 async def test_after_ageing_a_read_counts_as_place_but_never_as_cancel() -> None:
@@ -124,7 +130,8 @@ async def test_a_caller_that_left_without_a_word_is_skipped_too() -> None:
     push(queue, there, 0.0)
     gone.future.cancel()
     assert drain(queue) == [there]
-    assert gone.state == "dropped"
+    assert not gone.queued
+    assert len(queue) == 0
 
 
 async def test_a_full_queue_refuses_all_but_cancels() -> None:
@@ -133,7 +140,7 @@ async def test_a_full_queue_refuses_all_but_cancels() -> None:
     refused = call()
     with pytest.raises(QueueFull, match="max_queued=1"):
         push(queue, refused, 0.0)
-    assert refused.state == "new"
+    assert not refused.queued
     push(queue, call("CancelOrder"), 0.0)
     assert len(queue) == 2
 
@@ -147,6 +154,53 @@ async def test_sleep_returns_when_a_call_comes_and_at_once_if_one_came_meanwhile
     push(queue, call(), 0.0)
     await sleeper
     await queue.sleep(3600.0)  # changed since the last choice: does not wait
+
+
+async def test_a_reserved_call_waits_but_is_not_chosen_and_comes_back_to_its_place() -> None:
+    queue = RequestQueue()
+    first, second, third = call(), call(), call()
+    for each in (first, second, third):
+        push(queue, each, 0.0)
+    queue.reserve(first)
+    assert len(queue) == 3
+    assert queue.depth()["READ"] == 3
+    assert set(queue) == {first, second, third}
+    assert queue.choose(now_all, 0.0)[0] is second
+    queue.release(first)
+    assert drain(queue) == [first, second, third]
+
+
+async def test_a_reserved_call_that_is_taken_back_is_not_put_back() -> None:
+    queue = RequestQueue()
+    only = call()
+    push(queue, only, 0.0)
+    queue.reserve(only)
+    queue.remove(only)
+    queue.release(only)
+    assert len(queue) == 0
+    assert queue.choose(now_all, 0.0) == (None, None)
+
+
+async def test_a_pace_that_holds_a_call_back_closes_no_resource() -> None:
+    queue = RequestQueue()
+    paced, free = call("AddOrder", resource="counter"), call("Balance", resource="counter")
+    push(queue, paced, 0.0)
+    push(queue, free, 0.0)
+    assert queue.choose(lambda c: Quote(2.0) if c is paced else AT_ONCE, 0.0)[0] is free
+
+
+async def test_the_first_of_the_waiting_cancels_is_waited_for() -> None:
+    queue = RequestQueue()
+    push(queue, call(), 0.0)
+    waiter = asyncio.create_task(queue.cancel_waiting())
+    await asyncio.sleep(0)
+    assert not waiter.done()
+    first, second = call("CancelOrder"), call("CancelAll")
+    push(queue, first, 0.0)
+    push(queue, second, 0.0)
+    assert await waiter is first
+    queue.reserve(first)
+    assert await queue.cancel_waiting() is second
 
 
 @pytest.mark.parametrize("order", ["oldest", "newest", "random"])

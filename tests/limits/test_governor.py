@@ -59,8 +59,7 @@ def admission(governor: BurstGovernor, clock: Clock) -> Admission:
 
 
 def wait(gate: Admission, each: Call, shared: Shared, clock: Clock) -> float:
-    gate.look(shared)
-    return gate.wait(each, clock.now)
+    return gate.seconds_until_free(each, shared, clock.now).seconds
 
 
 def send(gate: Admission, each: Call, shared: Shared, clock: Clock, latency: float = 0.0) -> float:

@@ -12,8 +12,10 @@ import pytest
 
 from kraken_async import BurstGovernor, KrakenError, KrakenSession, MemoryStore, RateLimitExceeded
 from kraken_async.emulator import Emulator, EmulatorServer, Fault
+from kraken_async.limits import matching_engine
 from kraken_async.stores.base import Shared
 from kraken_async.wire.messages import Response, SignedRequest
+from tests.conftest import key_state
 from tests.virtual_time import virtual
 
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
@@ -75,9 +77,12 @@ async def test_thirty_mixed_reads_on_pro_take_the_optimum_and_are_not_refused() 
     def known_empty(shared: Shared) -> None:
         shared.level, shared.level_at = 0.0, loop.time()
 
-    governor = BurstGovernor("pro", startup_window=0)
-    async with KrakenSession(*emulator.key, store=MemoryStore(), governor=governor, transport=send) as client:
-        await client._key.update(known_empty)
+    governor, store = BurstGovernor("pro", startup_window=0), MemoryStore()
+    async with (
+        KrakenSession(*emulator.key, store=store, governor=governor, transport=send) as client,
+        key_state(store, emulator.key[0]) as state,
+    ):
+        await state.update(known_empty)
         names = ["Ledgers" if n % 5 == 0 else "Balance" for n in range(30)]
         started = loop.time()
         await asyncio.gather(*(client.private(name) for name in names))
@@ -154,7 +159,7 @@ async def test_a_call_without_burst_protection_passes_those_that_start_up_holds(
 async def test_an_amend_makes_an_order_young_again_by_all_its_names() -> None:
     async with limited("starter", account="amend test") as (emulator, client):
         order = await client.private("AddOrder", ORDER, cl_ord_id="mine")
-        account = client._admission.engine.account
+        account = matching_engine.account("amend test")
         for record in {id(record): record for record in account.ages._orders.values()}.values():
             record[1] -= 200.0  # as if it had been placed long ago
         await client.private("AmendOrder", txid=order["txid"][0], limit_price="99")

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from kraken_async import BurstGovernor, KrakenSession, MemoryStore, OrderPolicy, RetryPolicy, guards
-from kraken_async import session as session_module
+from kraken_async import BurstGovernor, KrakenSession, MemoryStore, OrderPolicy, RetryPolicy, guards, runtime
 from kraken_async.call import Orphan
 from kraken_async.emulator import Behaviour, ConnectionDropped, Emulator
 from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown, RequestTimeout, TransportError
@@ -22,6 +22,15 @@ from kraken_async.orders.journal import Journal
 from kraken_async.wire.messages import Response, SignedRequest
 
 LIMIT = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "20000"}
+
+
+class MortalJournal(Journal):
+    """A journal that may die as its process does: nothing more is written, and its lock is free."""
+
+    def die(self) -> None:
+        fd, self._fd, self._shut = self._fd, -1, True
+        if fd >= 0:
+            os.close(fd)
 
 
 @dataclass
@@ -38,7 +47,8 @@ class World:
             clock=lambda: time.time(), seed=self.seed, behaviour=Behaviour(amend_times="ns")
         )  # patched: the name is looked up late
         self.store = MemoryStore()
-        self.journals: list[Journal] = []
+        self.journals: dict[KrakenSession, MortalJournal] = {}
+        self.dead: set[KrakenSession] = set()
         self.random = random.Random(self.seed)
 
     async def send(self, request: SignedRequest, timeout: float) -> Response:
@@ -55,44 +65,31 @@ class World:
             raise TransportError("the connection was cut") from None
         return Response(reply.status, reply.headers, reply.body)
 
-    @contextlib.contextmanager
-    def journal_on_disk(self) -> Any:
-        """The key's state is in memory, so that no thread is needed; the journal is the real one."""
-        name = "open_journal"
-        before = getattr(session_module, name)
-
-        def on_disk(*_: Any) -> Journal:
-            self.journals.append(Journal(self.directory, "k"))
-            return self.journals[-1]
-
-        setattr(session_module, name, on_disk)
-        try:
-            yield
-        finally:
-            setattr(session_module, name, before)
-
     async def session(self, **options: Any) -> KrakenSession:
+        """Open a session. The key's state is in memory, so that no thread is needed; the journal is on disk."""
+
+        def on_orphan(orphan: Orphan) -> None:
+            if session not in self.dead:
+                self.orphans.append(orphan)
+
         given: dict[str, Any] = {
             "store": self.store,
             "governor": BurstGovernor.off(),
             "guard": guards.allow_all,
             "orders": self.policy,
-            "on_orphan": self.orphans.append,
+            "on_orphan": on_orphan,
             "transport": self.send,
             "retry": RetryPolicy(jitter=self.random.random),
         }
         session = KrakenSession(*self.emulator.key, **{**given, **options})
-        with self.journal_on_disk():
+        journal = self.journals[session] = MortalJournal(self.directory, "k")
+        with mock.patch.object(runtime, "open_journal", return_value=journal):
             return await session.open()
 
     async def kill(self, session: KrakenSession) -> None:
         """As `kill -9` does: nothing more is written, sent or told; the lock on the journal is free."""
-        journal = session._desk._journal
-        assert journal is not None
-        fd, journal._fd, journal._shut = journal._fd, -1, True
-        if fd >= 0:
-            os.close(fd)
-        session._reporter.report = lambda orphan: None  # type: ignore[method-assign]  # the test stands in for it
+        self.journals[session].die()
+        self.dead.add(session)
         with contextlib.suppress(asyncio.CancelledError):
             await session.aclose(grace=0)
 

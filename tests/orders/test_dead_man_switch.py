@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -22,12 +23,16 @@ class FakeClient:
         self.broken: KrakenError | None = None
         self.slow = 0.0
 
-    def with_options(self, **options: Any) -> FakeClient:
-        self.options = options
+    def with_options(self, *, priority: Priority | None = None, timeout: float | None = None) -> FakeClient:
+        self.options = {"priority": priority, "timeout": timeout}
         return self
 
-    async def private(self, endpoint: str, params: dict[str, Any]) -> Any:
+    async def public(self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any) -> Any:
+        raise AssertionError
+
+    async def private(self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any) -> Any:
         assert endpoint == "CancelAllOrdersAfter"
+        assert params is not None
         self.asked.append((asyncio.get_running_loop().time() - 1000.0, params["timeout"]))
         await asyncio.sleep(self.slow)
         if self.broken is not None:

@@ -21,7 +21,6 @@ from kraken_async.orders import journal_file
 from kraken_async.orders.intent import Intent, new_cl_ord_id
 from kraken_async.orders.journal import Journal, open_journal
 from kraken_async.orders.policy import OrderPolicy
-from kraken_async.stores.memory import MemoryStore
 
 KEY = "0123456789abcdef"
 
@@ -338,13 +337,13 @@ async def test_what_was_written_survives_kill_9(tmp_path: Path) -> None:
 
 
 def test_a_memory_store_keeps_intents_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = open_journal(OrderPolicy(), MemoryStore(), KEY)
+    journal = open_journal(OrderPolicy(), None, KEY)
     assert journal is not None
     assert journal._path is None
 
 
 def test_the_journal_can_be_turned_off() -> None:
-    assert open_journal(OrderPolicy(journal=False), MemoryStore(), KEY) is None
+    assert open_journal(OrderPolicy(journal=False), None, KEY) is None
 
 
 async def test_a_draft_without_a_name_is_swept_when_it_is_old(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Orders: ids, deadlines, the journal, and what becomes of an order whose answer was lost.
 
-`Kraken` below answers look-ups from a list of orders; the desk runs on virtual time, without session or socket.
+`Kraken` below answers look-ups from a list of orders; the parts run on virtual time, without session or socket.
 """
 
 from __future__ import annotations
@@ -18,6 +18,12 @@ import pytest
 
 from kraken_async.api.endpoints import find
 from kraken_async.call import DEFAULTS, Call, Orphan
+from kraken_async.calls.ledger import CallLedger
+from kraken_async.calls.lost_orders import LostOrders
+from kraken_async.calls.replies import ReplyHandler
+from kraken_async.calls.request_queue import RequestQueue
+from kraken_async.calls.retry import RetryPolicy
+from kraken_async.calls.tasks import Tasks
 from kraken_async.errors import (
     InsufficientFunds,
     InvalidArguments,
@@ -27,8 +33,12 @@ from kraken_async.errors import (
     RequestTimeout,
     SessionClosed,
 )
+from kraken_async.monitoring.metrics import Metrics
+from kraken_async.monitoring.reporter import Reporter
 from kraken_async.orders.journal import Intent, Journal
-from kraken_async.orders.tracker import OrderDesk, OrderPolicy, new_cl_ord_id
+from kraken_async.orders.policy import OrderPolicy
+from kraken_async.orders.reconciler import OrderReconciler
+from kraken_async.orders.tracker import OrderTracker, new_cl_ord_id
 from kraken_async.server_time import ServerTime
 from kraken_async.wire.error_table import api_error
 from tests.virtual_time import START, virtual
@@ -99,60 +109,75 @@ class Kraken:
 
 
 class Bench:
-    """A desk with a fake Kraken, and what it told."""
+    """The parts that deal with lost orders, with a fake Kraken, and what they told."""
 
     def __init__(self, policy: OrderPolicy | None = None, journal: Journal | None = None) -> None:
         loop = asyncio.get_running_loop()
+        policy = policy or OrderPolicy(journal=False)
         self.kraken = Kraken()
-        self.ended: list[Call] = []
         self.orphans: list[Orphan] = []
         self.time = ServerTime(loop.time)
         self.time.observe(int(START + loop.time() - 1000), loop.time(), loop.time())
-        self.desk = OrderDesk(
-            policy or OrderPolicy(journal=False),
-            ask=self.kraken.ask,
-            finish=self.finish,
-            report=self.orphans.append,
+        self.tasks, self.queue = Tasks(), RequestQueue()
+        reporter = Reporter(Metrics(), (), self.orphans.append, self.tasks.start, loop.time)
+        self.tracker = OrderTracker(policy, journal, self.time, loop.time, lambda _since: ())
+        self.ledger = CallLedger(self.queue, (self.tracker, reporter))
+        reconciler = OrderReconciler(
+            self.ask,
+            self.tracker,
             server_time=self.time,
             clock=loop.time,
-            journal=journal,
+            visibility=policy.visibility,
+        )
+        self.lost = LostOrders(policy, self.tracker, reconciler, self.ledger, reporter, self.tasks, loop.time)
+        none: Any = None  # no key, no limits: there is no worker here
+        self.replies = ReplyHandler(
+            self.ledger,
+            self.queue,
+            none,
+            none,
+            RetryPolicy(),
+            none,
+            self.lost,
+            reporter,
+            self.tasks,
+            self.time,
+            loop.time,
         )
 
-    def finish(self, call: Call, *, result: Any = None, error: KrakenError | None = None) -> None:
-        """End a call as the session's Outcomes do."""
-        assert call.state != "done", "ended twice"
-        call.state = "done"
-        self.desk.ended(call, result, error)
-        if call.future.done():
-            self.orphans.append(Orphan("?", None, 0, 0.0, result, error))
-        elif error is None:
-            call.future.set_result(result)
-        else:
-            call.future.set_exception(error)
+    async def ask(self, name: str, params: dict[str, Any]) -> Any:
+        if self.ledger.ended:
+            raise SessionClosed("the session is closed", endpoint=name)
+        return await self.kraken.ask(name, params)
+
+    def complete(self, name: str, params: dict[str, Any]) -> tuple[dict[str, Any], float | None]:
+        return self.tracker.complete(find(name, private=True), params)[:2]
 
     async def send(self, name: str, params: dict[str, Any]) -> Call:
         """Take a call through to its sending."""
+        loop = asyncio.get_running_loop()
         endpoint = find(name, private=True)
-        params, deadline = self.desk.complete(endpoint, params)
-        call = Call(
-            endpoint,
-            params,
-            b"",
-            endpoint.priority,
-            30.0,
-            DEFAULTS,
-            asyncio.get_running_loop().create_future(),
-        )
-        call.deadline = deadline
-        await self.desk.open(call)
-        call.nonce, call.attempt, call.state = 17, 1, "sent"
-        if call.intent is not None:
-            self.desk.sent(call)
+        params, deadline, made = self.tracker.complete(endpoint, params)
+        call = Call(endpoint, params, b"", endpoint.priority, 30.0, DEFAULTS, loop.create_future())
+        call.deadline, call.made_ids = deadline, made
+        await self.tracker.record(call)
+        self.ledger.enqueue(call)
+        self.ledger.send(call, 17, loop.time())
+        self.tracker.mark_sent(call)
         return call
 
     def fail(self, call: Call, error: KrakenError = LOST) -> bool:
         """What the session does with an answer that is none."""
-        return self.desk.lost(call, error)
+        return self.lost.take(call, error)
+
+    def end(self) -> None:
+        """What the session does when its worker has ended."""
+        self.replies.worker_ended(None)
+
+    async def close(self) -> None:
+        self.end()
+        await self.tasks.__aexit__()
+        self.tracker.close_journal()
 
     async def lose(self, name: str, params: dict[str, Any]) -> Call:
         """Send a call whose answer does not come."""
@@ -187,8 +212,8 @@ def refused(text: str, endpoint: str = "AddOrder", *, changes: bool = True) -> K
 
 @virtual
 async def test_an_order_without_an_id_gets_a_uuid_and_its_dict_is_left_alone() -> None:
-    desk, params = Bench().desk, dict(LIMIT)
-    done, deadline = desk.complete(find("AddOrder", private=True), params)
+    params = dict(LIMIT)
+    done, deadline = Bench().complete("AddOrder", params)
     assert params == LIMIT
     assert str(uuid.UUID(done["cl_ord_id"])) == done["cl_ord_id"]
     assert {name: done[name] for name in LIMIT} == LIMIT
@@ -198,7 +223,7 @@ async def test_an_order_without_an_id_gets_a_uuid_and_its_dict_is_left_alone() -
 @virtual
 @pytest.mark.parametrize("own", [{"cl_ord_id": "mine-1"}, {"userref": 7}])
 async def test_an_id_of_the_callers_own_is_kept(own: dict[str, Any]) -> None:
-    done, _ = Bench().desk.complete(find("AddOrder", private=True), {**LIMIT, **own})
+    done, _ = Bench().complete("AddOrder", {**LIMIT, **own})
     assert done == {**LIMIT, **own}
 
 
@@ -207,11 +232,11 @@ async def test_an_id_of_the_callers_own_is_kept(own: dict[str, Any]) -> None:
     "close", [{"close": {"ordertype": "limit", "price": "3"}}, {"close[ordertype]": "limit"}]
 )
 async def test_a_conditional_close_gets_a_random_userref_instead(close: dict[str, Any]) -> None:
-    desk, endpoint = Bench().desk, find("AddOrder", private=True)
-    refs = {desk.complete(endpoint, {**LIMIT, **close})[0]["userref"] for _ in range(20)}
+    bench = Bench()
+    refs = {bench.complete("AddOrder", {**LIMIT, **close})[0]["userref"] for _ in range(20)}
     assert len(refs) == 20
     assert all(0 < ref < 2**31 for ref in refs)
-    assert "cl_ord_id" not in desk.complete(endpoint, {**LIMIT, **close})[0]
+    assert "cl_ord_id" not in bench.complete("AddOrder", {**LIMIT, **close})[0]
 
 
 @virtual
@@ -222,7 +247,7 @@ async def test_rows_of_a_batch_get_ids_where_they_have_none() -> None:
         {"volume": "3", "userref": 5},
     ]
     params = {"pair": "XBTUSD", "orders": rows}
-    done, deadline = Bench().desk.complete(find("AddOrderBatch", private=True), params)
+    done, deadline = Bench().complete("AddOrderBatch", params)
     assert "cl_ord_id" in done["orders"][0]
     assert done["orders"][1:] == rows[1:]
     assert "cl_ord_id" not in rows[0]
@@ -232,7 +257,7 @@ async def test_rows_of_a_batch_get_ids_where_they_have_none() -> None:
 @virtual
 async def test_a_deadline_of_the_callers_own_is_kept() -> None:
     params = {**LIMIT, "deadline": "2027-01-15T08:00:05Z"}
-    done, deadline = Bench().desk.complete(find("AddOrder", private=True), params)
+    done, deadline = Bench().complete("AddOrder", params)
     assert done["deadline"] == params["deadline"]
     assert deadline is None
 
@@ -242,18 +267,18 @@ async def test_a_deadline_of_the_callers_own_is_kept() -> None:
 async def test_nothing_is_added_to_other_calls(name: str) -> None:
     params = {"txid": "X"}
     bench = Bench()
-    done, deadline = bench.desk.complete(find(name, private=True), params)
+    done, deadline = bench.complete(name, params)
     assert done is params
     assert deadline is None
     call = await bench.send(name, params)
-    assert call.intent is None
+    assert call.order is None
     assert bench.fail(call) is False
 
 
 @virtual
 async def test_the_switch_for_ids_leaves_orders_without() -> None:
     bench = Bench(OrderPolicy(cl_ord_id=False, deadline=None, journal=False))
-    done, deadline = bench.desk.complete(find("AddOrder", private=True), dict(LIMIT))
+    done, deadline = bench.complete("AddOrder", dict(LIMIT))
     assert (done, deadline) == (LIMIT, None)
     call = await bench.send("AddOrder", dict(LIMIT))
     assert bench.fail(call) is False, "there is nothing to look for"
@@ -269,20 +294,12 @@ async def test_the_switch_for_ids_leaves_orders_without() -> None:
         ({"visibility": float("inf")}, "visibility"),
         ({"journal": "sync"}, "synced"),
         ({"journal": 1}, "synced"),
+        ({"resend": True}, "none is sent again"),
     ],
 )
 def test_a_policy_that_cannot_work_is_refused(given: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         OrderPolicy(**given)
-
-
-@virtual
-async def test_a_resend_that_can_never_come_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    Bench(OrderPolicy(resend=True, journal=False))
-    assert "resends nothing" in caplog.text
-    caplog.clear()
-    Bench(OrderPolicy(resend=True, settle_timeout=70, journal=False))
-    assert not caplog.text
 
 
 def test_new_cl_ord_ids_are_uuids_and_differ() -> None:
@@ -304,7 +321,7 @@ async def test_a_lost_answer_gives_the_orders_result_whatever_became_of_it(statu
     result, seconds = await outcome(call)
     assert result == {"descr": {"order": "buy 1.25 XBTUSD @ limit"}, "txid": ["OAAAAA-AAAAA-AAAAAA"]}
     assert seconds == 0
-    assert bench.desk.unresolved() == []
+    assert bench.tracker.unresolved() == []
     assert bench.orphans == []
 
 
@@ -362,8 +379,8 @@ async def test_an_order_that_does_not_show_in_time_may_be_live() -> None:
     assert (error.nonce, error.endpoint) == (17, "AddOrder")
     assert error.sent_at == pytest.approx(START, abs=1)
     assert error.__cause__ is LOST
-    assert [intent.cl_ord_id for intent in bench.desk.unresolved()] == [error.cl_ord_id]
-    await bench.desk.close()
+    assert [intent.cl_ord_id for intent in bench.tracker.unresolved()] == [error.cl_ord_id]
+    await bench.close()
 
 
 @virtual
@@ -376,7 +393,7 @@ async def test_the_search_goes_on_after_the_caller_was_told_and_reports() -> Non
     (orphan,) = bench.orphans
     assert orphan.result["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
     assert (orphan.cl_ord_id, orphan.endpoint, orphan.nonce) == (call.params["cl_ord_id"], "AddOrder", 17)
-    assert bench.desk.unresolved() == []
+    assert bench.tracker.unresolved() == []
     assert len(asyncio.all_tasks()) == 1
 
 
@@ -391,7 +408,7 @@ async def test_absence_is_told_only_past_deadline_and_visibility() -> None:
     (orphan,) = bench.orphans
     assert isinstance(orphan.error, OutcomeUnknown)
     assert orphan.error.finding == "absent"
-    assert bench.desk.unresolved() == []
+    assert bench.tracker.unresolved() == []
     last = bench.kraken.asked[-2:]
     assert [name for _, name, _ in last] == ["OpenOrders", "ClosedOrders"]
     assert last[0][0] > 65
@@ -448,7 +465,7 @@ async def test_look_ups_that_fail_leave_it_unreachable() -> None:
     (orphan,) = bench.orphans
     assert isinstance(orphan.error, OutcomeUnknown)
     assert orphan.error.finding == "unreachable"
-    assert len(bench.desk.unresolved()) == 1
+    assert len(bench.tracker.unresolved()) == 1
     assert len(asyncio.all_tasks()) == 1
 
 
@@ -458,7 +475,7 @@ async def test_half_an_answer_proves_no_absence() -> None:
     bench.kraken.failing = {"ClosedOrders": LOST}
     error = await unknown(await bench.lose("AddOrder", LIMIT))
     assert error.finding == "unreachable"
-    await bench.desk.close()
+    await bench.close()
 
 
 @virtual
@@ -523,7 +540,7 @@ async def test_a_userref_proves_nothing_when_one_field_differs(changes: dict[str
     error = await unknown(call)
     assert error.userref == 7
     assert "userref of your own" in str(error)
-    await bench.desk.close()
+    await bench.close()
 
 
 @virtual
@@ -535,7 +552,7 @@ async def test_two_orders_that_agree_with_a_userref_are_neither_found_nor_absent
     bench.fail(call)
     error = await unknown(call)
     assert error.finding != "absent"
-    await bench.desk.close()
+    await bench.close()
 
 
 @virtual
@@ -546,7 +563,7 @@ async def test_another_calls_order_is_not_taken_for_this_one() -> None:
     other = await bench.send("AddOrder", {**LIMIT, "userref": 7})
     bench.kraken.place(other.params, txid="OTHERS")
     await asyncio.sleep(2)
-    bench.finish(other, result={"txid": ["OTHERS"], "descr": {}})
+    bench.ledger.finish(other, result={"txid": ["OTHERS"], "descr": {}})
     error = await unknown(lost)
     assert error.finding == "absent"
 
@@ -556,7 +573,7 @@ async def test_a_reused_cl_ord_id_of_the_callers_own_finds_the_new_order_only() 
     bench = Bench()
     first = await bench.send("AddOrder", {**LIMIT, "cl_ord_id": "mine"})
     bench.kraken.place(first.params, txid="FIRST", status="closed")
-    bench.finish(first, result={"txid": ["FIRST"], "descr": {}})
+    bench.ledger.finish(first, result={"txid": ["FIRST"], "descr": {}})
     second = await bench.lose("AddOrder", {**LIMIT, "cl_ord_id": "mine"})
     await asyncio.sleep(3)
     assert not second.future.done()
@@ -621,10 +638,8 @@ async def test_a_definite_refusal_is_not_looked_up(text: str) -> None:
 async def test_an_order_that_was_only_validated_is_neither_recorded_nor_settled(tmp_path: Path) -> None:
     bench = Bench(OrderPolicy(), Journal(tmp_path, KEY))
     call = await bench.send("AddOrder", {**LIMIT, "validate": True})
-    assert call.intent is None
-    assert bench.fail(call)
-    with pytest.raises(RequestTimeout):
-        await call.future
+    assert call.order is None
+    assert not bench.fail(call)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -761,42 +776,13 @@ async def test_a_lost_edit_gives_the_order_that_took_the_old_ones_place() -> Non
     assert (result["price"], result["orders_cancelled"]) == ("27600.0", 1)
 
 
-# -- sending again ---------------------------------------------------------------------------------------------
-
-
 @virtual
-async def test_an_absent_order_is_never_sent_again_by_default() -> None:
+async def test_an_absent_order_is_never_sent_again() -> None:
     bench = Bench(OrderPolicy(visibility=0, journal=False))
-    sent: list[Call] = []
-    bench.desk.resend = sent.append
-    await unknown(await bench.lose("AddOrder", LIMIT))
-    assert sent == []
-
-
-@virtual
-async def test_with_resend_an_absent_order_is_sent_once_more() -> None:
-    bench = Bench(OrderPolicy(visibility=0, settle_timeout=60, resend=True, journal=False))
-    sent: list[Call] = []
-    bench.desk.resend = sent.append
     call = await bench.lose("AddOrder", LIMIT)
-    await asyncio.sleep(20)
-    assert sent == [call]
-    assert not call.future.done()
-    bench.desk.sent(call)
-    assert bench.fail(call)
-    error = await unknown(call)
-    assert error.finding == "absent"
-    assert sent == [call], "once"
-
-
-@virtual
-async def test_an_order_that_is_not_certain_to_be_absent_is_not_sent_again() -> None:
-    bench = Bench(OrderPolicy(resend=True, journal=False))
-    sent: list[Call] = []
-    bench.desk.resend = sent.append
-    await unknown(await bench.lose("AddOrder", LIMIT))
-    await asyncio.sleep(120)
-    assert sent == [], "its caller has been told"
+    await unknown(call)
+    assert call.attempt == 1
+    assert len(bench.queue) == 0
 
 
 # -- the journal, and later ------------------------------------------------------------------------------------
@@ -809,10 +795,10 @@ async def test_an_order_is_on_record_before_it_is_queued_and_off_it_once_known(t
     call = await bench.send("AddOrder", LIMIT)
     (path,) = tmp_path.iterdir()
     assert call.params["cl_ord_id"] in path.read_text()
-    bench.finish(call, error=InsufficientFunds("EOrder:Insufficient funds"))
+    bench.ledger.finish(call, error=InsufficientFunds("EOrder:Insufficient funds"))
     with pytest.raises(InsufficientFunds):
         await call.future
-    await bench.desk.close()
+    await bench.close()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -830,19 +816,19 @@ async def test_orders_are_refused_and_cancels_pass_when_nothing_can_be_written(t
 async def test_what_a_living_session_has_in_flight_is_not_unresolved(tmp_path: Path) -> None:
     bench = Bench(OrderPolicy(), Journal(tmp_path, KEY))
     await bench.send("AddOrder", LIMIT)
-    assert bench.desk.unresolved() == []
-    assert Bench(OrderPolicy(), Journal(tmp_path, KEY)).desk.unresolved() == []
-    await bench.desk.close()
+    assert bench.tracker.unresolved() == []
+    assert Bench(OrderPolicy(), Journal(tmp_path, KEY)).tracker.unresolved() == []
+    await bench.close()
 
 
 async def left_by_a_dead_session(directory: Path, params: dict[str, Any]) -> tuple[Bench, Intent]:
     """Return a new session's desk and the one intent that a session which died has left."""
     dead = Bench(OrderPolicy(), Journal(directory, KEY))
     await dead.send("AddOrder", params)
-    await dead.desk.close()
+    await dead.close()
     bench = Bench(OrderPolicy(visibility=3), Journal(directory, KEY))
-    (intent,) = bench.desk.unresolved()
-    assert bench.desk.open_count == 1
+    (intent,) = bench.tracker.unresolved()
+    assert bench.tracker.open_count == 1
     return bench, intent
 
 
@@ -855,9 +841,9 @@ async def test_a_dead_sessions_order_is_resolved_to_its_result(
     assert intent.endpoint == "AddOrder"
     assert intent.sent_at == pytest.approx(START, abs=1)
     bench.kraken.place(intent.params, txid="TXID")
-    assert (await bench.desk.resolve(intent))["txid"] == ["TXID"]
-    assert bench.desk.unresolved() == []
-    assert bench.desk.open_count == 0
+    assert (await bench.lost.resolve(intent))["txid"] == ["TXID"]
+    assert bench.tracker.unresolved() == []
+    assert bench.tracker.open_count == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -865,9 +851,9 @@ async def test_a_dead_sessions_order_is_resolved_to_its_result(
 async def test_a_dead_sessions_absent_order_is_told_and_closed(tmp_path: Path) -> None:
     bench, intent = await left_by_a_dead_session(tmp_path, LIMIT)
     with pytest.raises(OutcomeUnknown) as caught:
-        await bench.desk.resolve(intent)
+        await bench.lost.resolve(intent)
     assert caught.value.finding == "absent"
-    assert bench.desk.unresolved() == []
+    assert bench.tracker.unresolved() == []
 
 
 @virtual
@@ -875,13 +861,13 @@ async def test_a_dead_sessions_order_that_cannot_be_looked_up_stays_open(tmp_pat
     bench, intent = await left_by_a_dead_session(tmp_path, LIMIT)
     bench.kraken.failing = {"OpenOrders": LOST, "ClosedOrders": LOST}
     with pytest.raises(OutcomeUnknown) as caught:
-        await bench.desk.resolve(intent)
+        await bench.lost.resolve(intent)
     assert caught.value.finding == "unreachable"
-    assert bench.desk.unresolved() == [intent]
+    assert bench.tracker.unresolved() == [intent]
     bench.kraken.failing = {}
     bench.kraken.place(intent.params)
     assert await caught.value.resolve()
-    assert bench.desk.unresolved() == []
+    assert bench.tracker.unresolved() == []
 
 
 @virtual
@@ -892,8 +878,8 @@ async def test_an_error_resolves_itself_once_kraken_is_back() -> None:
     error = await unknown(call)
     bench.kraken.failing = {}
     bench.kraken.place(call.params)
-    assert (await bench.desk.resolve(error))["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
-    assert bench.desk.unresolved() == []
+    assert (await bench.lost.resolve(error))["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
+    assert bench.tracker.unresolved() == []
     await asyncio.sleep(200)
     assert bench.orphans == [], "who asked has been told"
     assert len(asyncio.all_tasks()) == 1
@@ -912,16 +898,16 @@ async def test_an_order_that_was_found_is_found_again_however_often_it_is_resolv
     await asyncio.sleep(10)
     if pickled:
         error = pickle.loads(pickle.dumps(error))
-        await bench.desk.close()
+        await bench.close()
         bench, kraken = Bench(), bench.kraken
         bench.kraken.orders, bench.kraken.visible = kraken.orders, kraken.visible
     await asyncio.sleep(190)  # a living session's search has found and reported it by now
     for _ in range(2):
         if pickled and "userref" in own:  # sent by another clock, so nothing is told of it
             with pytest.raises(OutcomeUnknown, match="may be live"):
-                await bench.desk.resolve(error)
+                await bench.lost.resolve(error)
         else:
-            assert (await bench.desk.resolve(error))["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
+            assert (await bench.lost.resolve(error))["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
 
 
 @virtual
@@ -934,7 +920,7 @@ async def test_an_error_that_has_travelled_is_still_its_own_sessions() -> None:
     assert bench.orphans
     for _ in range(2):
         travelled = pickle.loads(pickle.dumps(error))
-        assert (await bench.desk.resolve(travelled))["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
+        assert (await bench.lost.resolve(travelled))["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
 
 
 @virtual
@@ -944,8 +930,8 @@ async def test_an_amend_that_was_found_is_found_again() -> None:
     error = await unknown(call)
     bench.kraken.amends["TXID"] = [amend_row("A1", 0, limit_price="27510.0")]
     for _ in range(2):
-        assert await bench.desk.resolve(error) == {"amend_id": "A1"}
-    await bench.desk.close()
+        assert await bench.lost.resolve(error) == {"amend_id": "A1"}
+    await bench.close()
 
 
 @virtual
@@ -953,17 +939,17 @@ async def test_an_error_of_another_process_can_be_resolved() -> None:
     first = Bench()
     call = await first.lose("AddOrder", LIMIT)
     error = pickle.loads(pickle.dumps(await unknown(call)))
-    await first.desk.close()
+    await first.close()
     bench = Bench()
     bench.kraken.place(call.params, opentm=START)
-    assert (await bench.desk.resolve(error))["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
+    assert (await bench.lost.resolve(error))["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
 
 
 @virtual
 async def test_a_withdrawal_cannot_be_resolved() -> None:
     error = OutcomeUnknown(endpoint="Withdraw", nonce=3)
     with pytest.raises(OutcomeUnknown) as caught:
-        await Bench().desk.resolve(error)
+        await Bench().lost.resolve(error)
     assert caught.value.finding is None
 
 
@@ -972,7 +958,7 @@ async def test_resolving_on_a_closed_session_says_so() -> None:
     bench = Bench()
     call = await bench.lose("AddOrder", LIMIT)
     error = await unknown(call)
-    await bench.desk.close()
+    await bench.close()
     with pytest.raises(SessionClosed):
         await error.resolve()
 
@@ -983,7 +969,7 @@ async def test_once_stopped_nothing_is_asked_and_nobody_waits() -> None:
     call = await bench.lose("AddOrder", LIMIT)
     await asyncio.sleep(1)
     asked = len(bench.kraken.asked)
-    bench.desk.stop()
+    bench.end()
     error, seconds = await outcome(call)
     assert isinstance(error, OutcomeUnknown)
     assert seconds < 2
@@ -997,8 +983,8 @@ async def test_closing_tells_who_waits_and_leaves_the_order_on_record(tmp_path: 
     bench = Bench(OrderPolicy(), Journal(tmp_path, KEY))
     call = await bench.lose("AddOrder", LIMIT)
     await asyncio.sleep(1)
-    await bench.desk.close()
-    await bench.desk.close()
+    await bench.close()
+    await bench.close()
     error = await unknown(call)
     assert error.finding == "not seen"
     assert len(asyncio.all_tasks()) == 1
@@ -1014,7 +1000,6 @@ async def test_a_fault_in_settling_still_ends_the_call(caplog: pytest.LogCapture
         raise ZeroDivisionError
 
     bench.kraken.ask = broken  # type: ignore[method-assign]  # the test stands in for it
-    bench.desk._ask = broken
     call = await bench.lose("AddOrder", LIMIT)
     error, seconds = await outcome(call)
     assert isinstance(error, OutcomeUnknown)
@@ -1029,7 +1014,7 @@ async def test_no_log_line_shows_what_was_sent(caplog: pytest.LogCaptureFixture)
     await unknown(await bench.lose("AddOrder", {**LIMIT, "otp": "123456"}))
     await asyncio.sleep(100)
     assert "123456" not in caplog.text
-    assert "123456" not in repr(bench.desk)
+    assert "123456" not in repr((bench.tracker, bench.lost, bench.ledger))
 
 
 def test_a_refusal_of_ones_own_arguments_is_no_unknown() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FIRST_PRICE: Final = 10_000
 #: The emulator shows orders at once, so that little patience proves that one is absent.
-POLICY: Final = OrderPolicy(deadline=2.0, visibility=0.2, settle_timeout=10.0, resend=True)
+POLICY: Final = OrderPolicy(deadline=2.0, visibility=0.2, settle_timeout=10.0)
 
 
 def order(number: int) -> dict[str, Any]:

@@ -64,6 +64,15 @@ class FileStore(Store):
         file = StateFile(self.directory, name, unit, self._disk, exclusive=True)
         return FileReservation(file, strict=self.strict_durability)
 
+    def journal_directory(self, state_dir: str | os.PathLike[str] | None) -> Path:
+        """Return the store's own directory: the journal stands beside the state."""
+        del state_dir
+        return self.directory
+
+    def status_directory(self) -> Path:
+        """Return the store's own directory."""
+        return self.directory
+
     def problems(self) -> tuple[str, ...]:
         """Return why the directory may not keep what is put there."""
         return place_problems(self.directory, chosen=self._chosen)

@@ -1,0 +1,186 @@
+"""LostOrders: orders whose answers were lost are looked up in the background, and their callers told in time.
+
+Rules kept here:
+
+1. An answer that leaves the outcome open is never guessed at: the order is looked up.
+2. Its caller waits for the verdict at most ``settle_timeout`` seconds, then learns that the outcome is unknown. The
+   search goes on, and what it brings is reported to ``on_orphan``.
+3. Nothing is sent again.
+
+An amend is reconciled by OrderAmends, which names it, so the caller gets ``{"amend_id": ...}`` as from Kraken. An edit
+is reconciled by the order that took the old one's place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from kraken_async.api.endpoints import PRIVATE
+from kraken_async.call import CallState, Orphan
+from kraken_async.errors import Outcome, OutcomeUnknown, SessionClosed
+from kraken_async.orders.pending_order import PendingOrder, intent_of_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kraken_async.call import Call
+    from kraken_async.calls.ledger import CallLedger
+    from kraken_async.calls.tasks import Tasks
+    from kraken_async.errors import Finding, KrakenError
+    from kraken_async.monitoring.reporter import Reporter
+    from kraken_async.orders.intent import Intent
+    from kraken_async.orders.policy import OrderPolicy
+    from kraken_async.orders.reconciler import OrderReconciler, Verdict
+    from kraken_async.orders.tracker import OrderTracker
+
+log = logging.getLogger("kraken_async.orders")
+
+
+class LostOrders:
+    """The orders of a session whose answers were lost. Belongs to the session's loop."""
+
+    def __init__(
+        self,
+        policy: OrderPolicy,
+        tracker: OrderTracker,
+        reconciler: OrderReconciler,
+        ledger: CallLedger,
+        reporter: Reporter,
+        tasks: Tasks,
+        clock: Callable[[], float],
+    ) -> None:
+        self._policy = policy
+        self._tracker = tracker
+        self._reconciler = reconciler
+        self._ledger = ledger
+        self._reporter = reporter
+        self._tasks = tasks
+        self._clock = clock
+        self._searches: dict[PendingOrder, asyncio.Task[None]] = {}
+
+    def __repr__(self) -> str:
+        return f"<LostOrders {len(self._searches)} being looked up>"
+
+    # -- in the background -----------------------------------------------------------------------------------------
+
+    def take(self, call: Call, error: KrakenError) -> bool:
+        """Take over an order whose answer leaves it open, and end its call later. False: it is not one."""
+        order: PendingOrder | None = call.order
+        if order is None or self._ledger.ended or not _leaves_open(call, order, error):
+            return False
+        if order.rows and not any(row.findable for row in order.rows):
+            return False  # there is nothing to look for it by
+        order.reason = error
+        self._ledger.reconcile(call)
+        limit = self._clock() + self._policy.settle_timeout
+        self._searches[order] = self._tasks.task(
+            self._search(call, order, limit), on_end=partial(self._search_ended, call, order)
+        )
+        return True
+
+    async def _search(self, call: Call, order: PendingOrder, limit: float) -> None:
+        timer = asyncio.get_running_loop().call_later(limit - self._clock(), self._give_up, call, order)
+        try:
+            verdict = await self._reconciler.run(order, None)
+        finally:
+            timer.cancel()
+        if order.caller_informed:
+            self._report_late(order, verdict)
+        elif verdict.result is not None:
+            self._ledger.finish(call, result=verdict.result)
+        else:
+            self._ledger.finish(call, error=self.unknown(order, verdict.finding))
+
+    def _give_up(self, call: Call, order: PendingOrder) -> None:
+        """End the call of a caller who has waited long enough; the search goes on."""
+        if call.state is CallState.RECONCILING:
+            order.caller_informed = True
+            self._ledger.finish(call, error=self.unknown(order, order.finding))
+
+    def _search_ended(self, call: Call, order: PendingOrder, fault: BaseException | None) -> None:
+        self._searches.pop(order, None)
+        if fault is not None:
+            log.error("settling an order failed by a fault of its own", exc_info=fault)
+        self._give_up(call, order)  # cut short, it has not ended its call
+
+    def _report_late(self, order: PendingOrder, verdict: Verdict) -> None:
+        error = None if verdict.result is not None else self.unknown(order, verdict.finding)
+        if verdict.final:
+            self._tracker.close(order, verdict.result)
+        log.warning(
+            "%s, whose caller was told that its outcome is unknown: %s",
+            order.intent.endpoint,
+            "it was done" if error is None else error,
+            extra=_ids(order),
+        )
+        if not self._ledger.ended:
+            self._reporter.report(_orphan(order, verdict.result, error))
+
+    # -- by hand ---------------------------------------------------------------------------------------------------
+
+    async def resolve(self, what: Intent | OutcomeUnknown) -> Any:
+        """Look one up: return its result as Kraken would have given it.
+
+        Looks for up to ``settle_timeout``. Raises OutcomeUnknown with its ``finding``; "absent" closes it, as
+        no more can be learnt. Raises SessionClosed when this session is. Cancelled: nothing changes.
+        """
+        if isinstance(what, OutcomeUnknown):
+            if what._resolver is not None:
+                return await what.resolve()
+            what = intent_of_error(what, self._policy)
+        return await self._resolve(self._tracker.given_up(what.id) or PendingOrder(what))
+
+    async def _resolve(self, order: PendingOrder) -> Any:
+        endpoint = PRIVATE.get(order.intent.endpoint)
+        if endpoint is None or not endpoint.places_orders:
+            raise self.unknown(order, None)
+        verdict = await self._reconciler.run(order, self._clock() + self._policy.settle_timeout)
+        if verdict.session_closed:
+            msg = "the session is closed: open one and give this to its resolve()"
+            raise SessionClosed(msg, endpoint=order.intent.endpoint)
+        if verdict.final:
+            search = self._searches.get(order)
+            if search is not None and order.caller_informed:
+                search.cancel()  # it is over too
+            self._tracker.close_left(order, verdict.result)
+        if verdict.result is not None:
+            return verdict.result
+        raise self.unknown(order, verdict.finding)
+
+    def unknown(self, order: PendingOrder, finding: Finding | None) -> OutcomeUnknown:
+        """Return the error that says what is known of an order; its ``resolve()`` looks again."""
+        return self.bound(order.unknown(finding), order)
+
+    def bound(self, error: OutcomeUnknown, order: PendingOrder) -> OutcomeUnknown:
+        """Return an error whose ``resolve()`` looks an order up."""
+        error._resolver, error._intent = partial(self._resolve, order), order.intent.id
+        return error
+
+
+def _leaves_open(call: Call, order: PendingOrder, error: KrakenError) -> bool:
+    if error.outcome is Outcome.UNKNOWN:
+        return True
+    # "cl_ord_id not unique": an earlier sending of this very order lives, if there was one or nobody else has the id.
+    earlier = getattr(error, "effect", "none") == "earlier"
+    return earlier and (order.intent.generated or call.unknown_before)
+
+
+def _orphan(order: PendingOrder, result: Any, error: KrakenError | None) -> Orphan:
+    intent = order.intent
+    return Orphan(
+        endpoint=intent.endpoint,
+        cl_ord_id=intent.cl_ord_id,
+        nonce=order.nonce,
+        sent_at=intent.sent_at,
+        result=result,
+        error=error,
+        params=dict(intent.params),
+    )
+
+
+def _ids(order: PendingOrder) -> Mapping[str, Any]:
+    intent = order.intent
+    return {"endpoint": intent.endpoint, "cl_ord_id": intent.cl_ord_id, "nonce": order.nonce}

@@ -1,0 +1,296 @@
+"""Runtime: the parts of one open session, built once, in order of dependence.
+
+Nothing is set on a part after it was made, and no part writes another's attributes. :meth:`KeyRuntime.open` builds what
+belongs to an API key, :meth:`Runtime.open` what public calls need. Closing is the exit stack's order, last first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+from kraken_async.api.endpoints import Priority
+from kraken_async.calls import log_messages
+from kraken_async.calls.cancel_overtaking import CancelOvertaking
+from kraken_async.calls.halt import Halt
+from kraken_async.calls.ledger import CallLedger
+from kraken_async.calls.lost_orders import LostOrders
+from kraken_async.calls.nonce_recovery import NonceRecovery
+from kraken_async.calls.public_calls import PublicCalls
+from kraken_async.calls.replies import ReplyHandler
+from kraken_async.calls.request_queue import RequestQueue
+from kraken_async.calls.submission import READ_TIMEOUT, Submission
+from kraken_async.calls.tasks import Tasks
+from kraken_async.calls.time_sync import TimeSync
+from kraken_async.calls.worker import CallWorker
+from kraken_async.limits.budget import Budget
+from kraken_async.monitoring import statistics
+from kraken_async.monitoring.metrics import Metrics
+from kraken_async.monitoring.reporter import Reporter
+from kraken_async.monitoring.status_file import StatusFile
+from kraken_async.orders.journal import open_journal
+from kraken_async.orders.reconciler import OrderReconciler
+from kraken_async.orders.tracker import OrderTracker
+from kraken_async.server_time import ServerTime
+from kraken_async.wire.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from kraken_async.call import Call
+    from kraken_async.errors import KrakenError
+    from kraken_async.limits.governor import Admission
+    from kraken_async.monitoring.metrics import Statistics
+    from kraken_async.settings import Config
+    from kraken_async.stores.base import KeyState, Store
+    from kraken_async.wire.messages import Response, SignedRequest
+    from kraken_async.wire.signer import Signer
+
+    Clock = Callable[[], float]
+    Send = Callable[[SignedRequest, float], Awaitable[Response]]
+
+
+class Runtime:
+    """One open session. Belongs to the event loop that opened it.
+
+    ``key``: the parts that belong to its API key; None without one.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        metrics: Metrics,
+        public: PublicCalls,
+        key: KeyRuntime | None,
+        stack: AsyncExitStack,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.key = key
+        self._config = config
+        self._clock = clock
+        self._metrics = metrics
+        self._public = public
+        self._stack = stack
+
+    @classmethod
+    async def open(cls, config: Config, store: Store) -> Self:
+        """Build and start the parts. Whatever fails, or is cancelled, what was opened is closed again."""
+        async with AsyncExitStack() as stack:
+            clock = _clock_of(asyncio.get_running_loop())
+            metrics = Metrics(clock())
+            transport = Transport(config.base_url, http=config.http, plain_http=config.plain_http)
+            stack.push_async_callback(transport.close)
+            send = transport.send if config.transport is None else config.transport
+            server_time = ServerTime(clock)
+            public = PublicCalls(config.base_url, send, config.governor, config.retry, server_time)
+            key = None
+            if config.signer is not None:
+                key = await KeyRuntime.open(
+                    config, config.signer, store, stack, send, public, server_time, metrics, clock
+                )
+            await transport.open()
+            return cls(config, clock, metrics, public, key, stack.pop_all())
+
+    def __repr__(self) -> str:
+        return "<Runtime without a key>" if self.key is None else f"<Runtime {self.key!r}>"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the worker has ended, so that no call can be made any more."""
+        return self.key is not None and self.key.ledger.ended
+
+    async def ask_public(self, name: str, params: Mapping[str, Any], timeout: float | None) -> Any:
+        """Make one public call. See Client.public."""
+        return await self._public.ask(name, params, timeout or self._config.timeout or READ_TIMEOUT)
+
+    def statistics(self) -> Statistics:
+        """Return one frozen snapshot, all taken at one moment. Never waits."""
+        now, key = self._clock(), self.key
+        if key is None:
+            return statistics.of_calls(self._metrics, self._config.governor, now)
+        return key.statistics(now)
+
+    async def close(self, grace: float) -> None:
+        """Send waiting cancels, fail the rest, wait up to ``grace`` seconds for what is in flight, release all."""
+        try:
+            if self.key is not None:
+                await self.key.finish(grace)
+        finally:
+            await self._stack.aclose()
+
+
+class KeyRuntime:
+    """The parts of one open session that belong to its API key."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        state: KeyState,
+        gate: Admission,
+        queue: RequestQueue,
+        metrics: Metrics,
+        ledger: CallLedger,
+        tracker: OrderTracker,
+        submission: Submission,
+        lost_orders: LostOrders,
+        nonces: NonceRecovery,
+        worker: CallWorker,
+        halt: Halt,
+    ) -> None:
+        self.ledger = ledger
+        self.tracker = tracker
+        self.submission = submission
+        self.lost_orders = lost_orders
+        self.halt = halt
+        self._config = config
+        self._state = state
+        self._gate = gate
+        self._queue = queue
+        self._metrics = metrics
+        self._nonces = nonces
+        self._worker = worker
+
+    def __repr__(self) -> str:
+        return f"<KeyRuntime {self._queue!r}>"
+
+    @classmethod
+    async def open(
+        cls,
+        config: Config,
+        signer: Signer,
+        store: Store,
+        stack: AsyncExitStack,
+        send: Send,
+        public: PublicCalls,
+        server_time: ServerTime,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> Self:
+        """Build and start the parts, each to be closed by ``stack``."""
+        state = store.key(signer.key_id, config.unit)
+        await state.open(clock)
+        stack.push_async_callback(state.close)
+        tasks = Tasks()
+        queue = RequestQueue(config.max_queued)
+        gate = config.governor.admission(config.tier, config.account, clock, queue.wake)
+        reporter = Reporter(metrics, config.observers, config.on_orphan, tasks.start, clock)
+        journal = open_journal(config.orders, store.journal_directory(config.state_dir), signer.key_id)
+        tracker = OrderTracker(config.orders, journal, server_time, clock, state.placed)
+        stack.callback(tracker.close_journal)
+        ledger = CallLedger(queue, listeners=(tracker, reporter))  # every call ends here, once
+        halt = Halt(state, ledger, tasks)
+        stack.push_async_callback(halt.close)
+        submission = Submission(
+            signer,
+            config.guard,
+            config.timeout,
+            key=state,
+            gate=gate,
+            ledger=ledger,
+            tracker=tracker,
+            reporter=reporter,
+            halt=halt,
+            time_sync=TimeSync(public, server_time, tasks, clock),
+            warn_one_way=state.is_new and config.unit == "ns",
+        )
+        reconciler = OrderReconciler(
+            submission.ask_internal,
+            tracker,
+            server_time=server_time,
+            clock=clock,
+            visibility=config.orders.visibility,
+        )
+        lost_orders = LostOrders(config.orders, tracker, reconciler, ledger, reporter, tasks, clock)
+        nonces = NonceRecovery(state, config.unit, submission.ask_internal, clock)
+        replies = ReplyHandler(
+            ledger, queue, state, gate, config.retry, nonces, lost_orders, reporter, tasks, server_time, clock
+        )
+        worker = CallWorker(
+            state,
+            queue,
+            gate,
+            signer,
+            send,
+            ledger=ledger,
+            tracker=tracker,
+            replies=replies,
+            reporter=reporter,
+            halt=halt,
+            server_time=server_time,
+            patience=config.cancel_patience,
+            clock=clock,
+        )
+        overtaking = CancelOvertaking(queue, worker, tasks, config.cancel_patience, clock)
+        runtime = cls(
+            config,
+            state=state,
+            gate=gate,
+            queue=queue,
+            metrics=metrics,
+            ledger=ledger,
+            tracker=tracker,
+            submission=submission,
+            lost_orders=lost_orders,
+            nonces=nonces,
+            worker=worker,
+            halt=halt,
+        )
+        log_messages.opened(state, tier_unset=config.tier_unset and config.governor.enabled)
+        await stack.enter_async_context(tasks)  # they end before anything that they use is closed
+        tasks.start(state.maintain(), name="kraken_async flush")
+        tasks.start(overtaking.run(), name="kraken_async overtaking")
+        tasks.start(worker.run(), name="kraken_async worker", on_end=replies.worker_ended)  # nobody hangs
+        if (directory := store.status_directory()) is not None:
+            status = StatusFile(
+                directory, signer.key_id, lambda: runtime.statistics(clock()), metrics.last_calls
+            )
+            status.start()
+            stack.push_async_callback(status.stop)
+        return runtime
+
+    async def finish(self, grace: float) -> None:
+        """Send waiting cancels, fail the rest with SessionClosed, and wait up to ``grace`` seconds for the others."""
+
+        def closed(call: Call) -> KrakenError | None:
+            stays = call.priority == Priority.CANCEL or call.internal
+            return None if stays else log_messages.closed(call.endpoint.name)
+
+        self.ledger.close(closed)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self.ledger.idle()
+
+    def statistics(self, now: float) -> Statistics:
+        """Return one frozen snapshot, all taken at one moment. Never waits."""
+        self._refresh()
+        calls = statistics.of_calls(
+            self._metrics,
+            self._config.governor,
+            now,
+            depth=self._queue.depth(),
+            in_flight=self._worker.in_flight,
+            unresolved=self.tracker.open_count,
+        )
+        return statistics.with_key(
+            calls, self._state, self._gate, self._config.unit, now, finding=self._nonces.finding
+        )
+
+    def budget(self) -> Budget:
+        """Return what is left of Kraken's counters."""
+        self._refresh()
+        return Budget.of(self._gate, self._state.seen, self._gate.now())
+
+    def _refresh(self) -> None:
+        """Read what other sessions on the key have written, for statistics, without waiting."""
+        if not self.halt.lifting and not self.ledger.closing:
+            self._state.refresh()
+
+
+def _clock_of(loop: asyncio.AbstractEventLoop) -> Clock:
+    """Return the loop's clock; asyncio's own is the monotonic clock, read without the detour through a method."""
+    return time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time
