@@ -7,14 +7,17 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from kraken_async.call import DEFAULTS, Caller, CallOptions
+from kraken_async.trading.methods import TradingMethods
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
+    from datetime import datetime
 
     from kraken_async.api.endpoints import Priority
+    from kraken_async.trading.markets_cache import MarketsCache
 
 
-class Client(Caller):
+class Client(Caller, TradingMethods):
     """Makes calls. Subclasses say how (``_ask``, ``_ask_public``)."""
 
     _options: CallOptions = DEFAULTS
@@ -88,6 +91,20 @@ class Client(Caller):
         changed = {name: value for name, value in given.items() if value is not None}
         return ClientView(self._owner(), dataclasses.replace(self._options, **changed))
 
+    # -- what trading methods ask for ------------------------------------------------------------------------------
+
+    def _as_sent(self) -> Caller:
+        return self
+
+    def _convert(self, endpoint: str, result: Any) -> Any:
+        return result
+
+    def _times(self) -> type[datetime] | None:
+        return None
+
+    def _priority(self, default: Priority) -> Priority:
+        return default if self._options.priority is None else self._options.priority
+
 
 class ClientView(Client):
     """A session seen through other options; it owns nothing and is not closed."""
@@ -111,3 +128,6 @@ class ClientView(Client):
 
     def _owner(self) -> Client:
         return self._session
+
+    def _markets_cache(self) -> MarketsCache:
+        return self._session._markets_cache()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kraken_async.orders.policy import OrderPolicy
     from kraken_async.runtime import KeyRuntime
     from kraken_async.stores.base import Store
+    from kraken_async.trading.markets_cache import MarketsCache
     from kraken_async.wire.messages import Response, SignedRequest
 
 
@@ -98,6 +99,7 @@ class KrakenSession(Client):
     ) -> None:
         self._runtime: Runtime | None = None  # there from open() on
         self._closed = False
+        self._own_markets: MarketsCache | None = None
         self._closer: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
         try:
@@ -159,6 +161,15 @@ class KrakenSession(Client):
     def governor(self) -> BurstGovernor:
         """What holds bursts back; ``governor.enabled`` may be switched at any time."""
         return self._config.governor
+
+    def _markets_cache(self) -> MarketsCache:
+        from kraken_async.trading.markets_cache import MarketsCache, cache_of
+
+        if self._config.transport is None:
+            return cache_of(self._config.base_url)
+        if self._own_markets is None:  # what another way out leads to is not known by an address
+            self._own_markets = MarketsCache()
+        return self._own_markets
 
     # -- asking ----------------------------------------------------------------------------------------------------
 

@@ -97,16 +97,8 @@ class Paginator(Generic[Row]):
 
     async def pages(self) -> AsyncIterator[Any]:
         """Give whole results as Kraken sent them, rows that came before among them; `position` moves by pages."""
-        while True:
-            if not self._ready() and not await self._load():
-                return
-            page = self._page
-            if page is None:
-                continue
-            self._page = None
-            for row in page.rows:
-                self._source.took(row)
-            yield page.result
+        while self._ready() or await self._load():
+            yield self._take_page()
 
     # -- pages, for the synchronous iterator too --------------------------------------------------------------------
 
@@ -118,6 +110,13 @@ class Paginator(Generic[Row]):
         row = self._page.rows.popleft()
         self._source.took(row)
         return row.shown
+
+    def _take_page(self) -> Any:
+        assert self._page is not None
+        page, self._page = self._page, None
+        for row in page.rows:
+            self._source.took(row)
+        return page.result
 
     async def _load(self) -> bool:
         """Ask for the next page. Return False at the end."""

@@ -1,0 +1,182 @@
+"""Client: what a synchronous session and its views have in common, the calls.
+
+Most methods are made from the one of the same name that is awaited (`waited`, `told`), so that parameters and
+documentation are the same. A test holds the two sets of names together.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, overload
+
+from kraken_async import client as asynchronous
+from kraken_async.sync.paginator import Paginator
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from kraken_async.api.endpoints import Priority
+    from kraken_async.api.results import (
+        Deposit,
+        EarnAllocation,
+        EarnStrategy,
+        LedgerEntry,
+        Order,
+        Trade,
+        Withdrawal,
+    )
+    from kraken_async.api.sync_calls import PrivateCall, PublicCall, Spot
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def waited(
+    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Any, P], T]:
+    """Make a method that waits for what ``method``, of the asynchronous client, would be awaited for."""
+    name = method.__name__
+
+    def wait(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result: T = self._run(lambda client: getattr(client, name)(*args, **kwargs))
+        return result
+
+    return like(method, wait)
+
+
+def told(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
+    """Make a method that calls ``method``, of the asynchronous client, in the session's own thread."""
+    name = method.__name__
+
+    def tell(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        async def call(client: Any) -> T:
+            result: T = getattr(client, name)(*args, **kwargs)
+            return result
+
+        return self._run(call)
+
+    return like(method, tell)
+
+
+def like(method: Callable[..., Any], made: Callable[P, T]) -> Callable[P, T]:
+    functools.update_wrapper(made, method)
+    del made.__dict__["__wrapped__"]  # that one is awaited; its signature is what they share
+    made.__dict__["__signature__"] = inspect.signature(method)
+    return made
+
+
+class Client:
+    """Makes calls and waits for them. Subclasses say how (``_run``)."""
+
+    def _run(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Do ``await work(client)`` in the session's loop and wait for it; ``client`` is the asynchronous one."""
+        raise NotImplementedError
+
+    def _do(self, work: Callable[[], Awaitable[T]]) -> T:
+        return self._run(lambda _: work())
+
+    def _view(self, options: dict[str, Any]) -> ClientView:
+        raise NotImplementedError
+
+    if TYPE_CHECKING:
+
+        @property
+        def private(self) -> PrivateCall:
+            """Make one private call, in turn, and return Kraken's result as it was sent."""
+
+        @property
+        def public(self) -> PublicCall:
+            """Make one public call and return Kraken's result."""
+
+        @property
+        def spot(self) -> Spot:
+            """Every endpoint as a method with typed keywords and results."""
+
+    else:
+        private = waited(asynchronous.Client.private)
+        public = waited(asynchronous.Client.public)
+
+        @property
+        def spot(self):
+            from kraken_async.api.spot import Spot
+
+            return Spot(self)
+
+    def with_options(
+        self,
+        *,
+        priority: Priority | None = None,
+        timeout: float | None = None,
+        queue_timeout: float | None = None,
+        burst_protection: bool | None = None,
+        ignore_breaker: bool | None = None,
+    ) -> ClientView:
+        """Return a view of the same session whose calls differ in what is given; see the asynchronous one."""
+        given = dict(locals())
+        del given["self"]
+        return self._view({name: value for name, value in given.items() if value is not None})
+
+    @overload
+    def paginate(
+        self, name: Literal["TradesHistory"], *, position: str | None = None, **fields: Any
+    ) -> Paginator[tuple[str, Trade]]: ...
+    @overload
+    def paginate(
+        self, name: Literal["ClosedOrders", "OpenOrders"], *, position: str | None = None, **fields: Any
+    ) -> Paginator[tuple[str, Order]]: ...
+    @overload
+    def paginate(
+        self, name: Literal["Ledgers"], *, position: str | None = None, **fields: Any
+    ) -> Paginator[tuple[str, LedgerEntry]]: ...
+    @overload
+    def paginate(
+        self, name: Literal["DepositStatus"], *, position: str | None = None, **fields: Any
+    ) -> Paginator[Deposit]: ...
+    @overload
+    def paginate(
+        self, name: Literal["WithdrawStatus"], *, position: str | None = None, **fields: Any
+    ) -> Paginator[Withdrawal]: ...
+    @overload
+    def paginate(
+        self, name: Literal["Earn/Strategies"], *, position: str | None = None, **fields: Any
+    ) -> Paginator[EarnStrategy]: ...
+    @overload
+    def paginate(
+        self, name: Literal["Earn/Allocations"], *, position: str | None = None, **fields: Any
+    ) -> Paginator[EarnAllocation]: ...
+    @overload
+    def paginate(self, name: str, *, position: str | None = None, **fields: Any) -> Paginator[Any]: ...
+    def paginate(self, name: str, *, position: str | None = None, **fields: Any) -> Paginator[Any]:
+        """Iterate over all rows of an endpoint that answers in pages; see the asynchronous one.
+
+        A plain iterator: ``for txid, trade in client.paginate("TradesHistory"): ...``
+        """
+
+        async def begin(client: asynchronous.Client) -> Any:
+            return client.paginate(name, position=position, **fields)
+
+        return Paginator(self._run(begin), self._do)
+
+    markets = waited(asynchronous.Client.markets)
+    candles = waited(asynchronous.Client.candles)
+    export = waited(asynchronous.Client.export)
+    wait_for = waited(asynchronous.Client.wait_for)
+
+
+class ClientView(Client):
+    """A session seen through other options; it owns nothing and is not closed."""
+
+    def __init__(self, session: Client, options: dict[str, Any]) -> None:
+        self._session = session
+        self._options = options
+
+    def __repr__(self) -> str:
+        return f"<ClientView of {self._session!r} with {self._options!r}>"
+
+    def _run(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        return self._session._run(lambda client: work(client.with_options(**self._options)))
+
+    def _view(self, options: dict[str, Any]) -> ClientView:
+        return ClientView(self._session, {**self._options, **options})
