@@ -1,0 +1,65 @@
+"""docs/architecture.md is true: the files it names exist, its tree is whole, and the states are the code's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kraken_async.call import MOVES, CallState
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "kraken_async"
+PAGE = (ROOT / "docs/architecture.md").read_text()
+
+
+def section(title: str) -> str:
+    return PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`(kraken_async/[\w./]+)`", PAGE))))
+def test_a_file_that_is_named_exists(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        ("refused nonce", "next_step"),
+        ("looked up", "OrderReconciler"),
+        ("written to disk for nonces", "HEADER_AT"),
+        ("on one screen", "def send_one"),
+    ],
+)
+def test_the_index_leads_to_the_code(question: str, name: str) -> None:
+    (row,) = (line for line in section("Where is ...").splitlines() if question in line)
+    path = re.search(r"`(kraken_async/[\w./]+\.py)`", row)
+    assert path
+    assert name in (ROOT / path[1]).read_text()
+
+
+def test_the_tree_names_every_folder_and_module_of_the_first_floor() -> None:
+    rows = [line.split("|")[1] for line in section("The tree").splitlines() if line.startswith("| `")]
+    named = set(re.findall(r"`([\w.]+)/?`", "\n".join(rows)))
+    there = {
+        path.name for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert there - {"__init__.py", "__main__.py"} <= named
+
+
+def test_the_first_floor_fits_on_a_screen() -> None:
+    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 30
+
+
+def test_the_states_are_those_of_the_code() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in section("A call's states").splitlines()
+        if line.startswith("| `")
+    ]
+    shown = {
+        CallState[state.strip("`")]: {CallState[name] for name in re.findall(r"`(\w+)`", after)}
+        for state, _, after in rows
+    }
+    assert shown == MOVES
