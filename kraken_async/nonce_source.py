@@ -31,7 +31,7 @@ from kraken_async.stores.base import (
     next_nonce,
     raised,
 )
-from kraken_async.system.flock import FORKED, unwatch_forks, watch_forks
+from kraken_async.system.fork import FORKED, unwatch_forks, watch_forks
 
 if TYPE_CHECKING:
     from kraken_async.stores.base import Reservation, Store

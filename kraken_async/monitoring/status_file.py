@@ -20,8 +20,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-import aiofiles
-import aiofiles.os
+from kraken_async.system.durable import replace
+from kraken_async.system.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +33,8 @@ log = logging.getLogger("kraken_async.status")
 
 EVERY: Final = 1.0  # seconds between looks
 ALIVE: Final = 5.0  # seconds after which an unchanged file is written again
+STALE: Final = 60.0  # seconds after which the file of a process that is gone is removed
+CLOSE_PATIENCE: Final = 0.5  # seconds that closing waits for a write
 VERSION: Final = 1
 
 #: These change by themselves, as time passes; a change of them alone is none.
@@ -63,7 +65,6 @@ class StatusFile:
         last_calls: Iterable[Sequence[Any]] = (),
     ) -> None:
         self.path = directory / f"{key_id}.status.{os.getpid()}-{next(_numbers)}.json"
-        self._temporary = self.path.with_suffix(".new")
         self._key_id = key_id
         self._stats = stats
         self._last_calls = last_calls
@@ -73,7 +74,8 @@ class StatusFile:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to write, in the running loop."""
+        """Begin to write, in the running loop; remove what killed processes left."""
+        sweep(self.path.parent, self._key_id)
         self._task = asyncio.get_running_loop().create_task(self._run(), name="kraken_async status")
 
     async def stop(self) -> None:
@@ -81,12 +83,12 @@ class StatusFile:
         task, self._task = self._task, None
         if task is None:
             return
-        # Not cancelled in the middle of a write: a thread would be left with an open file.
         self._ending.set()
-        await asyncio.wait([task])
-        for path in (self.path, self._temporary):
-            with contextlib.suppress(OSError):
-                path.unlink()  # one name in a directory; not worth a thread
+        _, late = await asyncio.wait([task], timeout=CLOSE_PATIENCE)
+        if late:  # on a disk that hangs; what the thread writes then, it removes
+            task.cancel()
+            await asyncio.wait([task])
+        self._remove()
 
     async def _run(self) -> None:
         while not await self._over():
@@ -117,10 +119,35 @@ class StatusFile:
             "stats": stats,
             "last_calls": calls,
         }
-        async with aiofiles.open(self._temporary, "w", encoding="utf-8", opener=_private) as file:
-            await file.write(json.dumps(status, default=str))
-        await aiofiles.os.replace(self._temporary, self.path)
+        data = json.dumps(status, default=str).encode()
+        await in_thread(
+            lambda: replace(self.path, data), lambda _: self._remove(), name="kraken_async-status"
+        )
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self.path.unlink()  # one name in a directory; not worth a thread
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def sweep(directory: Path, key_id: str) -> None:
+    """Remove the status files of this key that killed processes left. Never raises."""
+    try:
+        found = list(directory.glob(f"{key_id}.status.*"))
+    except OSError:
+        return
+    for path in found:
+        pid = path.name.removeprefix(f"{key_id}.status.").partition("-")[0]
+        with contextlib.suppress(OSError):
+            # A living one in another container has a process number that says nothing here, but writes often.
+            if time.time() - path.stat().st_mtime > STALE and not (pid.isdigit() and _alive(int(pid))):
+                path.unlink()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        pass
+    return True

@@ -34,10 +34,12 @@ from kraken_async.orders.journal_file import (
     read,
     sending,
     sweep,
-    sync,
+    sync_and_close,
 )
-from kraken_async.system.flock import TRY_SHARED, flock, in_thread, unwatch_forks, watch_forks
+from kraken_async.system.flock import TRY_SHARED, flock
+from kraken_async.system.fork import unwatch_forks, watch_forks
 from kraken_async.system.paths import make_directory
+from kraken_async.system.threads import in_thread
 
 if TYPE_CHECKING:
     from kraken_async.orders.policy import OrderPolicy
@@ -96,7 +98,7 @@ class Journal:
                 self._fd
             )  # the thread's own: a rewrite or a close in the meantime must not touch it
             try:
-                await in_thread(lambda: sync(copy), name="kraken_async-journal")
+                await in_thread(lambda: sync_and_close(copy), name="kraken_async-journal")
             except OSError as error:
                 self.done(intent.id)
                 raise self._failed(error) from error

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.order_fields import redacted
 from kraken_async.orders.intent import Intent
+from kraken_async.system.durable import put_in_place, sync
 from kraken_async.system.flock import LOCK_EX, TRY, flock
 from kraken_async.system.paths import boot_id
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 #: A file that never got its name is thrown away after this many seconds.
 STALE: Final = 3600.0
-_APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 
 
 # -- lines -------------------------------------------------------------------------------------------------
@@ -117,24 +116,9 @@ def bounded(intent: Intent, seen_dead: float) -> Intent:
 
 def new_file(path: Path, lines: list[dict[str, Any]], *, synced: bool) -> int:
     """Put a locked file of ``lines`` in ``path``'s place in one step and return its descriptor."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    fd = os.open(draft, _APPEND | os.O_EXCL, 0o600)
-    try:
-        flock(fd, TRY)  # before it has its name: nobody finds it unlocked
-        data = b"".join(map(encode, lines))
-        if data and os.write(fd, data) != len(data):
-            raise OSError(28, "No space left on device")
-        if synced:
-            os.fsync(fd)
-        draft.replace(path)
-        if synced:
-            _sync_directory(path.parent)
-    except BaseException:
-        os.close(fd)
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
-    return fd
+    data = b"".join(map(encode, lines))
+    # Locked before it has its name: nobody finds it unlocked.
+    return put_in_place(path, data, synced=synced, append=True, prepare=lambda fd: flock(fd, TRY))
 
 
 def close_in(path: Path, intent: Intent) -> None:
@@ -155,16 +139,9 @@ def sweep(draft: Path) -> None:
             draft.unlink()
 
 
-def sync(fd: int) -> None:
+def sync_and_close(fd: int) -> None:
+    """Wait for the disk. OSError when it fails; closed all the same."""
     try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _sync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
+        sync(fd)
     finally:
         os.close(fd)

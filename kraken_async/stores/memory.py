@@ -27,7 +27,7 @@ from kraken_async.stores.base import (
     raised,
 )
 from kraken_async.stores.recalled import KEPT, Recalled
-from kraken_async.system.flock import FORKED, watch_forks
+from kraken_async.system.fork import FORKED, watch_forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

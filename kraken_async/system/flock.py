@@ -3,22 +3,21 @@
 Rules kept here:
 
 1. A lock of the file system (``flock``) is released by the kernel when its process dies, at any instruction.
-2. Nothing waits by polling, and nothing blocks an event loop: what must wait in the kernel waits in a
-   thread of its own. These threads are daemons outside the default executor, which ``asyncio.run`` would join.
+2. Nothing waits by polling, and nothing blocks an event loop: what must wait in the kernel waits in a thread of its
+   own (threads.py).
 3. A waiter that gives up never keeps what it is then given.
-4. A forked child lets go of what it inherited without unlocking it: the lock is still its parent's.
+4. A forked child closes what it inherited without unlocking it (fork.py): the lock is still its parent's.
 5. Each user opens its own descriptors: ``flock`` then also keeps threads and sessions of one process apart.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-import threading
-import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple
+
+from kraken_async.system.threads import in_thread
 
 if sys.platform != "win32":
     from fcntl import LOCK_EX as LOCK_EX
@@ -31,17 +30,9 @@ else:  # pragma: no cover - one process per key, as places.py says
 
     flock = EmulatedLocks().flock
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-T = TypeVar("T")
-
 TRY: Final = LOCK_EX | LOCK_NB
 TRY_SHARED: Final = LOCK_SH | LOCK_NB
 UNLOCK: Final = LOCK_UN
-
-
-# ------------------------------------------------------------------------------------------------- lock files
 
 
 class FileLock:
@@ -135,53 +126,6 @@ def _look(status: os.stat_result) -> tuple[Holder, ...]:
     return tuple(found)
 
 
-# ---------------------------------------------------------------------------------------------------- threads
-
-
-def in_thread(
-    work: Callable[[], T],
-    undo: Callable[[T], object] | None = None,
-    *,
-    joined: bool = False,
-    name: str = "kraken_async-disk",
-) -> asyncio.Future[T]:
-    """Run ``work`` in a daemon thread of its own and return its future.
-
-    Cancelling the future does not stop the work; ``undo`` is then called with its result. ``joined``: the
-    thread is gone when the result is there, for opening and closing; it costs the loop some microseconds.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def deliver(result: T | None, error: BaseException | None) -> None:
-        if joined:
-            thread.join()
-        if future.done():
-            if error is None and undo is not None:
-                undo(result)  # type: ignore[arg-type]  # no error: it is a T
-        elif error is not None:
-            future.set_exception(error)
-            future.exception()  # seen: whoever waited may have gone, and asyncio would complain
-        else:
-            future.set_result(result)  # type: ignore[arg-type]  # no error: it is a T
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as failure:
-            error = failure
-        try:
-            loop.call_soon_threadsafe(deliver, result, error)
-        except RuntimeError:  # the loop was closed in the meantime: nobody will ever ask
-            if error is None and undo is not None:
-                undo(result)  # type: ignore[arg-type]  # no error: it is a T
-
-    thread = threading.Thread(target=run, daemon=True, name=name)
-    thread.start()
-    return future
-
-
 async def wait_for_lock(path: Path) -> FileLock:
     """Wait for a lock with a descriptor of one's own; closing it gives it back. Cancelled: not held."""
 
@@ -195,43 +139,3 @@ async def wait_for_lock(path: Path) -> FileLock:
         return lock
 
     return await in_thread(work, FileLock.close, name="kraken_async-lock")
-
-
-# ------------------------------------------------------------------------------------------------------- fork
-
-
-class Inherited(Protocol):
-    """Something that must not be used on in a forked child."""
-
-    def left_behind(self) -> None:
-        """Runs in the child right after the fork: close, do not unlock; be unusable from now on."""
-
-
-# The one piece of module state: fork takes no arguments. Weak, so that a forgotten session can be collected.
-_living: Final[dict[int, weakref.ref[Inherited]]] = {}
-
-
-def watch_forks(thing: Inherited) -> None:
-    """Have ``thing.left_behind()`` called in every child forked from now on."""
-    key = id(thing)
-    _living[key] = weakref.ref(thing, lambda _: _living.pop(key, None))
-
-
-def unwatch_forks(thing: Inherited) -> None:
-    """Undo :func:`watch_forks`. Idempotent."""
-    _living.pop(id(thing), None)
-
-
-def _leave_behind() -> None:
-    for reference in list(_living.values()):
-        thing = reference()
-        if thing is not None:
-            thing.left_behind()
-    _living.clear()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_leave_behind)
-
-#: What a user is told who goes on with a parent's session, store or source in a forked child.
-FORKED: Final = "it belongs to the parent process; after a fork, open one of your own in the child"

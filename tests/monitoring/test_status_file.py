@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,6 +22,7 @@ from kraken_async.emulator import Emulator
 from kraken_async.monitoring import status_file
 from kraken_async.monitoring.metrics import Statistics
 from kraken_async.monitoring.status_file import StatusFile
+from kraken_async.system.durable import replace
 from kraken_async.wire.messages import Response, SignedRequest
 
 if TYPE_CHECKING:
@@ -183,3 +186,31 @@ def test_top_marks_a_session_that_is_silent(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / f"{KEY}.status.8-1.json").write_text("{half")
     shown = CliRunner().invoke(app, ["top", "--once"], env={"NO_COLOR": "1"}).stdout
     assert "silent for 60 s" in shown
+
+
+async def test_what_killed_processes_left_is_removed_and_what_may_live_is_not(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    old = time.time() - 2 * status_file.STALE
+    gone = [tmp_path / f"key.status.{dead.pid}-1.json", tmp_path / f"key.status.{dead.pid}-1.json.0011aabb"]
+    kept = [
+        tmp_path / f"key.status.{os.getppid()}-1.json",  # lives
+        tmp_path / f"key.status.{dead.pid}-2.json",  # written just now: perhaps in another container
+        tmp_path / f"other.status.{dead.pid}-1.json",
+    ]
+    for path in (*gone, *kept):
+        path.write_text("{}")
+        os.utime(path, (old, old))
+    kept[1].touch()
+    status_file.sweep(tmp_path, "key")
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+
+
+async def test_a_prepared_link_is_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("mine")
+    for name in ("key.status.1-1.json", "key.status.1-1.new"):
+        (tmp_path / name).symlink_to(target)
+    replace(tmp_path / "key.status.1-1.json", b"{}")
+    assert target.read_text() == "mine"
+    assert not (tmp_path / "key.status.1-1.json").is_symlink()

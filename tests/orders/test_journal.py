@@ -247,13 +247,13 @@ async def test_no_secret_is_written(tmp_path: Path) -> None:
 
 async def test_synced_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
-    fsync = os.fsync
+    fsync = os.fdatasync
 
     def noted(fd: int) -> None:
         synced.append(fd)
         fsync(fd)
 
-    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(os, "fdatasync", noted)
     journal = Journal(tmp_path, KEY, synced=True)
     await journal.record(intent())
     before = len(synced)
@@ -269,7 +269,7 @@ async def test_a_failed_sync_refuses_the_order(tmp_path: Path, monkeypatch: pyte
     def broken(_fd: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(os, "fsync", broken)
+    monkeypatch.setattr(os, "fdatasync", broken)
     one = intent()
     with pytest.raises(NonceStoreError, match="Input/output"):
         await journal.record(one)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kraken_async.stores.base import KeyState, Shared, Store
-from kraken_async.stores.file.layout import Disk
+from kraken_async.system.durable import Disk
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND

@@ -18,7 +18,7 @@ from kraken_async.stores import waiting
 from kraken_async.stores.base import KeyState, Shared
 from kraken_async.stores.file import FileStore, turn
 from kraken_async.stores.file.floors import Floors
-from kraken_async.stores.file.layout import Disk
+from kraken_async.system.durable import Disk
 from tests.stores.store_support import FailingDisk, draw, opened, setting, yes
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kraken_async import FileStore, NonceSource
+from kraken_async.system.durable import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,13 +141,9 @@ class Sequence:
     def _write(self, nonce: int) -> None:
         """Replace the mirror. A failing disk is logged once: this is a copy, and a cancel must go out."""
         self._mirrored = nonce
-        beside = self.mirror.with_name(f"{self.mirror.name}.{os.getpid()}.tmp")
         try:
             self.mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(f"{nonce}\n")
-            beside.replace(self.mirror)
+            replace(self.mirror, f"{nonce}\n".encode())
             self._failing = False
         except OSError as error:
             if not self._failing:

@@ -12,9 +12,9 @@ from pathlib import Path
 from kraken_async.stores.base import Store
 from kraken_async.stores.file.inspection import StateInspection, inspect
 from kraken_async.stores.file.key import FileKey
-from kraken_async.stores.file.layout import Disk
 from kraken_async.stores.file.reservation import FileReservation
 from kraken_async.stores.file.state_file import StateFile
+from kraken_async.system.durable import Disk
 from kraken_async.system.paths import default_directory, place_problems
 
 __all__ = ["FileKey", "FileReservation", "FileStore", "StateInspection", "inspect"]

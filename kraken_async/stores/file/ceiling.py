@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import MAX_NONCE
 from kraken_async.stores.file.state_file import Moved, StateFile
-from kraken_async.system.flock import in_thread
+from kraken_async.system.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kraken_async.stores.file.layout import Disk
+    from kraken_async.system.durable import Disk
 
 _ENTRY: Final = struct.Struct("<4sQ12s")  # marker, nonce, session
 _CRC: Final = struct.Struct("<I")

@@ -34,26 +34,17 @@ from kraken_async.stores.file.side_files import PlacedFile
 from kraken_async.stores.file.state_file import StateFile
 from kraken_async.stores.file.turn import Turn
 from kraken_async.stores.waiting import SAY_AFTER, Waits
-from kraken_async.system.flock import (
-    FORKED,
-    TRY,
-    UNLOCK,
-    FileLock,
-    flock,
-    in_thread,
-    lock_holders,
-    process_text,
-    unwatch_forks,
-    watch_forks,
-)
+from kraken_async.system.flock import TRY, UNLOCK, FileLock, flock, lock_holders, process_text
+from kraken_async.system.fork import FORKED, unwatch_forks, watch_forks
+from kraken_async.system.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kraken_async.stores.file.layout import Disk
     from kraken_async.stores.file.recovery import Found
     from kraken_async.stores.recalled import Entry
     from kraken_async.stores.waiting import Waiting
+    from kraken_async.system.durable import Disk
 
 T = TypeVar("T")
 

@@ -21,12 +21,9 @@ Slots are readable by the release before and by people (``head -1``); they say w
 from __future__ import annotations
 
 import json
-import os
 import struct
-import sys
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kraken_async.stores.base import MAX_NONCE, UNITS
@@ -51,62 +48,6 @@ def step_done(name: str) -> None:
     """Mark a point at which a crash must do no harm. Costs one comparison when nobody listens."""
     if fault is not None:
         fault(name)
-
-
-class Disk:
-    """The system calls on state files, in one place so that tests can lose what was not synced.
-
-    ``pread`` and ``pwrite`` are the plain functions of ``os`` where it has them: they are on the path of each call.
-    """
-
-    def open(self, path: Path, flags: int) -> int:
-        """Open with mode 0600, not inherited by programs started from here."""
-        return os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o600)
-
-    if sys.platform == "win32":  # pragma: no cover
-
-        @staticmethod
-        def pread(fd: int, size: int, offset: int) -> bytes:
-            """Read at ``offset``. Moves the file position, which nothing here relies on."""
-            os.lseek(fd, offset, os.SEEK_SET)
-            return os.read(fd, size)
-
-        @staticmethod
-        def pwrite(fd: int, data: bytes, offset: int) -> int:
-            """Write at ``offset``; return how much was written."""
-            os.lseek(fd, offset, os.SEEK_SET)
-            return os.write(fd, data)
-
-    else:
-        pread = staticmethod(os.pread)
-        pwrite = staticmethod(os.pwrite)
-
-    def sync(self, fd: int) -> None:
-        """Return when the file's contents would survive a power cut; OSError if that cannot be said."""
-        if sys.platform == "darwin":  # pragma: no cover
-            import fcntl
-
-            # fsync on macOS hands the data to the drive and does not wait for it (its own manual page).
-            try:
-                fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
-            except OSError:  # not every file system there knows it
-                os.fsync(fd)
-        else:
-            getattr(os, "fdatasync", os.fsync)(fd)
-
-    def rename(self, source: Path, target: Path) -> None:
-        """Put ``source`` in ``target``'s place in one step."""
-        source.replace(target)
-
-    def sync_directory(self, directory: Path) -> None:
-        """Return when the names in ``directory`` would survive a power cut."""
-        if sys.platform == "win32":  # pragma: no cover - directories cannot be opened there
-            return
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 # ---------------------------------------------------------------------------------------------------- slots

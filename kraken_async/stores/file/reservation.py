@@ -8,7 +8,7 @@ import time
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import MAX_NONCE, Reservation, new_ceiling, next_nonce
 from kraken_async.stores.file.state_file import Moved, StateFile
-from kraken_async.system.flock import FORKED, unwatch_forks, watch_forks
+from kraken_async.system.fork import FORKED, unwatch_forks, watch_forks
 
 log = logging.getLogger("kraken_async.store")
 

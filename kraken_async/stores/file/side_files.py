@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from kraken_async.stores.file.layout import Disk
+    from kraken_async.system.durable import Disk
 
 
 class SideFile:

@@ -31,7 +31,6 @@ from kraken_async.stores.file.layout import (
     REST_AT,
     SLOT_AT,
     SLOT_SIZE,
-    Disk,
     Header,
     Slot,
     SlowFields,
@@ -49,6 +48,8 @@ from kraken_async.system.paths import make_directory
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from kraken_async.system.durable import Disk
 
 #: How often the nonce lock is tried before a new ceiling stays unpublished, a millisecond apart.
 PUBLISH_TRIES: Final = 50
