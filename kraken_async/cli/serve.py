@@ -1,14 +1,14 @@
-"""``kraken-async emulator``: a local Kraken for any client."""
+"""``kraken-async emulator``: a local Kraken for any client. What it does is in the emulator's own command."""
 
 from __future__ import annotations
 
-import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kraken_async.cli.common import EXIT_CODES, Json, dump, err, out, run, usage
-from kraken_async.emulator import Emulator, EmulatorServer
+from kraken_async.cli.common import EXIT_CODES, INTERRUPTED, Json, usage
+from kraken_async.emulator.command import configured, run
 
 
 def add_to(app: typer.Typer, group: str) -> None:
@@ -17,40 +17,48 @@ def add_to(app: typer.Typer, group: str) -> None:
 
 
 def emulator(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
+    config: Annotated[Path | None, typer.Option(help="TOML or JSON file; flags win over it.")] = None,
+    host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: a free one.")] = None,
+    control_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the control API; 0: a free one.")
+    ] = None,
     tier: Annotated[
-        str, typer.Option(help="starter, intermediate or pro; counts with --limits.")
-    ] = "starter",
+        str | None, typer.Option(help="starter, intermediate or pro; counts with --limits.")
+    ] = None,
     limits: Annotated[bool, typer.Option("--limits", help="Enforce both counters.")] = False,
+    lockout: Annotated[bool, typer.Option("--lockout", help="Lock a key out after many bad nonces.")] = False,
     jitter: Annotated[
-        float, typer.Option(min=0, help="Up to so many milliseconds on the path of each call.")
-    ] = 0.0,
+        tuple[float, float] | None,
+        typer.Option(metavar="LEAST MOST", help="Seconds on the path of each call."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Make keys, prices and delays repeatable.")] = None,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let --host be reachable by others.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Serve a local emulator of Kraken on loopback, for this or any other client, until interrupted.
 
-    Prints its address and a key pair that works there and nowhere else.
+    Prints its address, a key pair that works there and nowhere else, and the address and the token of its control API.
 
-    Example: kraken-async emulator --port 8099 --limits --tier pro
+    Example: kraken-async emulator --port 8099 --limits --tier pro --seed 1
     """
+    flags = {
+        "host": host,
+        "port": port,
+        "control_port": control_port,
+        "tier": tier,
+        "limits": limits or None,
+        "lockout": lockout or None,
+        "jitter": jitter,
+        "seed": seed,
+        "allow_remote": allow_remote or None,
+    }
     try:
-        kraken = Emulator(limits=limits, tier=tier)
+        if run(configured(config, flags), as_json=as_json):
+            raise typer.Exit(INTERRUPTED)
     except ValueError as error:
         usage(str(error))
-    try:
-        run(_serve(EmulatorServer(kraken, port=port, jitter=(0.0, jitter / 1000)), as_json=as_json))
     except OSError as error:
-        usage(f"port {port} cannot be used: {error.strerror}", "--port 0, for a free one")
-
-
-async def _serve(server: EmulatorServer, *, as_json: bool) -> None:
-    async with server:
-        key = server.emulator.key
-        if as_json:
-            dump({"url": server.url, "api_key": key.api_key, "api_secret": key.api_secret})
-        else:
-            out.print(f"export KRAKEN_API_URL={server.url}")
-            out.print(f"export KRAKEN_API_KEY={key.api_key}")
-            out.print(f"export KRAKEN_API_SECRET={key.api_secret}")
-            err.print("serving; Ctrl-C ends it")
-        await asyncio.Event().wait()
+        usage(f"the port cannot be used: {error.strerror}", "--port 0, for a free one")

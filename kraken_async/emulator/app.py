@@ -59,7 +59,7 @@ class EmulatorServer:
         keepalive: float = 75.0,
         allow_remote: bool = False,
     ) -> None:
-        if not (allow_remote or _is_loopback(host)):
+        if not (allow_remote or is_loopback(host)):
             raise ValueError(
                 f"{host} is not a loopback address; allow_remote=True lets others reach the emulator"
             )
@@ -145,7 +145,8 @@ class EmulatorServer:
         return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether ``host`` is this machine and no other can reach it."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

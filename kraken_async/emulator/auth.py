@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from .counters import Counter
 from .rules import Tier
@@ -119,71 +120,59 @@ class Lockout:
             self.lock(t, self.length)
 
 
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """What the owner of a key has chosen for it; times in unix seconds, 0 for none."""
+
+    account: str
+    permissions: frozenset[str]
+    tier: Tier
+    nonce_window: int = 0
+    otp: str | Callable[[], str] | None = None
+    valid_until: float = 0.0
+    query_from: float = 0.0
+    query_to: float = 0.0
+    ip_allowlist: tuple[str, ...] = ()
+
+
 class Key:
     """One API key with everything Kraken keeps per key."""
 
     __slots__ = (
-        "account",
         "counter",
         "created",
-        "ip_allowlist",
         "last_used",
         "lockout",
         "nonce",
-        "otp",
         "pair",
-        "permissions",
-        "query_from",
-        "query_to",
+        "settings",
         "signature",
         "throttled_until",
-        "tier",
-        "valid_until",
     )
 
-    def __init__(
-        self,
-        pair: KeyPair,
-        account: str,
-        permissions: frozenset[str],
-        tier: Tier,
-        *,
-        window: int,
-        otp: str | Callable[[], str] | None,
-        lockout: Lockout,
-        created: float,
-        valid_until: float = 0.0,
-        query_from: float = 0.0,
-        query_to: float = 0.0,
-        ip_allowlist: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, pair: KeyPair, settings: KeySettings, lockout: Lockout, created: float) -> None:
         self.pair = pair
-        self.account = account
-        self.permissions = permissions
-        self.tier = tier
-        self.otp = otp
+        self.settings = settings
         self.lockout = lockout
         self.created = created
-        self.valid_until = valid_until
-        self.query_from = query_from
-        self.query_to = query_to
-        self.ip_allowlist = ip_allowlist
         self.last_used: float | None = None
         self.throttled_until = 0.0
         self.signature = Signature(pair.api_secret)
-        self.nonce = NonceRule(window)
-        self.counter = Counter(tier.maximum, tier.decay)
+        self.nonce = NonceRule(settings.nonce_window)
+        self.counter = Counter(settings.tier.maximum, settings.tier.decay)
 
     def expired(self, t: float) -> bool:
         """Return whether the key is past its last day."""
-        return 0 < self.valid_until <= t
+        return 0 < self.settings.valid_until <= t
 
     def sees(self, t: float) -> bool:
-        """Return whether the key may see what is dated ``t``; 0 is no bound."""
-        return self.query_from <= t and (not self.query_to or t <= self.query_to)
+        """Return whether the key may see what is dated ``t``."""
+        first, last = self.settings.query_from, self.settings.query_to
+        return first <= t and (not last or t <= last)
 
     def otp_matches(self, given: str) -> bool:
         """Return whether the one-time password is right, or none is asked for."""
-        if self.otp is None:
+        otp = self.settings.otp
+        if otp is None:
             return True
-        return given == (self.otp() if callable(self.otp) else self.otp)
+        return given == (otp() if callable(otp) else otp)

@@ -42,6 +42,12 @@ class Delivery:
         self._rng = rng
         self._tasks: set[asyncio.Task[Reply]] = set()
 
+    def reset(self) -> None:
+        """Forget the faults that have not happened yet, and what was in flight."""
+        self.faults.clear()
+        self.faults.count = 0
+        self.flights = InFlight()
+
     async def deliver(
         self,
         method: str,

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import random
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from . import matching, trading
 from .account import Account
-from .auth import Key, Lockout
-from .behaviour import Behaviour
-from .delivery import Delivery, Jitter, Sleep
-from .faults import Faults
+from .auth import Key, KeySettings, Lockout
+from .delivery import Jitter, Sleep
 from .flight import Flight
-from .gate import Gate
 from .orders import Order
-from .record import Record
-from .request_handler import RequestHandler
-from .rules import PERMISSIONS, TIERS
+from .rules import PERMISSIONS
+from .setup import Setup
 from .values import Arrival, KeyPair, Refusal, Reply
-from .venue import Call, Venue
+from .venue import Call
 
 
-class Emulator(RequestHandler):
+class Emulator(Setup):
     """A local Kraken.
 
     Args:
@@ -51,136 +43,7 @@ class Emulator(RequestHandler):
     `history`, `orders` and `accounts` may be read from another thread while calls go on.
     """
 
-    def __init__(
-        self,
-        *,
-        keys: Iterable[tuple[str, str]] | None = None,
-        clock: Callable[[], float] = time.time,
-        limits: bool = False,
-        tier: str = "starter",
-        edge: Literal["inclusive", "exclusive"] = "inclusive",
-        prolonged: bool = False,
-        documented_costs: bool = False,
-        enforce_lockout: bool = False,
-        lockout_threshold: int = 20,
-        lockout_span: float = 60.0,
-        lockout_seconds: float = 900.0,
-        nonce_window: int = 0,
-        public_limit: tuple[float, float] | None = None,
-        visibility_delay: float = 0.0,
-        jitter: Jitter = (0.0, 0.0),
-        behaviour: Behaviour | None = None,
-        seed: int | None = None,
-        history_limit: int | None = None,
-    ) -> None:
-        if tier not in TIERS:
-            raise ValueError(f"tier must be one of {', '.join(TIERS)}, not {tier!r}")
-        if edge not in ("inclusive", "exclusive"):
-            raise ValueError(f"edge must be 'inclusive' or 'exclusive', not {edge!r}")
-        self.tier = TIERS[tier]
-        self.nonce_window = nonce_window
-        self.random = random.Random(seed)
-        exclusive = edge == "exclusive"
-        gate = Gate(
-            limits=limits,
-            exclusive=exclusive,
-            prolonged=prolonged,
-            documented_costs=documented_costs,
-            enforce_lockout=enforce_lockout,
-        )
-        venue = Venue(
-            self.random,
-            _with_delay(behaviour or Behaviour(), visibility_delay),
-            limits=limits,
-            exclusive=exclusive,
-            forget_after=history_limit,
-        )
-        super().__init__(clock, gate, venue, Record(history_limit), public_limit)
-        self._lockout = (lockout_threshold, lockout_span, lockout_seconds)
-        self._delivery = Delivery(self, self.random, jitter)
-        for api_key, api_secret in keys or ():
-            self.add_key(api_key, api_secret)
-        self.key: KeyPair = next(iter(gate.keys.values())).pair if gate.keys else self.add_key()
-
-    @property
-    def behaviour(self) -> Behaviour:
-        """How orders, keys and times are shown; may be set at any time."""
-        return self.venue.behaviour
-
-    @behaviour.setter
-    def behaviour(self, behaviour: Behaviour) -> None:
-        with self._lock:
-            self.venue.behave(behaviour)
-
-    @property
-    def jitter(self) -> Jitter:
-        """Least and most seconds that a request spends on the path; may be set at any time."""
-        return self._delivery.jitter
-
-    @jitter.setter
-    def jitter(self, jitter: Jitter) -> None:
-        self._delivery.jitter = jitter
-
-    @property
-    def faults(self) -> Faults:
-        """Which fault the next calls meet."""
-        return self._delivery.faults
-
-    # -- what a test sets up -----------------------------------------------------------------------
-
-    def add_key(
-        self,
-        api_key: str | None = None,
-        api_secret: str | None = None,
-        *,
-        account: str = "main",
-        permissions: Iterable[str] = PERMISSIONS,
-        tier: str | None = None,
-        nonce_window: int | None = None,
-        otp: str | Callable[[], str] | None = None,
-        valid_until: float = 0.0,
-        query_from: float = 0.0,
-        query_to: float = 0.0,
-        ip_allowlist: Iterable[str] = (),
-    ) -> KeyPair:
-        """Create an API key on ``account`` and return it; what is not given is drawn at random.
-
-        ``query_from`` and ``query_to`` (unix seconds, 0: none) bound what the key may see of orders, trades and
-        ledgers. After ``valid_until`` the key is unknown. ``ip_allowlist`` is shown by GetApiKeyInfo, not enforced.
-        """
-        unknown = set(permissions) - set(PERMISSIONS)
-        if unknown:
-            raise ValueError(f"no such permission: {', '.join(sorted(unknown))}")
-        pair = KeyPair(
-            api_key or base64.b64encode(self.random.randbytes(42)).decode(),
-            api_secret or base64.b64encode(self.random.randbytes(64)).decode(),
-        )
-        window = self.nonce_window if nonce_window is None else nonce_window
-        with self._lock:
-            self.venue.account(account)
-            self._gate.keys[pair.api_key] = Key(
-                pair,
-                account,
-                frozenset(permissions),
-                TIERS[tier] if tier else self.tier,
-                window=window,
-                otp=otp,
-                lockout=Lockout(*self._lockout),
-                created=self.now(),
-                valid_until=valid_until,
-                query_from=query_from,
-                query_to=query_to,
-                ip_allowlist=tuple(ip_allowlist),
-            )
-        return pair
-
-    def lock_out(self, api_key: str, seconds: float = 900.0) -> None:
-        """Answer ``EGeneral:Temporary lockout`` for ``seconds``; every further attempt renews it."""
-        self._gate.keys[api_key].lockout.lock(self.clock(), seconds)
-
-    def throttle(self, api_key: str, seconds: float) -> None:
-        """Answer ``EService:Throttled`` with its time for ``seconds``."""
-        self._gate.keys[api_key].throttled_until = self.clock() + seconds
+    # -- what happens in the market ----------------------------------------------------------------
 
     def move(self, pair: str, price: str | Decimal, *, volume: str | Decimal | None = None) -> None:
         """Move the last price of ``pair``: orders that cross it now trade, triggers trail and fire.
@@ -197,16 +60,8 @@ class Emulator(RequestHandler):
         ``fields`` are those of AddOrder. It has no nonce, is in no key's record and costs nothing; ValueError with
         Kraken's words when it is refused.
         """
-        key = Key(
-            KeyPair("", ""),
-            account,
-            frozenset(PERMISSIONS),
-            self.tier,
-            window=0,
-            otp=None,
-            lockout=Lockout(*self._lockout),
-            created=0.0,
-        )
+        settings = KeySettings(account, frozenset(PERMISSIONS), self.tier)
+        key = Key(KeyPair("", ""), settings, Lockout(*self._lockout), self.now())
         with self._lock:
             call = Call(self.venue, self.venue.account(account), key, fields, None, self.now())
             matching.tick(call.account, call.t)
@@ -321,7 +176,3 @@ class Emulator(RequestHandler):
     async def landed(self) -> None:
         """Wait until every delivery that its caller gave up has arrived."""
         await self._delivery.landed()
-
-
-def _with_delay(behaviour: Behaviour, delay: float) -> Behaviour:
-    return replace(behaviour, open_delay=(delay, delay)) if delay else behaviour

@@ -76,9 +76,9 @@ class Gate:
                 cost, now, exclusive=self._exclusive, prolonged=self._prolonged
             ):
                 raise Refusal("EAPI:Rate limit exceeded")
-        if not any(needed <= key.permissions for needed in NEEDS[endpoint]):
+        if not any(needed <= key.settings.permissions for needed in NEEDS[endpoint]):
             raise Refusal("EGeneral:Permission denied")
-        if key.otp is not None and not key.otp_matches(text(params, "otp", "")):
+        if key.settings.otp is not None and not key.otp_matches(text(params, "otp", "")):
             # Kraken does not document the words for a wrong one-time password.
             raise Refusal("EAPI:Invalid signature")
 

@@ -15,27 +15,27 @@ def get_web_sockets_token(call: Call) -> Any:
 
 def get_api_key_info(call: Call) -> Any:
     """GetApiKeyInfo: among other things the highest nonce accepted, this call's own included."""
-    key, behaviour = call.key, call.venue.behaviour
+    key, settings, behaviour = call.key, call.key.settings, call.venue.behaviour
     created = str(int(key.created))
     shown = {
         "api_key_name": f"emulator-{call.account.name}",
         "api_key": key.pair.api_key,
         "nonce": str(key.nonce.highest),
         "nonce_window": str(key.nonce.window),
-        "permissions": sorted(key.permissions),
+        "permissions": sorted(settings.permissions),
         "iban": "",
-        "valid_until": str(int(key.valid_until)),
-        "query_from": str(int(key.query_from)),
-        "query_to": str(int(key.query_to)),
+        "valid_until": str(int(settings.valid_until)),
+        "query_from": str(int(settings.query_from)),
+        "query_to": str(int(settings.query_to)),
         "created_time": created,
         "modified_time": created,
-        "ip_allowlist": list(key.ip_allowlist) or ([""] if behaviour.blank_ip_list else []),
+        "ip_allowlist": list(settings.ip_allowlist) or ([""] if behaviour.blank_ip_list else []),
         "last_used": None if key.last_used is None else str(int(key.last_used)),
     }
     if behaviour.key_info == "snake_case":
         return shown
     documented = {_camel(name): value for name, value in shown.items()}
-    return {**documented, "nonceWindow": key.nonce.window, "ipAllowlist": list(key.ip_allowlist)}
+    return {**documented, "nonceWindow": key.nonce.window, "ipAllowlist": list(settings.ip_allowlist)}
 
 
 def _camel(name: str) -> str:

@@ -82,14 +82,18 @@ class RequestHandler:
     ) -> None:
         self.clock = clock
         self.skew = 0.0
-        self.venue = venue
-        self._gate = gate
-        self._record = record
         self._public_limit = public_limit
-        self._public: dict[str, Counter] = {}
+        self.install(gate, venue, record)
         self._lock = threading.RLock()
         self._second = -1
         self._headers: Mapping[str, str] = {}
+
+    def install(self, gate: Gate, venue: Venue, record: Record) -> None:
+        """Answer from these parts from now on."""
+        self.venue = venue
+        self._gate = gate
+        self._record = record
+        self._public: dict[str, Counter] = {}
 
     def now(self) -> float:
         """Return unix seconds as clients are shown them."""
@@ -128,7 +132,7 @@ class RequestHandler:
             if handler is None or method != "POST":
                 raise Refusal("EGeneral:Unknown method" if handler is None else "EAPI:Bad request")
             key = self._gate.admit(path, headers, body, arrival, fault, arrival.t)
-            result = self._execute(handler, key.account, key, arrival, fault)
+            result = self._execute(handler, key.settings.account, key, arrival, fault)
             key.last_used = arrival.t
         except Refusal as refusal:
             return self._refuse(arrival, refusal, fault)

@@ -42,7 +42,7 @@ def charge_engine(call: Call, pair: Pair, cost: float, *, held: bool = True) -> 
     """Charge the pair's engine counter; over the threshold refuse what may be ``held``."""
     if not call.venue.limits:
         return
-    counter = call.account.engine(pair, call.key.tier)
+    counter = call.account.engine(pair, call.key.settings.tier)
     if not held:
         counter.charge(cost, call.t)
     elif not counter.admit(cost, call.t, exclusive=call.venue.exclusive):
@@ -85,7 +85,7 @@ def _accept(call: Call, order: Order) -> None:
         raise bad("cl_ord_id not unique")
     if call.venue.limits:
         standing = sum(1 for o in account.open.values() if o.pair is order.pair)
-        if standing >= call.key.tier.open_orders:
+        if standing >= call.key.settings.tier.open_orders:
             raise Refusal("EOrder:Orders limit exceeded")
     if "post" in order.oflags and order.crosses():
         raise Refusal("EOrder:Post only order")

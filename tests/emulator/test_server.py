@@ -238,9 +238,9 @@ def test_thread_stops_when_its_user_fails() -> None:
 
 def test_announcement_in_both_forms() -> None:
     emulator = Desk().emulator
-    said = announce("http://127.0.0.1:1", emulator, as_json=False)
-    assert f"KRAKEN_API_SECRET={emulator.key.api_secret}" in said.splitlines()
-    assert json.loads(announce("http://127.0.0.1:1", emulator, as_json=True)) == {
+    said = announce("http://127.0.0.1:1", emulator, None, as_json=False)
+    assert f"export KRAKEN_API_SECRET={emulator.key.api_secret}" in said.splitlines()
+    assert json.loads(announce("http://127.0.0.1:1", emulator, None, as_json=True)) == {
         "url": "http://127.0.0.1:1",
         "api_key": emulator.key.api_key,
         "api_secret": emulator.key.api_secret,
@@ -275,7 +275,9 @@ def test_command_says_why_it_cannot_serve(capsys: pytest.CaptureFixture[str]) ->
     assert "allow_remote" in capsys.readouterr().err
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["--port", str(taken.getsockname()[1])]) == 1
-    assert "cannot serve on 127.0.0.1" in capsys.readouterr().err
+    assert "cannot serve: " in capsys.readouterr().err
+    assert main(["--jitter", "2", "1"]) == 1
+    assert "jitter" in capsys.readouterr().err
 
 
 # ------------------------------------------------------------------ plugin
@@ -285,7 +287,7 @@ import sys, urllib.request, json
 import pytest
 
 def test_nothing_is_imported_before_the_fixture() -> None:
-    for name in ("app", "emulator", "engine"):
+    for name in ("app", "emulator", "request_handler"):
         assert f"kraken_async.emulator.{name}" not in sys.modules
 
 def fetch(url):

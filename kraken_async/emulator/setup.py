@@ -1,0 +1,287 @@
+"""What an emulator is made of, and what a test sets up in it: keys, money, markets, the clock."""
+
+from __future__ import annotations
+
+import base64
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Literal
+
+from .auth import Key, KeySettings, Lockout
+from .behaviour import Behaviour
+from .delivery import Delivery, Jitter
+from .faults import Faults
+from .funding import deposit
+from .gate import Gate
+from .markets import Asset, Pair
+from .record import Record
+from .request_handler import RequestHandler
+from .rules import PERMISSIONS, TIERS
+from .values import KeyPair
+from .venue import Venue
+
+
+class ShiftedClock:
+    """Another clock with seconds added to it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.clock() + self.seconds
+
+
+class Setup(RequestHandler):
+    """The part of `Emulator` that is set up; its arguments are described there."""
+
+    def __init__(
+        self,
+        *,
+        keys: Iterable[tuple[str, str]] | None = None,
+        clock: Callable[[], float] = time.time,
+        limits: bool = False,
+        tier: str = "starter",
+        edge: Literal["inclusive", "exclusive"] = "inclusive",
+        prolonged: bool = False,
+        documented_costs: bool = False,
+        enforce_lockout: bool = False,
+        lockout_threshold: int = 20,
+        lockout_span: float = 60.0,
+        lockout_seconds: float = 900.0,
+        nonce_window: int = 0,
+        public_limit: tuple[float, float] | None = None,
+        visibility_delay: float = 0.0,
+        jitter: Jitter = (0.0, 0.0),
+        behaviour: Behaviour | None = None,
+        seed: int | None = None,
+        history_limit: int | None = None,
+    ) -> None:
+        if tier not in TIERS:
+            raise ValueError(f"tier must be one of {', '.join(TIERS)}, not {tier!r}")
+        if edge not in ("inclusive", "exclusive"):
+            raise ValueError(f"edge must be 'inclusive' or 'exclusive', not {edge!r}")
+        self.tier = TIERS[tier]
+        self.nonce_window = nonce_window
+        self.random = random.Random(seed)
+        self._lockout = (lockout_threshold, lockout_span, lockout_seconds)
+        self._clock = clock
+        self._behaviour = _with_delay(behaviour or Behaviour(), visibility_delay)
+        self._preparations: list[Callable[[], object]] = []
+
+        def made() -> tuple[Gate, Venue, Record]:
+            gate = Gate(
+                limits=limits,
+                exclusive=edge == "exclusive",
+                prolonged=prolonged,
+                documented_costs=documented_costs,
+                enforce_lockout=enforce_lockout,
+            )
+            venue = Venue(
+                self.random,
+                self._behaviour,
+                limits=limits,
+                exclusive=edge == "exclusive",
+                forget_after=history_limit,
+            )
+            return gate, venue, Record(history_limit)
+
+        self._made = made
+        super().__init__(clock, *made(), public_limit)
+        given = [self.add_key(api_key, api_secret) for api_key, api_secret in keys or ()] or [self.add_key()]
+        self.key: KeyPair = given[0]
+        self._preparations.append(lambda: [self.add_key(*pair) for pair in given])
+        self._delivery = Delivery(self, self.random, jitter)
+        self._random_state = self.random.getstate()
+
+    def prepare(self, preparation: Callable[[], object]) -> None:
+        """Do what a test starts from, now and after each `reset`."""
+        preparation()
+        self._preparations.append(preparation)
+
+    def reset(self) -> None:
+        """Begin again from the start: its keys with no nonce seen, no order, no history, no fault, the clock's time."""
+        with self._lock:
+            self.clock, self.skew = self._clock, 0.0
+            self.random.setstate(self._random_state)
+            self.install(*self._made())
+            self._delivery.reset()
+            for preparation in self._preparations:
+                preparation()
+
+    # -- keys --------------------------------------------------------------------------------------
+
+    def add_key(
+        self,
+        api_key: str | None = None,
+        api_secret: str | None = None,
+        *,
+        account: str = "main",
+        permissions: Iterable[str] = PERMISSIONS,
+        tier: str | None = None,
+        nonce_window: int | None = None,
+        otp: str | Callable[[], str] | None = None,
+        valid_until: float = 0.0,
+        query_from: float = 0.0,
+        query_to: float = 0.0,
+        ip_allowlist: Iterable[str] = (),
+    ) -> KeyPair:
+        """Create an API key on ``account`` and return it; what is not given is drawn at random.
+
+        ``query_from`` and ``query_to`` (unix seconds, 0: none) bound what the key may see of orders, trades and
+        ledgers. After ``valid_until`` the key is unknown. ``ip_allowlist`` is shown by GetApiKeyInfo, not enforced.
+        ValueError for a permission, a tier or a secret that cannot be.
+        """
+        allowed = frozenset(permissions)
+        if not allowed <= set(PERMISSIONS):
+            raise ValueError(f"no such permission: {', '.join(sorted(allowed - set(PERMISSIONS)))}")
+        if tier is not None and tier not in TIERS:
+            raise ValueError(f"tier must be one of {', '.join(TIERS)}, not {tier!r}")
+        pair = KeyPair(
+            api_key or base64.b64encode(self.random.randbytes(42)).decode(),
+            api_secret or base64.b64encode(self.random.randbytes(64)).decode(),
+        )
+        settings = KeySettings(
+            account=account,
+            permissions=allowed,
+            tier=TIERS[tier] if tier else self.tier,
+            nonce_window=self.nonce_window if nonce_window is None else nonce_window,
+            otp=otp,
+            valid_until=valid_until,
+            query_from=query_from,
+            query_to=query_to,
+            ip_allowlist=tuple(ip_allowlist),
+        )
+        with self._lock:
+            self.venue.account(account)
+            self._gate.keys[pair.api_key] = Key(pair, settings, Lockout(*self._lockout), self.now())
+        return pair
+
+    def lock_out(self, api_key: str, seconds: float = 900.0) -> None:
+        """Answer ``EGeneral:Temporary lockout`` for ``seconds``; every further attempt renews it."""
+        self._gate.keys[api_key].lockout.lock(self.clock(), seconds)
+
+    def throttle(self, api_key: str, seconds: float) -> None:
+        """Answer ``EService:Throttled`` with its time for ``seconds``."""
+        self._gate.keys[api_key].throttled_until = self.clock() + seconds
+
+    # -- money and markets -------------------------------------------------------------------------
+
+    def set_balances(
+        self, balances: Mapping[str, str | Decimal], *, account: str = "main", replace: bool = False
+    ) -> None:
+        """Set what an account has of each asset; with ``replace`` it has nothing else."""
+        with self._lock:
+            markets = self.venue.markets
+            amounts = {markets.asset(name).key: Decimal(amount) for name, amount in balances.items()}
+            kept = self.venue.account(account).balances
+            if replace:
+                kept.clear()
+            kept.update(amounts)
+
+    def deposit(self, asset: str, amount: str | Decimal, *, account: str = "main") -> str:
+        """Let money come into an account, with its line in the ledger, and return the reference id."""
+        with self._lock:
+            key = self.venue.markets.asset(asset).key
+            return deposit(self.venue.account(account), key, Decimal(amount), self.now())
+
+    def add_asset(
+        self, key: str, altname: str | None = None, *, decimals: int = 8, aclass: str = "currency"
+    ) -> None:
+        """Add an asset, such as ``add_asset("AAPLx", aclass="tokenized_asset")``."""
+        with self._lock:
+            self.venue.markets.add_asset(
+                Asset(key, altname or key, decimals, min(decimals, 5), aclass=aclass)
+            )
+
+    def add_pair(
+        self,
+        name: str,
+        *,
+        price: str | Decimal,
+        key: str | None = None,
+        pair_decimals: int = 2,
+        lot_decimals: int = 8,
+        cost_decimals: int = 5,
+        ordermin: str | Decimal = "0.0001",
+        costmin: str | Decimal = "0.5",
+        tick_size: str | Decimal | None = None,
+        leverage: Iterable[int] = (2, 3, 4, 5),
+        depth: str | Decimal | None = None,
+        status: str = "online",
+    ) -> None:
+        """Add a pair of known assets by its name with a slash, such as ``add_pair("AAPLx/USD", price="230")``.
+
+        ``key`` is Kraken's key for it, by default its name without the slash. ``depth`` is the volume at each
+        price of its book; None: any volume at the best one.
+        """
+        base, _, quote = name.partition("/")
+        with self._lock:
+            markets = self.venue.markets
+            altname = f"{base}{quote}"
+            markets.add_pair(
+                Pair(
+                    key or altname,
+                    altname,
+                    name,
+                    markets.asset(base).key,
+                    markets.asset(quote).key,
+                    pair_decimals,
+                    cost_decimals,
+                    Decimal(ordermin),
+                    Decimal(costmin),
+                    Decimal(price),
+                    status=status,
+                    lot_decimals=lot_decimals,
+                    tick_size=None if tick_size is None else Decimal(tick_size),
+                    leverage=tuple(leverage),
+                    depth=None if depth is None else Decimal(depth),
+                )
+            )
+
+    def set_pair(self, pair: str, *, status: str | None = None, depth: str | Decimal | None = None) -> None:
+        """Change the status of a pair, or the volume at each price of its book."""
+        with self._lock:
+            found = self.venue.markets.pair(pair)
+            found.status = status or found.status
+            found.depth = found.depth if depth is None else Decimal(depth)
+
+    # -- time and behaviour ------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass at once: orders start and expire, counters drain, the dead man's switch fires."""
+        with self._lock:
+            if not isinstance(self.clock, ShiftedClock):
+                self.clock = ShiftedClock(self.clock)
+            self.clock.seconds += seconds
+
+    @property
+    def jitter(self) -> Jitter:
+        """Least and most seconds that a request spends on the path; may be set at any time."""
+        return self._delivery.jitter
+
+    @jitter.setter
+    def jitter(self, jitter: Jitter) -> None:
+        self._delivery.jitter = jitter
+
+    @property
+    def faults(self) -> Faults:
+        """Which fault the next calls meet."""
+        return self._delivery.faults
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How orders, keys and times are shown; may be set at any time."""
+        return self.venue.behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        with self._lock:
+            self.venue.behave(behaviour)
+
+
+def _with_delay(behaviour: Behaviour, delay: float) -> Behaviour:
+    return replace(behaviour, open_delay=(delay, delay)) if delay else behaviour
