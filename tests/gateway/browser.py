@@ -78,16 +78,15 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    async def until(self, expression: str, seconds: float = WAIT) -> Any:
-        """Wait until an expression is true, by looking at each frame."""
+    async def until(self, expression: str, seconds: float = WAIT) -> None:
+        """Wait until an expression is true, by looking again and again."""
         try:
             async with asyncio.timeout(seconds):
-                while not (found := await self.js(expression)):
+                while not await self.js(f"Boolean({expression})"):
                     await self.js("new Promise((done) => setTimeout(done, 20))")
         except TimeoutError:
             shown = await self.js("document.body.innerText")
             raise AssertionError(f"not within {seconds} s: {expression}; the page shows {shown!r}") from None
-        return found
 
     async def text(self, selector: str) -> str:
         return str(await self.js(f"document.querySelector({json.dumps(selector)}).textContent"))
