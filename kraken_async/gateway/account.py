@@ -10,11 +10,11 @@ import asyncio
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from kraken_async.api.endpoints import has_effect
+from kraken_async.api.endpoints import find, has_effect
 from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown
 from kraken_async.gateway import doubt as doubts
 from kraken_async.gateway import repeats, replies, upstream
@@ -24,6 +24,7 @@ from kraken_async.gateway.gates import Gates
 from kraken_async.gateway.repeats import Repeats
 from kraken_async.gateway.replies import Reply
 from kraken_async.gateway.scopes import is_cancel, needed
+from kraken_async.gateway.unheard import Unheard, UnheardWrites, left_behind
 from kraken_async.guards import no_funding
 from kraken_async.order_fields import redacted
 
@@ -60,6 +61,7 @@ class Job:
     sent: bool = False
     heard: int = 0
     doubt: Doubt | None = None
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,9 @@ class Account:
         self._audit = audit
         self._doubts = Doubts(session.unresolved)
         self._repeats = Repeats(time.monotonic)
+        self.unheard = UnheardWrites()
         self._jobs: set[Job] = set()
+        self._answered: dict[str, Job] = {}  # on their way to their clients
         self._numbers = count(1)
         self._run_id = f"{int(time.time()):x}"
 
@@ -182,18 +186,57 @@ class Account:
             return await asyncio.shield(job.task)
         except asyncio.CancelledError:
             job.heard -= 1
-            if not job.heard and not job.task.done():
+            if not job.heard:
                 self._left_by_client(job)
             raise
 
     def _left_by_client(self, job: Job) -> None:
-        if not job.sent:
+        if job.task.done():
+            self.not_delivered(job.number)
+        elif not job.sent:
             job.task.cancel()
-            return
-        log.warning("the client of %s went away while it was in flight: it is finished", job.endpoint.name)
-        if not is_cancel(job.endpoint):
+        else:
+            log.warning("the client of %s left while it was in flight: it is finished", job.endpoint.name)
+            self._doubt(job)
+
+    def _doubt(self, job: Job) -> Doubt:
+        if job.doubt is None:
             job.doubt = Doubt(job.endpoint.name, job.fields.get("cl_ord_id"))
-            self._doubts.add(job.token, job.fingerprint, job.doubt)
+            if not is_cancel(job.endpoint):
+                self._doubts.add(job.token, job.fingerprint, job.doubt)
+        return job.doubt
+
+    def delivered(self, number: str) -> None:
+        """The client of a write has its answer."""
+        if self._answered.pop(number, None) is not None:
+            self._audit.heard(number)
+
+    def not_delivered(self, number: str) -> None:
+        """The client of a write left before it had the answer."""
+        job = self._answered.pop(number, None)
+        if job is not None:
+            self._unheard(job)
+
+    def _unheard(self, job: Job) -> None:
+        """A write was carried out, and its client does not know: it is told to whoever asks, and not done twice."""
+        doubt = self._doubt(job)
+        doubt.txid = ", ".join(job.ids) or None
+        self._doubts.ended(doubt)
+        self.unheard.add(
+            Unheard(
+                at=time.time(), token=job.token, endpoint=job.endpoint.name, fields=job.fields, ids=job.ids
+            )
+        )
+
+    def recall(self) -> None:
+        """Take over what the gateway before this one did, and did not get to tell. Once, on opening."""
+        for each in left_behind(self._audit.tail(), self.name):
+            self.unheard.add(each)
+            left = doubts.UNHEARD - (time.time() - each.at)
+            if left > 0 and not is_cancel(find(each.endpoint, private=True)):
+                found = Doubt(each.endpoint, each.fields.get("cl_ord_id"), ", ".join(each.ids) or None)
+                self._doubts.ended(found, left)
+                self._doubts.add(each.token, doubts.fingerprint(each.endpoint, each.fields), found)
 
     async def _run(self, job: Job) -> Reply:
         """Make a write, with its beginning and its end on record."""
@@ -220,31 +263,31 @@ class Account:
             )
             raise
         self._over(job, answer, error, reply)
-        return reply
+        return replace(reply, call=job.number, account=self.name)
 
     def _over(
         self, job: Job, answer: upstream.Answer | None, error: KrakenError | None, reply: Reply
     ) -> None:
         """Put the end of a write on record, and whether it is in doubt from now on."""
-        ids = _ids(answer)
+        job.ids = tuple(_ids(answer))
         client_id = getattr(error, "cl_ord_id", None)
         self._audit.ended(
             job.number,
             job.token,
             reply.outcome,
             error=reply.error,
-            ids=ids,
+            ids=list(job.ids),
             cl_ord_id=client_id,
-            heard=None if job.heard else False,
         )
         if reply.outcome == replies.UNKNOWN:
             self._in_doubt_now(job, error)
-        elif job.doubt is not None:
-            if reply.outcome == "answered":
-                job.doubt.txid = ", ".join(ids) or None
-                self._doubts.ended(job.doubt)
-            else:
+        elif reply.outcome != "answered":
+            if job.doubt is not None:
                 self._doubts.drop(job.token, job.fingerprint)
+        elif job.heard:
+            self._answered[job.number] = job
+        else:
+            self._unheard(job)
 
     def _in_doubt_now(self, job: Job, error: KrakenError | None) -> None:
         if is_cancel(job.endpoint):

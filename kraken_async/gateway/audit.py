@@ -3,7 +3,7 @@
 Rules kept here:
 
 1. A write is on record before it is handed on ("asked"), and once more when it is over ("ended"): a gateway that is
-   killed between the two leaves the first.
+   killed between the two leaves the first. What its client has heard is said by the next line ("heard").
 2. Tokens are named, never quoted; fields that may be secret are left out.
 3. Each line is appended by one write to a file opened for it, so a log rotated away is simply begun again.
 4. A disk that is full is said once and does not stop anything: a cancel must not fail for want of a log.
@@ -11,12 +11,13 @@ Rules kept here:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.order_fields import redacted
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kraken_async.gateway")
 
+#: Bytes of the end of the log that are read when the gateway opens.
+TAIL: Final = 1024 * 1024
+
 
 class AuditLog:
     """Appends to the file at ``path``."""
@@ -32,6 +36,7 @@ class AuditLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.problem = ""
+        self._heard: list[str] = []
 
     def asked(self, number: str, token: str, account: str, endpoint: str, fields: Mapping[str, Any]) -> None:
         """Put a write on record before it is handed on."""
@@ -45,12 +50,33 @@ class AuditLog:
         given = {name: value for name, value in more.items() if value not in (None, "", [])}
         self._write({"op": "ended", "call": number, "token": token, "outcome": outcome} | given)
 
+    def heard(self, number: str) -> None:
+        """The client has the answer of a write. Said by the next line, so that it costs none of its own."""
+        self._heard.append(number)
+
+    def tail(self) -> list[dict[str, Any]]:
+        """Return the last lines, oldest first; those that cannot be read are left out. For opening, not for a loop."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+                lines = file.read(TAIL).splitlines()
+        except OSError:
+            return []
+        found = []
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                data = json.loads(line)
+                found += [data] if isinstance(data, dict) else []
+        return found
+
     def noted(self, what: str, **more: Any) -> None:
         """Put something else on record: a start, a halt, an end."""
         self._write({"op": what} | more)
 
     def _write(self, line: dict[str, Any]) -> None:
-        data = json.dumps({"at": round(time.time(), 6)} | line, default=str).encode() + b"\n"
+        heard, self._heard = self._heard, []
+        line = {"at": round(time.time(), 6)} | line | ({"heard": heard} if heard else {})
+        data = json.dumps(line, default=str).encode() + b"\n"
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         try:
             fd = os.open(self.path, flags, 0o600)

@@ -59,7 +59,10 @@ _NOT_SENT: Final[tuple[tuple[type[KrakenError], str], ...]] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One answer: the body, and what is said beside it. ``error`` is for the audit log and the page."""
+    """One answer: the body, and what is said beside it. ``error`` is for the audit log and the page.
+
+    ``call``, ``account``: the number of a write on record and whose it is, until its client has heard of it.
+    """
 
     body: bytes
     status: int = 200
@@ -67,6 +70,8 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     outcome: str = "answered"
     error: str | None = None
+    call: str | None = None
+    account: str | None = None
 
     def __repr__(self) -> str:
         return f"<Reply {self.status}, {self.outcome}, {len(self.body)} bytes>"

@@ -91,6 +91,7 @@ class Gateway:
         self.tokens.read()
         async with contextlib.AsyncExitStack() as stack:
             for account in self.accounts.values():
+                account.recall()
                 await account.session.open()
                 stack.push_async_callback(account.session.aclose)
             self._runner = web.ServerRunner(
@@ -160,12 +161,27 @@ class Gateway:
             return _plain(403, refused)
         path, _, query = request.raw_path.partition("?")
         if path.startswith("/0/private/"):
-            return _response(await self._private(request, unquote(path[11:]), query))
+            return await self._delivered(request, await self._private(request, unquote(path[11:]), query))
         if path.startswith("/0/public/"):
             return _response(await self._public(request, unquote(path[10:]), query))
         if path.startswith("/api/"):
             return await self._api(request, path)
         return self._page(request, path)
+
+    async def _delivered(self, request: web.BaseRequest, reply: Reply) -> web.Response:
+        """Write a reply out. Whether the client of a write has its answer is put on record."""
+        response = _response(reply)
+        if reply.call is None or reply.account is None:
+            return response
+        account = self.accounts[reply.account]
+        try:
+            await response.prepare(request)
+            await response.write_eof()
+        except (ConnectionError, asyncio.CancelledError):
+            account.not_delivered(reply.call)
+            raise
+        account.delivered(reply.call)
+        return response
 
     async def _private(self, request: web.BaseRequest, name: str, query: str) -> Reply:
         token = self.tokens.find(_token(request))
@@ -230,7 +246,10 @@ class Gateway:
                 for account in accounts
                 for intent in account.session.unresolved()
             ]
-            return _json({"error": [], "orders": shown})
+            unheard = [
+                {"account": account.name} | each for account in accounts for each in account.unheard.shown()
+            ]
+            return _json({"error": [], "orders": shown, "unheard": unheard})
         if (request.method, path) == ("POST", "/api/halt"):
             return await self._halt(request, token)
         if (request.method, path) == ("POST", "/api/orders/resolve"):

@@ -44,6 +44,7 @@ def of_account(account: Account, *, resolve_with: str) -> dict[str, Any]:
         "calls_by_token": dict(account.calls_by_token),
         "last_calls": [dataclasses.asdict(call) for call in list(account.last_calls)[-SHOWN_CALLS:]],
         "unresolved": [shown(intent, resolve_with) for intent in intents],
+        "unheard": account.unheard.shown(),
         "sessions": neighbours(account),
     }
 

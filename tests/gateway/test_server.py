@@ -275,7 +275,9 @@ async def test_an_order_that_is_still_under_way_when_its_client_leaves_is_finish
     await eventually(lambda: any(line["op"] == "ended" for line in running.audit()))
     (ended,) = [line for line in running.audit() if line["op"] == "ended"]
     (txid,) = running.emulator.orders
-    assert (ended["outcome"], ended["ids"], ended["heard"]) == ("answered", [txid], False)
+    assert (ended["outcome"], ended["ids"]) == ("answered", [txid])
+    (unheard,) = (await bot.api("/api/orders/unresolved"))[1]["unheard"]
+    assert (unheard["token"], unheard["endpoint"], unheard["ids"]) == ("read-trade-0", "AddOrder", [txid])
     answer, _ = await bot.call("AddOrder", ORDER)
     assert txid in answer["error"][0]
 

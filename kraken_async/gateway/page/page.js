@@ -189,6 +189,7 @@
     showCounts(parts, stats);
     showEngine(parts, account, stats);
     showUnresolved(parts, account.unresolved);
+    showUnheard(parts, account.unheard);
     showCalls(parts, account.last_calls);
     showTokens(parts, account);
     showSessions(parts, account.sessions);
@@ -304,15 +305,25 @@
   function showUnresolved(parts, orders) {
     parts["unresolved-card"].hidden = !orders.length;
     rows(parts.unresolved, orders, (all) => all.map((order) => {
-      const what = [order.type, order.volume, order.pair, order.ordertype, order.price && `at ${order.price}`];
       const command = make("td", undefined, "wrap");
       const button = make("button", "Copy", "copy");
       button.type = "button";
       button.setAttribute("aria-label", `Copy the command for order ${order.cl_ord_id || order.id}`);
       button.addEventListener("click", () => copy(order.command, button));
       command.append(make("code", order.command), button);
-      return row(moment(order.sent_at), `${order.endpoint} ${what.filter(Boolean).join(" ")}`, order.cl_ord_id || order.userref || "none", command);
+      return row(moment(order.sent_at), described(order.endpoint, order), order.cl_ord_id || order.userref || "none", command);
     }));
+  }
+
+  function described(endpoint, fields) {
+    const what = [fields.type, fields.volume, fields.pair, fields.ordertype, fields.price && `at ${fields.price}`];
+    return `${endpoint} ${what.filter(Boolean).join(" ")}`;
+  }
+
+  function showUnheard(parts, writes) {
+    parts["unheard-card"].hidden = !writes.length;
+    rows(parts.unheard, writes.slice(-10), (all) => [...all].reverse().map((each) =>
+      row(moment(each.at), each.token, described(each.endpoint, each.fields), each.ids.join(", ") || "none")));
   }
 
   async function copy(words, button) {

@@ -1,0 +1,171 @@
+"""The command itself, and programs of other people's processes on it: none refused, none lost, killed or not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kraken_async.emulator import Emulator, EmulatorServer, Fault, serve_in_thread
+from kraken_async.gateway import GatewayConfig, TokenFile
+from tests.gateway.conftest import write_config
+
+CHILD = Path(__file__).with_name("client_child.py")
+
+
+@contextmanager
+def serving(config: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run ``kraken-async gateway`` and give the process and its address."""
+    command = [sys.executable, "-m", "kraken_async", "gateway", "--config", str(config), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            assert process.stderr is not None
+            pytest.fail(process.stderr.read())
+        yield process, json.loads(line)["url"]
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def server() -> Iterator[EmulatorServer]:
+    with serve_in_thread(Emulator(seed=1)) as found:
+        yield found
+
+
+def token(config: Path, name: str, allow: str) -> str:
+    loaded = GatewayConfig.load(config)
+    return TokenFile(loaded.tokens).add(name, ["main"], allow.split(","))
+
+
+async def programs(url: str, key: str, count: int, calls: int) -> list[dict[str, Any]]:
+    """Run programs at once and return what each says."""
+    address = url.removeprefix("http://")
+    children = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, str(CHILD), address, key, str(number), str(calls)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        for number in range(count)
+    ]
+    said = [await child.communicate() for child in children]
+    assert [err for _, err in said] == [b""] * count
+    return [json.loads(out) for out, _ in said]
+
+
+def nonces(emulator: Emulator) -> list[int]:
+    return [arrival.nonce for arrival in emulator.history if arrival.api_key and arrival.nonce is not None]
+
+
+def test_its_first_line_is_its_address_and_sigterm_ends_it_in_order(
+    tmp_path: Path, server: EmulatorServer
+) -> None:
+    config = write_config(tmp_path, server.emulator, server.url)
+    with serving(config) as (process, url):
+        assert url.startswith("http://127.0.0.1:")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    lines = [json.loads(line) for line in (tmp_path / "gateway-audit.jsonl").read_text().splitlines()]
+    assert [line["op"] for line in lines] == ["started", "closed"]
+
+
+def test_an_order_under_way_when_sigterm_comes_is_answered(tmp_path: Path, server: EmulatorServer) -> None:
+    config = write_config(tmp_path, server.emulator, server.url)
+    key = token(config, "bot", "trade,read")
+    server.emulator.faults.next("AddOrder", Fault.late(1.0))
+
+    async def run() -> list[dict[str, Any]]:
+        with serving(config) as (process, url):
+            running = asyncio.create_task(programs(url, key, 1, 1))
+            while not server.emulator.orders:
+                await asyncio.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            found = await running
+            await asyncio.to_thread(process.wait, 20)
+            assert process.returncode == 0
+            return found
+
+    (said,) = asyncio.run(run())
+    assert said["placed"] == list(server.emulator.orders)
+
+
+@pytest.mark.proof
+def test_8_programs_with_500_calls_each_are_never_refused(tmp_path: Path, server: EmulatorServer) -> None:
+    config = write_config(tmp_path, server.emulator, server.url)
+    key = token(config, "bots", "trade,read")
+    with serving(config) as (_, url):
+        said = asyncio.run(programs(url, key, 8, 500))
+    assert [each["refused"] for each in said] == [[]] * 8
+    assert sum(each["answered"] for each in said) == 4000
+    assert server.emulator.refused() == 0
+    assert server.emulator.max_in_flight[server.emulator.key.api_key] == 1
+    assert sorted(txid for each in said for txid in each["placed"]) == sorted(server.emulator.orders)
+
+
+@pytest.mark.proof
+def test_killed_in_mid_run_no_nonce_is_used_twice_and_every_order_is_known_or_told(
+    tmp_path: Path, server: EmulatorServer
+) -> None:
+    config = write_config(tmp_path, server.emulator, server.url, listen=f"127.0.0.1:{free_port()}")
+    key = token(config, "bots", "trade,read")
+    emulator = server.emulator
+
+    async def run() -> list[dict[str, Any]]:
+        emulator.faults.plan = lambda number, name: Fault.late(0.02) if name == "AddOrder" else None
+        running: asyncio.Task[list[dict[str, Any]]] | None = None
+        for kill in range(4):
+            with serving(config) as (process, url):
+                running = running or asyncio.create_task(programs(url, key, 4, 300))
+                if kill == 3:
+                    return await running
+                orders = len(emulator.orders)
+                while len(emulator.orders) < orders + 15 and not running.done():
+                    await asyncio.sleep(0.001)
+                os.kill(process.pid, signal.SIGKILL)
+                await asyncio.to_thread(process.wait, 20)
+        raise AssertionError
+
+    said = asyncio.run(run())
+    used = nonces(emulator)
+    assert len(set(used)) == len(used)
+    assert [each["refused"] for each in said] == [[]] * 4
+    answered = {txid for each in said for txid in each["placed"]}
+    known = unresolved(config, key)
+    told = {intent["cl_ord_id"] for intent in known["orders"]}
+    unheard = {txid for each in known["unheard"] for txid in each["ids"]}
+    for txid, order in emulator.orders.items():
+        assert txid in answered or order.cl_ord_id in told or txid in unheard
+    assert sum(each["lost"] for each in said) > 0
+
+
+def unresolved(config: Path, key: str) -> dict[str, Any]:
+    import urllib.request
+
+    with serving(config) as (_, url):
+        request = urllib.request.Request(
+            url + "/api/orders/unresolved", headers={"Authorization": f"Bearer {key}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            found: dict[str, Any] = json.loads(response.read())
+            return found
