@@ -52,11 +52,37 @@ MOVES: Final = {
 }
 
 
+class CallTrace:
+    """Takes note of one call on its way, for a caller that hands Kraken's answer on as it came. One per call.
+
+    ``sent``: the call has left, once at least.
+    """
+
+    __slots__ = ("_body", "_outcome", "sent")
+
+    def __init__(self) -> None:
+        self.sent = False
+        self._body = b""
+        self._outcome: object = None
+
+    def answered(self, body: bytes, outcome: object) -> None:
+        """Note an answer's bytes, and the result or the error that was made of them."""
+        self._body, self._outcome = body, outcome
+
+    def body_of(self, outcome: object) -> bytes | None:
+        """Return the bytes that ``outcome``, the call's result or error, was made of.
+
+        None where it was made of something else, such as an order's look-up.
+        """
+        return self._body if self._body and self._outcome is outcome else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
     """What ``with_options`` may set for the calls of one view of a session.
 
-    ``timeout`` bounds one exchange and ``queue_timeout`` the wait before it, both in seconds.
+    ``timeout`` bounds one exchange and ``queue_timeout`` the wait before it, both in seconds. ``trace`` takes note of
+    one call.
     """
 
     priority: Priority | None = None
@@ -64,6 +90,7 @@ class CallOptions:
     queue_timeout: float | None = None
     burst_protection: bool = True
     ignore_breaker: bool = False
+    trace: CallTrace | None = None
 
 
 DEFAULTS: Final = CallOptions()

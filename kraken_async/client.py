@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kraken_async.api.endpoints import Priority
+    from kraken_async.call import CallTrace
     from kraken_async.trading.markets_cache import MarketsCache
 
 
@@ -71,6 +72,7 @@ class Client(Caller, TradingMethods):
         queue_timeout: float | None = None,
         burst_protection: bool | None = None,
         ignore_breaker: bool | None = None,
+        trace: CallTrace | None = None,
     ) -> ClientView:
         """Return a view of the same session whose calls differ in what is given.
 
@@ -80,6 +82,7 @@ class Client(Caller, TradingMethods):
             queue_timeout: seconds a call may wait before it is sent; then QueueTimeout, and it is not sent.
             burst_protection: False: start-up protection does not hold these calls.
             ignore_breaker: True: a deliberate call during a lockout. Each one may prolong the lockout.
+            trace: takes note of Kraken's answer as it came; one for each call.
         """
         given: dict[str, Any] = {
             "priority": priority,
@@ -87,6 +90,7 @@ class Client(Caller, TradingMethods):
             "queue_timeout": queue_timeout,
             "burst_protection": burst_protection,
             "ignore_breaker": ignore_breaker,
+            "trace": trace,
         }
         changed = {name: value for name, value in given.items() if value is not None}
         return ClientView(self._owner(), dataclasses.replace(self._options, **changed))

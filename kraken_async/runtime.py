@@ -40,7 +40,7 @@ from kraken_async.wire.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from kraken_async.call import Call
+    from kraken_async.call import Call, CallOptions
     from kraken_async.errors import KrakenError
     from kraken_async.limits.governor import Admission
     from kraken_async.monitoring.metrics import Statistics
@@ -103,9 +103,10 @@ class Runtime:
         """Whether the worker has ended, so that no call can be made any more."""
         return self.key is not None and self.key.ledger.ended
 
-    async def ask_public(self, name: str, params: Mapping[str, Any], timeout: float | None) -> Any:
+    async def ask_public(self, name: str, params: Mapping[str, Any], options: CallOptions) -> Any:
         """Make one public call. See Client.public."""
-        return await self._public.ask(name, params, timeout or self._config.timeout or READ_TIMEOUT)
+        timeout = options.timeout or self._config.timeout or READ_TIMEOUT
+        return await self._public.ask(name, params, timeout, trace=options.trace)
 
     def statistics(self) -> Statistics:
         """Return one frozen snapshot, all taken at one moment. Never waits."""

@@ -185,7 +185,7 @@ class KrakenSession(Client):
         self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
     ) -> Any:
         runtime = await self._opened()
-        return await runtime.ask_public(name, {**params, **fields} if params else fields, options.timeout)
+        return await runtime.ask_public(name, {**params, **fields} if params else fields, options)
 
     async def halt(self) -> Any:
         """Stop trading: waiting orders and changes fail unsent, CancelAll goes out, new ones are refused.

@@ -14,12 +14,13 @@ from kraken_async.calls import log_messages
 from kraken_async.errors import KrakenError
 from kraken_async.limits.counters import decayed
 from kraken_async.wire.messages import SignedRequest
-from kraken_async.wire.response_decoder import decode
+from kraken_async.wire.response_decoder import decode, decode_traced
 from kraken_async.wire.signer import query
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from kraken_async.call import CallTrace
     from kraken_async.calls.retry import RetryPolicy
     from kraken_async.limits.governor import BurstGovernor
     from kraken_async.server_time import ServerTime
@@ -86,8 +87,14 @@ class PublicCalls:
         self._server_time = server_time
 
     async def ask(
-        self, name: str, params: Mapping[str, Any], timeout: float, *, attempts: int | None = None
-    ) -> Any:  # of one exchange
+        self,
+        name: str,
+        params: Mapping[str, Any],
+        timeout: float,  # of one exchange
+        *,
+        attempts: int | None = None,
+        trace: CallTrace | None = None,
+    ) -> Any:
         """Make one public call, repeated as the retry policy (or ``attempts``) allows; see Caller.public."""
         loop = asyncio.get_running_loop()
         endpoint = find(name, private=False)
@@ -100,7 +107,9 @@ class PublicCalls:
             sent = loop.time()
             try:
                 response = await self._send(request, timeout)
-                result = decode(response, endpoint)
+                result = (
+                    decode(response, endpoint) if trace is None else decode_traced(response, endpoint, trace)
+                )
             except KrakenError as error:
                 error.endpoint = name
                 delay = self._retry.delay(

@@ -23,7 +23,7 @@ from kraken_async.errors import KrakenError, NonceStoreError
 from kraken_async.limits import circuit_breaker
 from kraken_async.limits.governor import AT_ONCE, Quote
 from kraken_async.orders import recall
-from kraken_async.wire.response_decoder import decode
+from kraken_async.wire.response_decoder import decode, decode_traced
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -115,7 +115,12 @@ class CallWorker:
             request = self._sign(call, nonce)
             response = await self._send(request, call.timeout)
             self._learn_server_time(call, response)
-            result = decode(response, call.endpoint)
+            trace = call.options.trace
+            result = (
+                decode(response, call.endpoint)
+                if trace is None
+                else decode_traced(response, call.endpoint, trace)
+            )
         except KrakenError as error:
             await self._replies.failed(call, error)
         except asyncio.CancelledError as stray:  # aiohttp raises one when a session is closed under a request
@@ -132,6 +137,8 @@ class CallWorker:
 
     async def _count(self, call: Call) -> None:
         self._moved_at = call.sent_at
+        if call.options.trace is not None:
+            call.options.trace.sent = True
         self._reporter.call_sent(call)
         gate = self._gate
         if gate.starting and gate.governor.enabled:

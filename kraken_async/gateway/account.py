@@ -15,6 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.api.endpoints import find, has_effect
+from kraken_async.call import CallTrace
 from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown
 from kraken_async.gateway import doubt as doubts
 from kraken_async.gateway import repeats, replies, upstream
@@ -50,7 +51,7 @@ _PLACES: Final = frozenset({"add", "add_batch", "amend", "edit"})
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One write on its way. ``sent``: it may have left. ``heard``: clients that wait for its reply."""
+    """One write on its way. ``heard``: clients that wait for its reply."""
 
     number: str
     token: str
@@ -58,7 +59,7 @@ class Job:
     fields: dict[str, Any]
     fingerprint: str
     task: asyncio.Task[Reply] = field(init=False)
-    sent: bool = False
+    trace: CallTrace = field(default_factory=CallTrace)
     heard: int = 0
     doubt: Doubt | None = None
     ids: tuple[str, ...] = ()
@@ -193,7 +194,7 @@ class Account:
     def _left_by_client(self, job: Job) -> None:
         if job.task.done():
             self.not_delivered(job.number)
-        elif not job.sent:
+        elif not job.trace.sent:
             job.task.cancel()
         else:
             log.warning("the client of %s left while it was in flight: it is finished", job.endpoint.name)
@@ -247,9 +248,13 @@ class Account:
         error: KrakenError | None = None
         try:
             async with self.gates.passing(job.token, line, self.config.queue_timeout) as left:
-                job.sent = True
                 answer = await upstream.private(
-                    self.session, endpoint.name, job.fields, timeout=ORDER_TIMEOUT, queue_timeout=left
+                    self.session,
+                    endpoint.name,
+                    job.fields,
+                    timeout=ORDER_TIMEOUT,
+                    queue_timeout=left,
+                    trace=job.trace,
                 )
             reply = _reply(answer)
         except KrakenError as failed:
@@ -392,6 +397,8 @@ def make_session(config: AccountConfig, folder: Any) -> KrakenSession:
 def _reply(answer: upstream.Answer) -> Reply:
     if answer.body is None:
         return replies.result(answer.result)
+    if answer.error is not None:
+        return Reply(body=answer.body, outcome=replies.REFUSED, error=answer.error.errors[0])
     if isinstance(answer.result, bytes):
         return Reply(body=answer.body, content_type="application/zip")
     return Reply(body=answer.body)

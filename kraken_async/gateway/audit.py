@@ -37,6 +37,7 @@ class AuditLog:
         self.path = path
         self.problem = ""
         self._heard: list[str] = []
+        self._begun = False
 
     def asked(self, number: str, token: str, account: str, endpoint: str, fields: Mapping[str, Any]) -> None:
         """Put a write on record before it is handed on."""
@@ -73,10 +74,24 @@ class AuditLog:
         """Put something else on record: a start, a halt, an end."""
         self._write({"op": what} | more)
 
+    def _line_end(self) -> bytes:
+        """Return what ends a line that was broken off when the gateway before this one was killed."""
+        try:
+            with self.path.open("rb") as file:
+                if not file.seek(0, os.SEEK_END):
+                    return b""
+                file.seek(-1, os.SEEK_END)
+                return b"" if file.read(1) == b"\n" else b"\n"
+        except OSError:
+            return b""
+
     def _write(self, line: dict[str, Any]) -> None:
         heard, self._heard = self._heard, []
         line = {"at": round(time.time(), 6)} | line | ({"heard": heard} if heard else {})
         data = json.dumps(line, default=str).encode() + b"\n"
+        if not self._begun:
+            self._begun = True
+            data = self._line_end() + data
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         try:
             fd = os.open(self.path, flags, 0o600)

@@ -1,11 +1,11 @@
-"""The way from the gateway to an account's session, and back with the bytes that Kraken sent.
-
-What the session's answer was, as it came, is needed beside its result: see `Answer`.
-"""
+"""The way from the gateway to an account's session, and back with the bytes that Kraken sent."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kraken_async.call import CallTrace
+from kraken_async.errors import KrakenAPIError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,22 +14,53 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """What came of a call: the ``result``, and the ``body`` that Kraken sent it in (None: found out otherwise)."""
+    """What came of a call: its result or Kraken's refusal, and the bytes it came in.
+
+    ``body`` None: it did not come as the answer to this call, an order's look-up brought it.
+    """
 
     result: Any
+    error: KrakenAPIError | None
     body: bytes | None
 
 
 async def private(
-    session: KrakenSession, endpoint: str, fields: Mapping[str, Any], *, timeout: float, queue_timeout: float
+    session: KrakenSession,
+    endpoint: str,
+    fields: Mapping[str, Any],
+    *,
+    timeout: float,
+    queue_timeout: float,
+    trace: CallTrace | None = None,
 ) -> Answer:
-    """Make a private call; see KrakenSession.private."""
-    view = session.with_options(timeout=timeout, queue_timeout=queue_timeout)
-    return Answer(await view.private(endpoint, fields), None)
+    """Make a private call.
+
+    Raises KrakenError for what has no answer of Kraken's own, and ValueError as the session does.
+    """
+    trace = CallTrace() if trace is None else trace
+    view = session.with_options(timeout=timeout, queue_timeout=queue_timeout, trace=trace)
+    try:
+        result = await view.private(endpoint, fields)
+    except KrakenAPIError as error:
+        return Answer(None, error, _body(trace, error))
+    return Answer(result, None, trace.body_of(result))
 
 
 async def public(
     session: KrakenSession, endpoint: str, fields: Mapping[str, Any], *, timeout: float
 ) -> Answer:
-    """Make a public call; see KrakenSession.public."""
-    return Answer(await session.with_options(timeout=timeout).public(endpoint, fields), None)
+    """Make a public call; as :func:`private`."""
+    trace = CallTrace()
+    try:
+        result = await session.with_options(timeout=timeout, trace=trace).public(endpoint, fields)
+    except KrakenAPIError as error:
+        return Answer(None, error, _body(trace, error))
+    return Answer(result, None, trace.body_of(result))
+
+
+def _body(trace: CallTrace, error: KrakenAPIError) -> bytes:
+    """Return the bytes of Kraken's refusal; raise it when it did not come as the answer to this call."""
+    body = trace.body_of(error)
+    if body is None:
+        raise error
+    return body

@@ -22,7 +22,7 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from kraken_async.errors import Outcome, RateLimitExceeded, TransportError
+from kraken_async.errors import KrakenAPIError, Outcome, RateLimitExceeded, TransportError
 from kraken_async.wire.error_table import api_error, is_warning
 from kraken_async.wire.json_decoder import reader
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kraken_async.api.endpoints import Endpoint
+    from kraken_async.call import CallTrace
     from kraken_async.wire.messages import Response
 
 log = logging.getLogger("kraken_async.decode")
@@ -67,6 +68,17 @@ def decode(response: Response, endpoint: Endpoint) -> Any:
     errors, result = envelope["error"], envelope.get("result")
     warnings = _raise_errors(errors, response, endpoint) if errors else ()
     return _without_result(warnings, response, endpoint) if result is None else result
+
+
+def decode_traced(response: Response, endpoint: Endpoint, trace: CallTrace) -> Any:
+    """As :func:`decode`; the trace takes note of the bytes and of what was made of them."""
+    try:
+        result = decode(response, endpoint)
+    except KrakenAPIError as error:
+        trace.answered(response.body, error)
+        raise
+    trace.answered(response.body, result)
+    return result
 
 
 def _without_result(warnings: Sequence[str], response: Response, endpoint: Endpoint) -> Any:

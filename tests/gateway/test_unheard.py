@@ -77,7 +77,7 @@ async def test_the_next_gateway_tells_of_it_and_does_not_place_it_again(tmp_path
     lines = [
         asked("1"),
         ended("1"),
-        asked("2", fields={**ORDER, "price": "5"}),
+        asked("2", fields={**ORDER, "price": "20000"}),
         ended("2") | {"heard": ["9"]},
     ]
     lines += [ended("8") | {"heard": ["2"]}]
@@ -92,5 +92,8 @@ async def test_the_next_gateway_tells_of_it_and_does_not_place_it_again(tmp_path
             answer["error"][0] == "EGeneral:Duplicate of an order in doubt:AddOrder txid=O-1: it was placed"
         )
         assert headers[OUTCOME] == "refused"
-        assert (await bot.call("AddOrder", {**ORDER, "price": "5"}))[0]["error"] == []
+        assert (await bot.call("AddOrder", {**ORDER, "price": "20000"}))[0]["error"] == []
         assert (await other.call("AddOrder", ORDER))[0]["error"] == []
+    kept = (tmp_path / "gateway-audit.jsonl").read_text().splitlines()
+    assert kept[len(lines)] == '{"half'
+    assert json.loads(kept[len(lines) + 1])["op"] == "started"
