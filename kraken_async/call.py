@@ -3,7 +3,7 @@
 A call's states. Only the ledger (calls/ledger.py) moves a call from one to the next:
 
     state         where the call is                                      what may follow
-    NEW           checked, completed, put on record                      WAITING, ENDED
+    NEW           checked, completed, put on record                      WAITING (or it is refused, and dropped)
     WAITING       in the queue, or its nonce is being fetched            SENT, ENDED
     SENT          on its way to Kraken, or its answer is being read      WAITING, BACKING_OFF, RECONCILING, ENDED
     BACKING_OFF   waits before it is repeated                            WAITING, ENDED
@@ -38,7 +38,7 @@ class CallState(enum.Enum):
 
 #: The table above, as data.
 MOVES: Final = {
-    CallState.NEW: {CallState.WAITING, CallState.ENDED},
+    CallState.NEW: {CallState.WAITING},
     CallState.WAITING: {CallState.SENT, CallState.ENDED},
     CallState.SENT: {
         CallState.WAITING,
@@ -94,6 +94,7 @@ class CallOptions:
 
 
 DEFAULTS: Final = CallOptions()
+_NO_LANE: Final = (None, "", True)
 
 
 class Caller(Protocol):
@@ -121,7 +122,7 @@ class Call:
 
     ``seq`` is its place in order of arrival and never changes, so a repeated call keeps its place. Times are
     seconds of the loop's clock. ``resource`` names what it uses up at Kraken and so may have to wait for.
-    ``queued`` and ``reserved`` are the queue's.
+    ``lane``, ``queued`` and ``reserved`` are the queue's.
     """
 
     __slots__ = (
@@ -133,6 +134,7 @@ class Call:
         "first_sent_at",
         "future",
         "internal",
+        "lane",
         "level_before",
         "made_ids",
         "nonce",
@@ -174,6 +176,7 @@ class Call:
         self.resource = ""
         self.seq = 0
         self.state = CallState.NEW
+        self.lane: tuple[Any, str, bool] = _NO_LANE
         self.queued = False  # stands in a lane of the queue
         self.reserved = False  # chosen: its nonce is being fetched
         self.attempt = 0

@@ -10,34 +10,28 @@ from typing import TYPE_CHECKING, Any, Self
 from kraken_async.calls import log_messages
 from kraken_async.client import Client
 from kraken_async.errors import AuthenticationError, Outcome
-from kraken_async.limits.governor import BurstGovernor
 from kraken_async.monitoring import statistics
 from kraken_async.monitoring.metrics import Metrics
 from kraken_async.orders.dead_man_switch import DeadManSwitch
 from kraken_async.runtime import Runtime
-from kraken_async.settings import PRODUCTION, Config, Settings
+from kraken_async.settings import Config, Settings
 from kraken_async.stores.file import FileStore
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
-    from os import PathLike
+    from collections.abc import Callable, Mapping
     from types import TracebackType
+    from typing import Unpack
 
-    import aiohttp
-
-    from kraken_async.api.endpoints import Tier
-    from kraken_async.call import CallOptions, Orphan
-    from kraken_async.calls.retry import RetryPolicy
+    from kraken_async.call import CallOptions
     from kraken_async.errors import OutcomeUnknown
-    from kraken_async.guards import Guard
     from kraken_async.limits.budget import Budget
-    from kraken_async.monitoring.metrics import Observer, Statistics
+    from kraken_async.limits.governor import BurstGovernor
+    from kraken_async.monitoring.metrics import Statistics
     from kraken_async.orders.intent import Intent
-    from kraken_async.orders.policy import OrderPolicy
     from kraken_async.runtime import KeyRuntime
+    from kraken_async.settings import SessionOptions
     from kraken_async.stores.base import Store
     from kraken_async.trading.markets_cache import MarketsCache
-    from kraken_async.wire.messages import Response, SignedRequest
 
 
 class KrakenSession(Client):
@@ -77,25 +71,9 @@ class KrakenSession(Client):
         api_key: str | None = None,
         api_secret: str | None = None,
         *,
-        base_url: str = PRODUCTION,
-        tier: Tier | str | None = None,
-        state_dir: str | PathLike[str] | None = None,
-        store: Store | None = None,
-        governor: BurstGovernor | None = None,
-        timeout: float | None = None,
-        nonce_unit: str = "ns",
         otp: str | Callable[[], str] | None = None,
-        http: aiohttp.ClientSession | None = None,
-        guard: Guard | None = None,
-        orders: OrderPolicy | None = None,
-        retry: RetryPolicy | None = None,
-        max_queued: int | None = None,
-        on_orphan: Callable[[Orphan], Any] | None = None,
-        observers: Iterable[Observer] = (),
-        account: str = "main",
-        cancel_patience: float = 1.0,
-        plain_http: Iterable[str] = (),
-        transport: Callable[[SignedRequest, float], Awaitable[Response]] | None = None,
+        store: Store | None = None,
+        **options: Unpack[SessionOptions],
     ) -> None:
         self._runtime: Runtime | None = None  # there from open() on
         self._closed = False
@@ -103,31 +81,10 @@ class KrakenSession(Client):
         self._closer: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
         try:
-            self._config = Config.checked(
-                api_key,
-                api_secret,
-                otp,
-                base_url=base_url,
-                plain_http=plain_http,
-                http=http,
-                transport=transport,
-                state_dir=state_dir,
-                tier=tier,
-                governor=governor,
-                account=account,
-                nonce_unit=nonce_unit,
-                timeout=timeout,
-                cancel_patience=cancel_patience,
-                max_queued=max_queued,
-                guard=guard,
-                orders=orders,
-                retry=retry,
-                observers=observers,
-                on_orphan=on_orphan,
-            )
+            self._config = Config.checked(api_key, api_secret, otp, **options)
         finally:
             del api_key, api_secret, otp  # a traceback with locals shows none of them
-        self._store = store if store is not None else FileStore(state_dir)
+        self._store = store if store is not None else FileStore(self._config.state_dir)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -136,13 +93,7 @@ class KrakenSession(Client):
         Reads KRAKEN_API_KEY, KRAKEN_API_SECRET (or ``*_FILE``), KRAKEN_API_TIER, KRAKEN_API_URL, KRAKEN_STATE_DIR
         and KRAKEN_GOVERNOR ("off": holds nothing back). Raises ValueError as the constructor does.
         """
-        env = Settings.from_env()
-        options.setdefault("api_key", env.api_key)
-        options.setdefault("api_secret", env.api_secret)
-        options.setdefault("tier", env.tier)
-        options.setdefault("base_url", env.base_url)
-        options.setdefault("state_dir", env.state_dir)
-        options.setdefault("governor", None if env.governor else BurstGovernor.off())
+        options = {**Settings.from_env().options(), **options}
         try:
             return cls(**options)
         except BaseException:
@@ -176,7 +127,10 @@ class KrakenSession(Client):
     async def _ask(
         self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
     ) -> Any:
-        key = (await self._opened()).key
+        runtime = self._runtime
+        if runtime is None or self._closed or asyncio.get_running_loop() is not runtime.loop:
+            runtime = await self._opened()
+        key = runtime.key
         if key is None:
             raise _needs_key(f"{name} is a private call", name)
         return await key.submission.ask(options, name, {**params, **fields} if params else fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypedDict
 
 from kraken_async.api.endpoints import Tier
 from kraken_async.calls.retry import RetryPolicy
@@ -26,6 +26,28 @@ if TYPE_CHECKING:
     from kraken_async.wire.messages import Response, SignedRequest
 
 PRODUCTION: Final = "https://api.kraken.com"
+
+
+class SessionOptions(TypedDict, total=False):
+    """The keyword arguments of KrakenSession, where they are described, beside key and store."""
+
+    base_url: str
+    tier: Tier | str | None
+    state_dir: str | os.PathLike[str] | None
+    governor: BurstGovernor | None
+    timeout: float | None
+    nonce_unit: str
+    http: aiohttp.ClientSession | None
+    guard: Guard | None
+    orders: OrderPolicy | None
+    retry: RetryPolicy | None
+    max_queued: int | None
+    on_orphan: Callable[[Orphan], Any] | None
+    observers: Iterable[Observer]
+    account: str
+    cancel_patience: float
+    plain_http: Iterable[str]
+    transport: Callable[[SignedRequest, float], Awaitable[Response]] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,23 +81,23 @@ class Config:
         api_secret: str | None,
         otp: str | Callable[[], str] | None,
         *,
-        base_url: str,
-        plain_http: Iterable[str],
-        http: aiohttp.ClientSession | None,
-        transport: Callable[[SignedRequest, float], Awaitable[Response]] | None,
-        state_dir: str | os.PathLike[str] | None,
-        tier: Tier | str | None,
-        governor: BurstGovernor | None,
-        account: str,
-        nonce_unit: str,
-        timeout: float | None,
-        cancel_patience: float,
-        max_queued: int | None,
-        guard: Guard | None,
-        orders: OrderPolicy | None,
-        retry: RetryPolicy | None,
-        observers: Iterable[Observer],
-        on_orphan: Callable[[Orphan], Any] | None,
+        base_url: str = PRODUCTION,
+        tier: Tier | str | None = None,
+        state_dir: str | os.PathLike[str] | None = None,
+        governor: BurstGovernor | None = None,
+        timeout: float | None = None,
+        nonce_unit: str = "ns",
+        http: aiohttp.ClientSession | None = None,
+        guard: Guard | None = None,
+        orders: OrderPolicy | None = None,
+        retry: RetryPolicy | None = None,
+        max_queued: int | None = None,
+        on_orphan: Callable[[Orphan], Any] | None = None,
+        observers: Iterable[Observer] = (),
+        account: str = "main",
+        cancel_patience: float = 1.0,
+        plain_http: Iterable[str] = (),
+        transport: Callable[[SignedRequest, float], Awaitable[Response]] | None = None,
     ) -> Self:
         """Check options and fill in defaults. Raises ValueError for what cannot work."""
         one_alone = (api_key is None) != (api_secret is None)
@@ -156,6 +178,17 @@ class Settings:
             state_dir=_value(env, "KRAKEN_STATE_DIR"),
             governor=governor_wanted(env),
         )
+
+    def options(self) -> dict[str, Any]:
+        """Return what KrakenSession is to be given of it."""
+        return {
+            "api_key": self.api_key,
+            "api_secret": self.api_secret,
+            "tier": self.tier,
+            "base_url": self.base_url,
+            "state_dir": self.state_dir,
+            "governor": None if self.governor else BurstGovernor.off(),
+        }
 
 
 def governor_wanted(env: Mapping[str, str] | None = None) -> bool:

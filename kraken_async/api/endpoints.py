@@ -11,14 +11,11 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum, IntEnum
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from kraken_async.api.endpoint_table import PERMISSIONS, ROWS
+from kraken_async.api.kinds import Body, Engine, ResultKind
 from kraken_async.order_fields import is_true, names_a_userref
-
-Body = Literal["form", "json", "query"]
-Engine = Literal["", "add", "add_batch", "amend", "edit", "cancel", "cancel_batch", "cancel_all"]
-ResultKind = Literal["object", "list", ""]
 
 
 class Priority(IntEnum):

@@ -61,7 +61,8 @@ class CallLedger:
             return False
         if not call.attempt:
             call.first_sent_at = now
-            self._stop_timer(call)  # it cannot expire in the queue any more
+            if call.timer is not None:
+                _stop_timer(call)  # it cannot expire in the queue any more
         call.attempt += 1
         call.nonce, call.sent_at, call.sent_unix = nonce, now, time.time()
         call.state = CallState.SENT
@@ -140,12 +141,8 @@ class CallLedger:
         call.state = CallState.ENDED
         self._away.discard(call)
         self._backing_off.discard(call)
-        self._stop_timer(call)
-
-    def _stop_timer(self, call: Call) -> None:
         if call.timer is not None:
-            call.timer.cancel()
-            call.timer = None
+            _stop_timer(call)
 
     def _count_off(self, call: Call) -> None:
         if call.internal:  # a look-up of the session's own: closing waits for the order it is about
@@ -182,3 +179,9 @@ class CallLedger:
             self.finish(call, error=unsent(call))
         for call in list(self._away):
             self.finish(call, error=lost(call))
+
+
+def _stop_timer(call: Call) -> None:
+    if call.timer is not None:
+        call.timer.cancel()
+        call.timer = None

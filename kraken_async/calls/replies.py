@@ -139,7 +139,8 @@ class ReplyHandler:
         if call.nonce_refusals >= 2:
             self._tasks.start(self._nonces.inspect())
         if call.endpoint.engine or call.endpoint.name in _TELL_AGES:
-            told = ages(call, result, now, self._server_time.now(), gate.engine.pair(call))
+            server_now = 0.0 if call.endpoint.engine else self._server_time.now()
+            told = ages(call, result, now, server_now, gate.engine.pair(call))
             gate.engine.learn(told, now)
             if call.endpoint.opens_orders or call.endpoint.engine == "edit":
                 self._key.note_placed([name for age in told for name in age.names])

@@ -10,7 +10,7 @@ Rules:
 6. Nothing is O(n) per call: cancelled calls are skipped at the head of a lane, and swept once they are the majority.
 
 The queue knows nothing of Kraken and does no I/O: the worker that drains it says what may go. It moves no call from
-state to state; ``Call.queued`` and ``Call.reserved`` are its own marks.
+state to state; ``Call.lane``, ``Call.queued`` and ``Call.reserved`` are its own marks.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ Key = tuple[Priority, str, bool]
 
 
 def _key(call: Call) -> Key:
+    """Return the key of a call's lane: its priority, what it has to wait for, and whether start-up holds it."""
     return call.priority, call.resource, call.options.burst_protection
 
 
@@ -87,7 +88,7 @@ class RequestQueue:
             raise QueueFull(msg, endpoint=call.endpoint.name)
         self._seq += 1
         call.seq = self._seq
-        key = _key(call)
+        key = call.lane = _key(call)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = deque()
@@ -96,8 +97,7 @@ class RequestQueue:
 
     def put_back(self, call: Call) -> None:
         """Put a call that is to be repeated at its old place."""
-        key = _key(call)
-        lane = self._lanes.setdefault(key, deque())
+        lane = self._lanes.setdefault(call.lane, deque())
         place = 0
         while place < len(lane) and lane[place].seq < call.seq:
             place += 1
@@ -122,7 +122,7 @@ class RequestQueue:
             return
         call.queued = False
         self._size -= 1
-        key = _key(call)
+        key = call.lane
         lane = self._lanes[key]
         if lane[0] is call:
             lane.popleft()

@@ -83,15 +83,16 @@ class Submission:
         if call.endpoint.changes:
             await self._put_on_record(call)
         await self._queue_up(call)
-        return await self._result(call)
+        try:
+            return await call.future
+        except asyncio.CancelledError:
+            self._ledger.abandon(call)
+            raise
 
     async def ask_internal(self, name: str, params: Mapping[str, Any]) -> Any:
         """Make a read of the session's own, just below cancels, with the governor's reserve."""
         call = self._prepare(_INTERNAL, name, dict(params), internal=True)
         await self._queue_up(call)
-        return await self._result(call)
-
-    async def _result(self, call: Call) -> Any:
         try:
             return await call.future
         except asyncio.CancelledError:

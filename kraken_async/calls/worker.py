@@ -111,7 +111,12 @@ class CallWorker:
         if not overtake:
             self._in_flight = call
         try:
-            await self._count(call)
+            self._moved_at = call.sent_at
+            if call.options.trace is not None:
+                call.options.trace.sent = True
+            self._reporter.call_sent(call)
+            if self._gate.starting:
+                await self._gate.started(call, call.sent_at)
             request = self._sign(call, nonce)
             response = await self._send(request, call.timeout)
             self._learn_server_time(call, response)
@@ -134,15 +139,6 @@ class CallWorker:
         else:
             await self._replies.answered(call, result)
         return call
-
-    async def _count(self, call: Call) -> None:
-        self._moved_at = call.sent_at
-        if call.options.trace is not None:
-            call.options.trace.sent = True
-        self._reporter.call_sent(call)
-        gate = self._gate
-        if gate.starting and gate.governor.enabled:
-            await gate.started(call, call.sent_at)
 
     def _sign(self, call: Call, nonce: int) -> SignedRequest:
         if call.order is not None:
@@ -184,9 +180,11 @@ class CallWorker:
 
     def _admit(self, reserved: list[Call], shared: Shared) -> Call | None:
         """Choose the most urgent call that may go now, and charge it. What must not go at all is refused here."""
-        self._release(reserved)  # of an attempt before: a remote store may ask again
+        if reserved:
+            self._release(reserved)  # of an attempt before: a remote store may ask again
         now = self._clock()
-        self._refuse(shared, now)
+        if shared.lockout_until or shared.pause_until or shared.halted:
+            self._refuse(shared, now)
         if shared.recalled.crowded:
             recall.forget(shared, self._ledger.calls(), now)
         quote_of = partial(self._gate.seconds_until_free, shared=shared, now=now)
@@ -216,8 +214,6 @@ class CallWorker:
     def _refuse(self, shared: Shared, now: float) -> None:
         """Fail the waiting calls that an open breaker or a halt stops: they must not wait for its end."""
         self._halt.apply(shared)
-        if not (shared.lockout_until or shared.pause_until or shared.halted):
-            return
 
         def refusal(call: Call) -> KrakenError | None:
             name = call.endpoint.name
@@ -247,9 +243,11 @@ class CallWorker:
                 self._none_overtakes.set()
 
     def _admit_cancel(self, reserved: list[Call], shared: Shared) -> Call | None:
-        self._release(reserved)
+        if reserved:
+            self._release(reserved)
         now = self._clock()
-        self._refuse(shared, now)
+        if shared.lockout_until or shared.pause_until or shared.halted:
+            self._refuse(shared, now)
         call, _ = self._queue.choose(_only_cancels, now)
         return None if call is None else self._reserve(reserved, call, shared, now)
 

@@ -183,7 +183,7 @@ class Admission:
     async def started(self, call: Call, now: float) -> None:
         """Count a call that goes out now towards start-up protection. Waits for nothing: its place is free."""
         self.starting = self.in_startup(now)
-        if not self.starting:
+        if not self.starting or not self.governor.enabled:
             return
         if self._limiter is None:
             self._started_at = now

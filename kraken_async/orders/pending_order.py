@@ -22,6 +22,7 @@ class PendingOrder:
 
     intent: Intent
     call: Call | None = None
+    client_ids: tuple[str, ...] = ()  # of the order, or of the rows of its batch
     rows: tuple[RequestedOrder, ...] = ()
     nonce: int = 0
     sent_clock: float | None = None  # the loop's clock when it was first sent; None: by another session
@@ -108,5 +109,5 @@ def intent_of_error(error: OutcomeUnknown, policy: OrderPolicy) -> Intent:
 
 def _userref(value: Any) -> int | None:
     """Return a userref as it was given, as a number; None for what is none, which Kraken refuses by itself."""
-    found = number(value)
+    found = None if value is None else number(value)
     return None if found is None else int(found)

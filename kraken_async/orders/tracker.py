@@ -98,7 +98,7 @@ class OrderTracker(CallListener):
         if not call.endpoint.places_orders or is_true(call.params.get("validate")):
             return
         session = "" if self._journal is None else self._journal.session
-        order = PendingOrder(intent_of(call, self._server_time.now(), session), call)
+        order = PendingOrder(intent_of(call, self._server_time.now(), session), call, tuple(placed_ids(call)))
         call.order = order
         if self._journal is not None:
             try:
@@ -110,7 +110,7 @@ class OrderTracker(CallListener):
                     error.endpoint = call.endpoint.name
                 raise
         self._live.add(order)
-        for name in placed_ids(call):
+        for name in order.client_ids:
             self._by_client_id.setdefault(name, []).append(call)
 
     def carrying(self, client_id: str) -> list[Call]:
@@ -168,7 +168,7 @@ class OrderTracker(CallListener):
         if call is None or order not in self._live:
             return
         self._live.remove(order)
-        for name in placed_ids(call):
+        for name in order.client_ids:
             calls = self._by_client_id.get(name, [])
             if call in calls:
                 calls.remove(call)

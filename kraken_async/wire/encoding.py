@@ -13,6 +13,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -81,9 +82,12 @@ def quote(field: str, text: str) -> str:
     """`text` quoted for a form body. Raises ValueError naming the field for text that is not Unicode."""
     if _PLAIN(text):
         return text
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    quoted = None
+    with suppress(UnicodeEncodeError):  # which holds the text, and is not chained
+        quoted = quote_plus(text)
+    if quoted is None:
         _refuse(field, "is not valid Unicode text", "check where it was decoded")
-    return quote_plus(text)
+    return quoted
 
 
 def json_string(field: str, text: str) -> str:

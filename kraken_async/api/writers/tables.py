@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from kraken_async.api.endpoints import Engine, ResultKind
+    from kraken_async.api.kinds import Engine, ResultKind
 
 PERMISSIONS: Final = (
 {permissions}

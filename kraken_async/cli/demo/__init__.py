@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -15,6 +15,7 @@ from rich.table import Table
 
 from kraken_async import BurstGovernor, KrakenError, KrakenSession
 from kraken_async.cli.common import EXIT_CODES, FAILED, Json, dump, err, out, quiet, run
+from kraken_async.cli.demo.judging import JITTER, Side, judge
 from kraken_async.emulator import Emulator, serve_in_thread
 from kraken_async.emulator.plain import PlainClient
 
@@ -23,28 +24,7 @@ if TYPE_CHECKING:
 
     from kraken_async.emulator import KeyPair
 
-JITTER: Final = (0.0, 0.005)  # seconds on the path before the nonce is checked
 TASKS: Final = 5
-BAD_NONCE: Final = "EAPI:Invalid nonce"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """What one client made of the calls, by the emulator's count, and where it keeps its nonces."""
-
-    client: str
-    calls: int
-    answered: int
-    refused_for_nonce: int
-    failed_otherwise: int
-    most_in_flight: int
-    seconds: float
-    nonce_state: str
-
-    @property
-    def flawless(self) -> bool:
-        """Whether every call was answered, one at a time."""
-        return self.answered == self.calls and not self.refused_for_nonce and self.most_in_flight == 1
 
 
 def add_to(app: typer.Typer, group: str) -> None:
@@ -119,23 +99,6 @@ async def side_by_side(calls: int, bar: Progress) -> list[Side]:
 def _counter(bar: Progress, name: str, calls: int) -> Callable[[], None]:
     task = bar.add_task(name, total=calls)
     return lambda: bar.advance(task)
-
-
-def judge(emulator: Emulator, key: KeyPair, client: str, calls: int, seconds: float, kept: str) -> Side:
-    """Return what the emulator saw of a client."""
-    seen = [arrival for arrival in emulator.history if arrival.api_key == key.api_key]
-    refused = sum(1 for arrival in seen if any(e.startswith(BAD_NONCE) for e in arrival.errors))
-    answered = sum(1 for arrival in seen if not arrival.errors and not arrival.fault)
-    return Side(
-        client=client,
-        calls=calls,
-        answered=answered,
-        refused_for_nonce=refused,
-        failed_otherwise=len(seen) - answered - refused,
-        most_in_flight=emulator.max_in_flight[key.api_key],
-        seconds=round(seconds, 3),
-        nonce_state=kept,
-    )
 
 
 async def _plainly(url: str, key: KeyPair, calls: int, done: Callable[[], None]) -> float:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from kraken_async.cli.common import err
-from kraken_async.cli.demo import JITTER, Side, judge
+from kraken_async.cli.demo.judging import JITTER, Side, judge
 from kraken_async.emulator import Emulator, serve_in_thread
 
 if TYPE_CHECKING:
