@@ -131,6 +131,7 @@ class KeyRuntime:
         self,
         config: Config,
         *,
+        end: _End,
         state: KeyState,
         gate: Admission,
         queue: RequestQueue,
@@ -149,6 +150,7 @@ class KeyRuntime:
         self.lost_orders = lost_orders
         self.halt = halt
         self._config = config
+        self._end = end
         self._state = state
         self._gate = gate
         self._queue = queue
@@ -226,9 +228,11 @@ class KeyRuntime:
             patience=config.cancel_patience,
             clock=clock,
         )
-        overtaking = CancelOvertaking(queue, worker, tasks, config.cancel_patience, clock)
+        overtaking = CancelOvertaking(state, queue, worker, tasks, config.cancel_patience, clock)
+        end = _End(state.drop, tracker.close_journal)
         runtime = cls(
             config,
+            end=end,
             state=state,
             gate=gate,
             queue=queue,
@@ -243,6 +247,7 @@ class KeyRuntime:
         )
         log_messages.opened(state, tier_unset=config.tier_unset and config.governor.enabled)
         await stack.enter_async_context(tasks)  # they end before anything that they use is closed
+        tasks.start(end.run(), name="kraken_async end")
         tasks.start(state.maintain(), name="kraken_async flush")
         tasks.start(overtaking.run(), name="kraken_async overtaking")
         tasks.start(worker.run(), name="kraken_async worker", on_end=replies.worker_ended)  # nobody hangs
@@ -261,6 +266,7 @@ class KeyRuntime:
             stays = call.priority == Priority.CANCEL or call.internal
             return None if stays else log_messages.closed(call.endpoint.name)
 
+        self._end.orderly = True
         self.ledger.close(closed)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
@@ -290,6 +296,26 @@ class KeyRuntime:
         """Read what other sessions on the key have written, for statistics, without waiting."""
         if not self.halt.lifting and not self.ledger.closing:
             self._state.refresh()
+
+
+class _End:
+    """The end of a session that is never closed: its loop cancels its tasks.
+
+    What it holds of the key is dropped then; its open orders stay on record, as a dead session's.
+    """
+
+    def __init__(self, *drops: Callable[[], object]) -> None:
+        self.orderly = False  # the session is being closed, which gives all of it back
+        self._drops = drops
+
+    async def run(self) -> None:
+        """Wait for the end."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if not self.orderly:
+                for drop in self._drops:
+                    drop()
 
 
 def _clock_of(loop: asyncio.AbstractEventLoop) -> Clock:

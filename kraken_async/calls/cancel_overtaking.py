@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kraken_async.calls.request_queue import RequestQueue
     from kraken_async.calls.tasks import Tasks
     from kraken_async.calls.worker import CallWorker
+    from kraken_async.stores.base import KeyState
 
 log = logging.getLogger("kraken_async")
 
@@ -25,12 +26,14 @@ class CancelOvertaking:
 
     def __init__(
         self,
+        key: KeyState,
         queue: RequestQueue,
         worker: CallWorker,
         tasks: Tasks,
         patience: float,
         clock: Callable[[], float],
     ) -> None:
+        self._key = key
         self._queue = queue
         self._worker = worker
         self._tasks = tasks
@@ -42,8 +45,10 @@ class CancelOvertaking:
         """Watch until cancelled. Suspended while no cancel waits."""
         while True:
             call = await self._queue.cancel_waiting()
-            # The next one waits for the one that has just overtaken, but no longer than its own patience.
-            moved = max(self._worker.moved_at, self._overtook_at, call.enqueued_at)
+            self._key.hurry()  # among healthy sessions a cancel has the next turn
+            # A stall is one of all sessions on the key. The next cancel waits for the one that has just overtaken, but
+            # no longer than its own patience.
+            moved = max(self._worker.moved_at, self._key.moved_at(), self._overtook_at, call.enqueued_at)
             left = moved + self._patience - self._clock()
             if left > 0:
                 await asyncio.sleep(left + 0.001)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("kraken_async")
 
 TRIES: Final = 3
+#: Seconds that a halt waits for the shared state before CancelAll goes out.
+PATIENCE: Final = 0.3
 
 
 class Halt:
@@ -55,10 +58,15 @@ class Halt:
         self._here, self._unwritten = True, 0
         self._ledger.withdraw_where(lambda call: log_messages.halted(call) if recall.places(call) else None)
         try:
-            await self._key.update(recall.halt)
+            async with asyncio.timeout(PATIENCE):
+                await self._key.update(recall.halt)
             self._here = False  # the shared state says it now, and says when it ends
-        except NonceStoreError as error:
-            log.error("the halt holds in this session only, other processes cannot be told: %s", error)
+        except (NonceStoreError, TimeoutError) as error:
+            self._key.insist(self._halt_later)
+            log.error(
+                "the halt holds in this session; other processes are told once the shared state can be had: %s",
+                str(error) or f"no answer within {PATIENCE} s",
+            )
         log.warning("trading is halted on this key until resume()")
         for _ in range(TRIES - 1):
             try:
@@ -66,6 +74,10 @@ class Halt:
             except (OutcomeUnknown, TransportError):
                 continue  # no order can slip in between, so CancelAll may simply be repeated
         return await cancel_all()
+
+    def _halt_later(self, shared: Shared) -> None:
+        if self._here:
+            recall.halt(shared)
 
     def resume(self) -> None:
         """Let orders go again: here at once, in the other processes on the key within a moment."""

@@ -217,6 +217,11 @@ class RequestQueue:
         except TimeoutError:
             return
 
+    @property
+    def urgent(self) -> bool:
+        """Whether a cancel may be waiting."""
+        return any(key[0] == Priority.CANCEL for key in self._lanes)
+
     async def cancel_waiting(self) -> Call:
         """Wait until a cancel waits, and return the one that came first."""
         while True:

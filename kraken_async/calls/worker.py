@@ -162,7 +162,7 @@ class CallWorker:
                 await self._queue.sleep(None)
                 continue
             try:
-                await self._key.acquire_turn()
+                await self._key.acquire_turn(urgent=self._queue.urgent)
                 self._moved_at = self._clock()
                 try:
                     if self._overtaking:

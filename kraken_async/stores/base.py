@@ -188,6 +188,13 @@ class KeyState(abc.ABC):
         Idempotent.
         """
 
+    def drop(self) -> None:
+        """Let go of every lock and handle at once, giving no reservation back: the session was never closed.
+
+        For the end of its loop. Idempotent; close() does nothing any more.
+        """
+        return
+
     @abc.abstractmethod
     async def acquire_turn(self, *, urgent: bool = False) -> None:
         """Wait for the exclusive right to send. ``urgent``: for a cancel, which goes before calls that are none.
@@ -236,6 +243,13 @@ class KeyState(abc.ABC):
         For what an answer taught and does no harm when it is lost. Never waits, never raises. ``change`` as
         ``choose`` above.
         """
+
+    def insist(self, change: Callable[[Shared], object]) -> None:
+        """Change the shared state as soon as it can be had, in the background: for what an update() could not write.
+
+        Never waits, never raises. ``change`` as ``choose`` above.
+        """
+        self.note(change)
 
     @abc.abstractmethod
     def note_placed(self, names: Iterable[str]) -> None:

@@ -253,6 +253,10 @@ class MemoryKey(KeyState):
 
         A turn held is given on, and whoever still waits for one gets NonceStoreError. Idempotent.
         """
+        self.drop()
+
+    def drop(self) -> None:
+        """See KeyState.drop."""
         key, self._key = self._key, None
         if key is None:
             return

@@ -40,7 +40,9 @@ def at(name):
         stop()
 
 def choose(shared):
+    global point
     if point == "chosen":
+        point = ""
         stop()
     shared.level = 1.0
     return True
@@ -96,7 +98,8 @@ class Neighbour:
     async def stopped(self) -> None:
         """Until it stands still."""
         assert await asyncio.to_thread(self.line) == "stopped"
-        while Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        threads = Path(f"/proc/{self.process.pid}/task")
+        while {each.read_text().rpartition(")")[2].split()[0] for each in threads.glob("*/stat")} != {"T"}:
             await asyncio.sleep(0.005)
 
     def go_on(self) -> None:

@@ -54,6 +54,8 @@ log = logging.getLogger("kraken_async.store")
 OPEN_PATIENCE: Final = 10.0
 #: Seconds that closing waits for the disk.
 CLOSE_PATIENCE: Final = 1.5
+#: Seconds for which a step that was overtaken lets others have the nonce lock.
+MAKE_WAY: Final = 0.05
 #: Seconds that update() waits for the nonce lock.
 UPDATE_PATIENCE: Final = 2.0
 #: How far above the last nonce on record a cancel goes that cannot have the nonce lock, and in coarse units at least.
@@ -99,6 +101,7 @@ class FileKey(KeyState):
         self._said: dict[str, None] = {}
         self._notes: list[Callable[[Shared], object]] = []
         self._nonce_waits = 0
+        self._insisting: asyncio.Task[None] | None = None
         self._bypasses = 0  # nonces taken without the nonce lock
         self._waits = Waits(self._holder)
         self._forked = False
@@ -184,14 +187,9 @@ class FileKey(KeyState):
         if self._lock_fd < 0:
             return
         await self.release_turn()
-        self._write_notes()
-        self._lock_fd = -1
-        self._limit.stop()
-        unwatch_forks(self)
-        self._turn.close()
-        self._lock.close()
-        self._record.close()
-        self._placed.close()
+        insisting = self._let_go()
+        if insisting is not None:
+            await asyncio.wait([insisting])
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CLOSE_PATIENCE
         await self._limit.quiet(CLOSE_PATIENCE)
@@ -204,6 +202,26 @@ class FileKey(KeyState):
         except (RuntimeError, MemoryError) as error:  # no thread can be started
             file.close()
             log.warning("nonce state %s: the reservation could not be given back: %r", self.place, error)
+
+    def _let_go(self) -> asyncio.Task[None] | None:
+        """Give back what needs no waiting. Return a task that is about to end."""
+        self._write_notes()
+        self._lock_fd = -1
+        self._limit.stop()
+        unwatch_forks(self)
+        self._turn.close()
+        self._lock.close()
+        self._record.close()
+        self._placed.close()
+        if self._insisting is not None:
+            self._insisting.cancel()
+        return self._insisting
+
+    def drop(self) -> None:
+        """See KeyState.drop."""
+        if self._lock_fd >= 0:
+            self._let_go()
+            self._file.close()
 
     def left_behind(self) -> None:
         """Runs in a forked child: the descriptors are closed, the parent's locks stay."""
@@ -269,7 +287,13 @@ class FileKey(KeyState):
 
         Suspends only when the ceiling is used up or another process has the nonce lock.
         """
+        overtaken = False
         while True:
+            if overtaken:
+                # This process stood still in the middle of the step, and a cancel went past it. Let it write down what
+                # it takes back before another call is chosen; what was charged stays charged.
+                overtaken = False
+                await asyncio.sleep(MAKE_WAY)
             try:
                 flock(self._lock_fd, TRY)
                 lock = self._lock
@@ -301,7 +325,8 @@ class FileKey(KeyState):
                             record.turn_at = self._clock()
                         self._save(record)
                         if record.overtaken():
-                            last = nonce = self._again(record)
+                            overtaken = True
+                            continue
                     else:
                         nonce = 0
                         if shared.changed or shared.level != level or shared.level_at != level_at:
@@ -320,14 +345,6 @@ class FileKey(KeyState):
         if record.ceiling < now + self._half_window or record.ceiling < last + self._half_ahead:
             self._flush_is_due()
         return chosen, nonce
-
-    def _again(self, record: Record) -> int:
-        """This process stood still in the middle of a step, and a cancel went past it: take another nonce."""
-        while True:
-            record.shared.last += 1
-            self._save(record)
-            if not record.overtaken():
-                return record.shared.last
 
     def _peek(self, record: Record) -> Shared:
         try:
@@ -363,7 +380,7 @@ class FileKey(KeyState):
             self._limit.failed(error)  # it goes all the same: a cancel must not fail for want of disk space
         record.shared.last = max(record.shared.last, nonce)
         self._bypasses += 1
-        self.note(partial(_owe, shared, shared.recalled.new.copy()))
+        self.insist(partial(_owe, shared, shared.recalled.new.copy()))
         shared.recalled.new.clear()
         log.warning(
             "a cancel goes past the nonce lock, which %s keeps",
@@ -399,6 +416,25 @@ class FileKey(KeyState):
     def note(self, change: Callable[[Shared], object]) -> None:
         """See KeyState.note."""
         self._notes.append(change)
+
+    def insist(self, change: Callable[[Shared], object]) -> None:
+        """See KeyState.insist. A task waits for the nonce lock, however long."""
+        self.note(change)
+        if self._lock_fd >= 0 and self._insisting is None:
+            self._insisting = asyncio.get_running_loop().create_task(self._write_notes_when_free())
+            self._insisting.add_done_callback(self._insisted)
+
+    async def _write_notes_when_free(self) -> None:
+        while self._notes:
+            with await self._nonce_lock():
+                record = self._load()
+                self._apply_notes(record.shared)
+                self._save(record)
+
+    def _insisted(self, task: asyncio.Task[None]) -> None:
+        self._insisting = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("nonce state %s: a change is not written yet: %s", self.place, error)
 
     def _apply_notes(self, shared: Shared) -> None:
         notes, self._notes = self._notes, []
