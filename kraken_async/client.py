@@ -7,6 +7,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from kraken_async.call import DEFAULTS, Caller, CallOptions
+from kraken_async.order_fields import whole
 from kraken_async.trading.methods import TradingMethods
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class Client(Caller, TradingMethods):
         sent, nothing spent. Cancelled after sending: the exchange finishes by itself and what came of a write is
         reported to ``on_orphan``.
         """
-        return self._ask(self._options, endpoint, params, fields)
+        # Copied whole now: what is sent and recorded does not change with the caller's own lists while it waits.
+        return self._ask(self._options, endpoint, None, whole({**params, **fields} if params else fields))
 
     def public(
         self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any

@@ -30,9 +30,10 @@ What a caller needs first is in `outcome`, whatever the class: "refused" and "no
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
-from kraken_async.order_fields import redacted
+from kraken_async.order_fields import number, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -233,12 +234,24 @@ class TradingHalted(OrderWithdrawn, GuardRefused):
     """Trading is halted on this key until `resume()`."""
 
 
+class Looked(NamedTuple):
+    """One look-up that was made: when (unix seconds, Kraken's time), what was asked, and the answer in words."""
+
+    at: float
+    endpoint: str
+    answer: str
+
+
 class OutcomeUnknown(KrakenError):
     """The call may have been done, and it could not be settled in time. Do not repeat it: `await resolve()`.
 
     `nonce`, `cl_ord_id`, `userref`, `txid`: what it can be found by. `sent`: its fields, secrets left out;
-    `sent_at`: unix seconds. `finding`: "absent" (looked for past its deadline, and not there), "not seen"
-    (not found, but it may yet appear), "unreachable" (could not look), or None (nothing to look for).
+    `sent_at`: unix seconds. `finding`: "absent" (not found, past its deadline and the time an order may take to show),
+    "not seen" (not found, but it may yet appear), "unreachable" (could not look), or None (nothing to look for).
+    `pair`, `side`, `volume`: what was asked for, None where its orders differ. `exposure`: the most that may be in
+    the market, in the pair's base currency. `cause`: what happened to the answer. `looks`: the look-ups made.
+    `decidable_at`: unix seconds from which it can be told whether it is absent; None: not known, or never.
+    `intent_id`: the id of its line in the journal. `command`: the shell command that goes on from here.
     """
 
     outcome = Outcome.UNKNOWN
@@ -254,6 +267,10 @@ class OutcomeUnknown(KrakenError):
         sent: Mapping[str, Any] | None = None,
         sent_at: float | None = None,
         finding: Finding | None = None,
+        cause: str = "",
+        looks: Sequence[Looked] = (),
+        decidable_at: float | None = None,
+        intent_id: str | None = None,
         **common: Unpack[_Common],
     ) -> None:
         ids = {"txid": txid, "cl_ord_id": cl_ord_id, "userref": userref, "nonce": nonce}
@@ -266,9 +283,13 @@ class OutcomeUnknown(KrakenError):
         self.sent: dict[str, Any] = redacted(sent or {})
         self.sent_at = sent_at
         self.finding = finding
-        # The id of its line in the journal: by it the order is known as its own, also after a journey.
-        self._intent: str | None = None
+        self.cause = cause
+        self.looks = tuple(looks)
+        self.decidable_at = decidable_at
+        self.intent_id = intent_id
+        self._intent: Any = None  # all that was recorded of the order, so that any session can look it up
         self._resolver: Callable[[], Awaitable[Any]] | None = None
+        self._canceller: Callable[[], Awaitable[Any]] | None = None
 
     @classmethod
     def of(
@@ -294,8 +315,46 @@ class OutcomeUnknown(KrakenError):
             sent=params,
             sent_at=call.sent_unix or None,
             finding=finding,
+            cause=cause_of(error),
             errors=error.errors,
         )
+
+    @property
+    def pair(self) -> str | None:
+        """The pair that was asked for."""
+        return self._same("pair")
+
+    @property
+    def side(self) -> str | None:
+        """ "buy" or "sell"."""
+        return self._same("type")
+
+    @property
+    def volume(self) -> str | None:
+        """The volume that was asked for, as it was sent."""
+        return self._same("volume") or self._same("order_qty")
+
+    @property
+    def exposure(self) -> Decimal | None:
+        """The most that may be in the market: the volumes of all its orders together. None: not known."""
+        rows = self._rows()
+        volumes = [number(row.get("volume", row.get("order_qty"))) for row in rows]
+        return None if not volumes or None in volumes else sum((v for v in volumes if v), Decimal(0))
+
+    @property
+    def command(self) -> str:
+        """The shell command that looks again."""
+        return f"kraken-async orders resolve {self.intent_id or self.cl_ord_id or ''}".rstrip()
+
+    def _rows(self) -> list[Mapping[str, Any]]:
+        rows = self.sent.get("orders")
+        if not isinstance(rows, (list, tuple)):
+            return [self.sent]
+        return [{"pair": self.sent.get("pair"), **row} for row in rows if isinstance(row, dict)]
+
+    def _same(self, name: str) -> str | None:
+        found = {str(row[name]) for row in self._rows() if row.get(name) is not None}
+        return found.pop() if len(found) == 1 else None
 
     async def resolve(self) -> Any:
         """Look again, and return the call's result as if nothing had happened.
@@ -305,15 +364,47 @@ class OutcomeUnknown(KrakenError):
         no open session (it came from another process, or nothing can be looked up).
         """
         if self._resolver is None:
-            msg = (
-                "nothing here can look it up: use client.unresolved() and client.resolve(intent) of an open "
-                "session, or compare OpenOrders, ClosedOrders and Ledgers by hand"
-            )
-            raise KrakenError(msg, endpoint=self.endpoint, outcome=Outcome.NOT_SENT)
+            raise self._unbound("look it up", "client.unresolved() and client.resolve(intent)")
         return await self._resolver()
 
+    async def ensure_cancelled(self) -> dict[str, Any]:
+        """Cancel the order by its id and look until it is proven closed; return what was executed.
+
+        Returns the order as Kraken shows it, with its ``txid``: ``status``, ``vol_exec``, ``cost``, ``fee``. An order
+        that is absent has the status "absent" and a ``vol_exec`` of "0"; of a batch, ``{"orders": [...]}``. Raises
+        OutcomeUnknown while it is not proven, what refuses the cancel, and KrakenError if this error belongs to no
+        open session. Takes up to the time an order may take to show. Cancelled: what was sent stays sent.
+        """
+        if self._canceller is None:
+            raise self._unbound("cancel it", "client.ensure_cancelled(cl_ord_id=...) or (txid=...)")
+        found: dict[str, Any] = await self._canceller()
+        return found
+
+    def _unbound(self, what: str, instead: str) -> KrakenError:
+        msg = (
+            f"nothing here can {what}: use {instead} of an open session, or compare OpenOrders, ClosedOrders and "
+            "Ledgers by hand"
+        )
+        return KrakenError(msg, endpoint=self.endpoint, outcome=Outcome.NOT_SENT)
+
     def _state(self) -> dict[str, Any]:
-        return {**self.__dict__, "_resolver": None}  # bound to a session, which does not travel
+        return {
+            **self.__dict__,
+            "_resolver": None,
+            "_canceller": None,
+        }  # bound to a session, which does not travel
+
+
+def cause_of(error: KrakenError | None) -> str:
+    """What happened to an answer, in a few words: "timeout", "HTTP 502", Kraken's own string, or the message."""
+    if error is None:
+        return ""
+    if error.errors:
+        return error.errors[0]
+    if isinstance(error, RequestTimeout):
+        return "timeout"
+    status = error.status if isinstance(error, TransportError) else None
+    return str(error) if status is None or status == 200 else f"HTTP {status}"
 
 
 def _headline(endpoint: str | None, ids: dict[str, Any], finding: str | None) -> str:

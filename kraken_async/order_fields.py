@@ -50,6 +50,20 @@ def _clean(value: Any) -> Any:
     return value
 
 
+def whole(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields whose lists and mappings are the caller's no more; themselves where there are none."""
+    for value in fields.values():
+        if isinstance(value, (dict, list, tuple)):
+            return {name: _copied(each) for name, each in fields.items()}
+    return fields
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _copied(each) for name, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
 # -- ids ---------------------------------------------------------------------------------------------------
 
 
@@ -57,6 +71,11 @@ def canonical_id(client_id: object) -> str:
     """Return one spelling of a ``cl_ord_id``: a UUID without dashes in lower case, else the text in lower case."""
     text = str(client_id).strip()
     return (text.replace("-", "") if _UUID.fullmatch(text) else text).lower()
+
+
+def is_uuid(client_id: str) -> bool:
+    """Return whether a client id is a UUID, which has several spellings."""
+    return _UUID.fullmatch(client_id) is not None
 
 
 def is_txid(name: str) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from kraken_async.api.endpoints import Priority
 from kraken_async.calls import log_messages
 from kraken_async.calls.cancel_overtaking import CancelOvertaking
+from kraken_async.calls.cancellation import Cancellation
 from kraken_async.calls.halt import Halt
 from kraken_async.calls.ledger import CallLedger
 from kraken_async.calls.lost_orders import LostOrders
@@ -140,6 +141,7 @@ class KeyRuntime:
         tracker: OrderTracker,
         submission: Submission,
         lost_orders: LostOrders,
+        cancellation: Cancellation,
         nonces: NonceRecovery,
         worker: CallWorker,
         halt: Halt,
@@ -148,6 +150,7 @@ class KeyRuntime:
         self.tracker = tracker
         self.submission = submission
         self.lost_orders = lost_orders
+        self.cancellation = cancellation
         self.halt = halt
         self._config = config
         self._end = end
@@ -181,9 +184,11 @@ class KeyRuntime:
         tasks = Tasks()
         queue = RequestQueue(config.max_queued)
         gate = config.governor.admission(config.tier, config.account, clock, queue.wake)
-        reporter = Reporter(metrics, config.observers, config.on_orphan, tasks.start, clock)
+        reporter = Reporter(
+            metrics, config.observers, config.on_orphan, tasks.start, clock, config.on_settled
+        )
         journal = open_journal(config.orders, store.journal_directory(config.state_dir), signer.key_id)
-        tracker = OrderTracker(config.orders, journal, server_time, clock, state.placed)
+        tracker = OrderTracker(config.orders, journal, server_time, state)
         stack.callback(tracker.close_journal)
         ledger = CallLedger(queue, listeners=(tracker, reporter))  # every call ends here, once
         halt = Halt(state, ledger, tasks)
@@ -199,6 +204,7 @@ class KeyRuntime:
             reporter=reporter,
             halt=halt,
             time_sync=TimeSync(public, server_time, tasks, clock),
+            hold_pairs=config.orders.hold_pair_while_unknown,
             warn_one_way=state.is_new and config.unit == "ns",
         )
         reconciler = OrderReconciler(
@@ -208,7 +214,10 @@ class KeyRuntime:
             clock=clock,
             visibility=config.orders.visibility,
         )
-        lost_orders = LostOrders(config.orders, tracker, reconciler, ledger, reporter, tasks, clock)
+        cancellation = Cancellation(submission, reconciler, server_time, clock, config.orders.visibility)
+        lost_orders = LostOrders(
+            config.orders, tracker, reconciler, ledger, reporter, tasks, cancellation, server_time, clock
+        )
         nonces = NonceRecovery(state, config.unit, submission.ask_internal, clock)
         replies = ReplyHandler(
             ledger, queue, state, gate, config.retry, nonces, lost_orders, reporter, tasks, server_time, clock
@@ -241,6 +250,7 @@ class KeyRuntime:
             tracker=tracker,
             submission=submission,
             lost_orders=lost_orders,
+            cancellation=cancellation,
             nonces=nonces,
             worker=worker,
             halt=halt,

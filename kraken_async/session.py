@@ -53,6 +53,8 @@ class KrakenSession(Client):
         retry: what may be repeated, and for how long (RetryPolicy).
         max_queued: how many calls may wait; None for any number.
         on_orphan: called with an Orphan when a write ends whose caller has left.
+        on_settled: called with an Orphan when it is found out what became of an order whose caller was told "unknown";
+            None: ``on_orphan`` is.
         observers: called with a CallRecord when a private call has finished.
         account: sessions of one account share the matching engine's counters.
         cancel_patience: seconds after which a cancel overtakes a stalled call on a second connection.
@@ -283,6 +285,33 @@ class KrakenSession(Client):
         if key is None:
             raise _needs_key("resolve() is about an API key")
         return await key.lost_orders.resolve(intent)
+
+    async def ensure_cancelled(
+        self, *, cl_ord_id: str | None = None, txid: str | None = None
+    ) -> dict[str, Any]:
+        """Cancel an order by its id and look until it is proven closed; return what was executed.
+
+        Returns the order as Kraken shows it, with its ``txid``: ``status``, ``vol_exec``, ``cost``, ``fee``; the status
+        "absent" when nothing of this id has shown within the policy's ``visibility``. Raises OutcomeUnknown while it is
+        not proven, and what refuses the cancel. Cancelled: what was sent stays sent.
+        """
+        if (cl_ord_id is None) == (txid is None):
+            msg = "ensure_cancelled() takes cl_ord_id or txid: one of them names the order"
+            raise ValueError(msg)
+        key = (await self._opened()).key
+        if key is None:
+            raise _needs_key("ensure_cancelled() is about an API key")
+        return await key.cancellation.ensure(cl_ord_id=cl_ord_id, txid=txid)
+
+    async def dismiss(self, intent: Intent | OutcomeUnknown) -> None:
+        """Strike one of :meth:`unresolved` off the record: it is known otherwise what became of it, or does not matter.
+
+        Raises KeyError if it is not open.
+        """
+        key = (await self._opened()).key
+        if key is None:
+            raise _needs_key("dismiss() is about an API key")
+        await key.lost_orders.dismiss(intent)
 
     def dead_man_switch(self, seconds: float, *, every: float = 15.0) -> DeadManSwitch:
         """Return an ``async with`` in which all orders of the *account* are cancelled if this program falls silent.

@@ -43,6 +43,7 @@ class SessionOptions(TypedDict, total=False):
     retry: RetryPolicy | None
     max_queued: int | None
     on_orphan: Callable[[Orphan], Any] | None
+    on_settled: Callable[[Orphan], Any] | None
     observers: Iterable[Observer]
     account: str
     cancel_patience: float
@@ -73,6 +74,7 @@ class Config:
     retry: RetryPolicy
     observers: tuple[Observer, ...]
     on_orphan: Callable[[Orphan], Any] | None
+    on_settled: Callable[[Orphan], Any] | None
 
     @classmethod
     def checked(
@@ -93,6 +95,7 @@ class Config:
         retry: RetryPolicy | None = None,
         max_queued: int | None = None,
         on_orphan: Callable[[Orphan], Any] | None = None,
+        on_settled: Callable[[Orphan], Any] | None = None,
         observers: Iterable[Observer] = (),
         account: str = "main",
         cancel_patience: float = 1.0,
@@ -119,6 +122,7 @@ class Config:
         observers, plain_http = tuple(observers), tuple(plain_http)
         _check_callable("guard", guard)
         _check_callable("on_orphan", on_orphan)
+        _check_callable("on_settled", on_settled)
         for observer in observers:
             _check_callable("observers", observer)
         check_url(base_url, plain_http)
@@ -143,6 +147,7 @@ class Config:
             retry=retry if retry is not None else RetryPolicy(),
             observers=observers,
             on_orphan=on_orphan,
+            on_settled=on_settled,
         )
 
 

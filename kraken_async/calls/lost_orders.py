@@ -20,21 +20,25 @@ from typing import TYPE_CHECKING, Any
 
 from kraken_async.api.endpoints import PRIVATE
 from kraken_async.call import CallState, Orphan
-from kraken_async.errors import Outcome, OutcomeUnknown, SessionClosed
-from kraken_async.orders.pending_order import PendingOrder, intent_of_error
+from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown, SessionClosed
+from kraken_async.orders.pending_order import intent_of_error
+from kraken_async.orders.reconciler import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kraken_async.call import Call
+    from kraken_async.calls.cancellation import Cancellation
     from kraken_async.calls.ledger import CallLedger
     from kraken_async.calls.tasks import Tasks
-    from kraken_async.errors import Finding, KrakenError
+    from kraken_async.errors import Finding
     from kraken_async.monitoring.reporter import Reporter
     from kraken_async.orders.intent import Intent
+    from kraken_async.orders.pending_order import PendingOrder
     from kraken_async.orders.policy import OrderPolicy
-    from kraken_async.orders.reconciler import OrderReconciler, Verdict
+    from kraken_async.orders.reconciler import OrderReconciler
     from kraken_async.orders.tracker import OrderTracker
+    from kraken_async.server_time import ServerTime
 
 log = logging.getLogger("kraken_async.orders")
 
@@ -50,8 +54,12 @@ class LostOrders:
         ledger: CallLedger,
         reporter: Reporter,
         tasks: Tasks,
+        cancellation: Cancellation,
+        server_time: ServerTime,
         clock: Callable[[], float],
     ) -> None:
+        self._cancellation = cancellation
+        self._server_time = server_time
         self._policy = policy
         self._tracker = tracker
         self._reconciler = reconciler
@@ -71,8 +79,8 @@ class LostOrders:
         order: PendingOrder | None = call.order
         if order is None or self._ledger.ended or not _leaves_open(call, order, error):
             return False
-        if order.rows and not any(row.findable for row in order.rows):
-            return False  # there is nothing to look for it by
+        if not order.findable:
+            return False
         order.reason = error
         self._ledger.reconcile(call)
         limit = self._clock() + self._policy.settle_timeout
@@ -92,7 +100,7 @@ class LostOrders:
         elif verdict.result is not None:
             self._ledger.finish(call, result=verdict.result)
         else:
-            self._ledger.finish(call, error=self.unknown(order, verdict.finding))
+            self._ledger.finish(call, error=self.unknown(order, verdict.finding, verdict.why))
 
     def _give_up(self, call: Call, order: PendingOrder) -> None:
         """End the call of a caller who has waited long enough; the search goes on."""
@@ -107,7 +115,7 @@ class LostOrders:
         self._give_up(call, order)  # cut short, it has not ended its call
 
     def _report_late(self, order: PendingOrder, verdict: Verdict) -> None:
-        error = None if verdict.result is not None else self.unknown(order, verdict.finding)
+        error = None if verdict.result is not None else self.unknown(order, verdict.finding, verdict.why)
         if verdict.final:
             self._tracker.close(order, verdict.result)
         log.warning(
@@ -117,7 +125,7 @@ class LostOrders:
             extra=_ids(order),
         )
         if not self._ledger.ended:
-            self._reporter.report(_orphan(order, verdict.result, error))
+            self._reporter.settled(_orphan(order, verdict.result, error))
 
     # -- by hand ---------------------------------------------------------------------------------------------------
 
@@ -131,7 +139,7 @@ class LostOrders:
             if what._resolver is not None:
                 return await what.resolve()
             what = intent_of_error(what, self._policy)
-        return await self._resolve(self._tracker.given_up(what.id) or PendingOrder(what))
+        return await self._resolve(self._tracker.pending(what))
 
     async def _resolve(self, order: PendingOrder) -> Any:
         endpoint = PRIVATE.get(order.intent.endpoint)
@@ -142,21 +150,53 @@ class LostOrders:
             msg = "the session is closed: open one and give this to its resolve()"
             raise SessionClosed(msg, endpoint=order.intent.endpoint)
         if verdict.final:
-            search = self._searches.get(order)
-            if search is not None and order.caller_informed:
-                search.cancel()  # it is over too
-            self._tracker.close_left(order, verdict.result)
+            self._end_search(order)
+            self._tracker.close(order, verdict.result)
         if verdict.result is not None:
             return verdict.result
-        raise self.unknown(order, verdict.finding)
+        raise self.unknown(order, verdict.finding, verdict.why)
 
-    def unknown(self, order: PendingOrder, finding: Finding | None) -> OutcomeUnknown:
+    async def ensure_cancelled(self, what: OutcomeUnknown) -> dict[str, Any]:
+        """Cancel what an error, perhaps of another process, may have placed; see OutcomeUnknown.ensure_cancelled."""
+        return await self._ensure_cancelled(self._tracker.pending(intent_of_error(what, self._policy)))
+
+    async def _ensure_cancelled(self, order: PendingOrder) -> dict[str, Any]:
+        endpoint = PRIVATE.get(order.intent.endpoint)
+        if endpoint is None or not endpoint.places_orders:
+            msg = f"{order.intent.endpoint} places no order that could be cancelled"
+            raise KrakenError(msg, endpoint=order.intent.endpoint, outcome=Outcome.NOT_SENT)
+        found = await self._cancellation.ensure_order(order)
+        if isinstance(found, Verdict):
+            raise self.unknown(order, found.finding, found.why)
+        self._end_search(order)
+        self._tracker.close(order, found)
+        return found
+
+    async def dismiss(self, what: Intent | OutcomeUnknown) -> None:
+        """Strike an intent off the record, whatever became of it. Raises KeyError: it is not open."""
+        intent_id = what.intent_id if isinstance(what, OutcomeUnknown) else what.id
+        order = self._tracker.dismiss(str(intent_id))
+        self._end_search(order)
+        log.warning(
+            "%s is dismissed: nothing more is found out about it", order.intent.endpoint, extra=_ids(order)
+        )
+
+    def _end_search(self, order: PendingOrder) -> None:
+        search = self._searches.get(order)
+        if search is not None and order.caller_informed:
+            search.cancel()
+
+    def unknown(self, order: PendingOrder, finding: Finding | None, why: str = "") -> OutcomeUnknown:
         """Return the error that says what is known of an order; its ``resolve()`` looks again."""
-        return self.bound(order.unknown(finding), order)
+        remaining = self._reconciler.remaining(order)
+        decidable_at = None if remaining is None else self._server_time.now() + max(remaining, 0.0)
+        return self.bound(order.unknown(finding, why=why, decidable_at=decidable_at), order)
 
     def bound(self, error: OutcomeUnknown, order: PendingOrder) -> OutcomeUnknown:
         """Return an error whose ``resolve()`` looks an order up."""
-        error._resolver, error._intent = partial(self._resolve, order), order.intent.id
+        error._resolver = partial(self._resolve, order)
+        error._canceller = partial(self._ensure_cancelled, order)
+        error._intent, error.intent_id = order.intent, order.intent.id
         return error
 
 

@@ -88,7 +88,7 @@ class NonceRecovery:
     async def inspect(self) -> None:
         """Ask Kraken who else moves the key's nonce, once a jump has healed it."""
         try:
-            info = await self._ask("GetApiKeyInfo", {})
+            info = (await self._ask("GetApiKeyInfo", {})).result
         except KrakenError as error:
             log.warning("the nonce was healed by a jump; asking Kraken why failed: %s", error)
             return

@@ -121,5 +121,12 @@ class PublicCalls:
             except Exception as fault:
                 raise log_messages.fault(name, fault) from None
             else:
-                self._server_time.observe_date(response.headers.get("Date"), sent, loop.time())
+                self._learn_server_time(name, response, result, sent, loop.time())
                 return result
+
+    def _learn_server_time(self, name: str, response: Response, result: Any, sent: float, now: float) -> None:
+        if name == "Time" and isinstance(result, dict):
+            unixtime = result.get("unixtime")
+            self._server_time.learn_unixtime(response.status, response.headers, unixtime, sent, now)
+        elif now >= self._server_time.due_at:
+            self._server_time.learn(response.status, response.headers, sent, now)

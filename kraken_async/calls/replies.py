@@ -89,6 +89,11 @@ def _names_no_order(call: Call, error: KrakenError) -> bool:
     )
 
 
+def only_validated(result: Any) -> bool:
+    """Return whether a result describes an order that was checked, and names none that was placed."""
+    return isinstance(result, dict) and "descr" in result and not result.get("txid")
+
+
 def _may_heal(call: Call) -> bool:
     # A refusal proves that this attempt had no effect; of an earlier one it says nothing.
     return not call.unknown_before or call.endpoint.repeatable
@@ -127,6 +132,10 @@ class ReplyHandler:
 
     async def answered(self, call: Call, result: Any) -> None:
         """Deliver a result; then note what else it taught."""
+        if call.order is not None and call.endpoint.engine == "add" and only_validated(result):
+            msg = f"{call.endpoint.name}: a result that names no order, as if it was only to be validated"
+            await self.failed(call, TransportError(msg, outcome=Outcome.UNKNOWN, retryable=False))
+            return
         now = self._clock()
         self._reporter.call_answered(call, now)
         self._ledger.finish(call, result=result)

@@ -82,8 +82,12 @@ class RequestQueue:
     # -- in and out ------------------------------------------------------------------------------------------------
 
     def push(self, call: Call) -> None:
-        """Put a new call behind those of its lane. Raises QueueFull, with nothing changed; a cancel always fits."""
-        if self._max is not None and self._size >= self._max and call.priority != Priority.CANCEL:
+        """Put a new call behind those of its lane. Raises QueueFull, with nothing changed.
+
+        A cancel always fits, and so does a call of the session's own: what looks an order up is never turned away.
+        """
+        full = self._max is not None and self._size >= self._max
+        if full and call.priority != Priority.CANCEL and not call.internal:
             msg = f"{self._size} calls are waiting, max_queued={self._max}: slow down, or raise max_queued"
             raise QueueFull(msg, endpoint=call.endpoint.name)
         self._seq += 1

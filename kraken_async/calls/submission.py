@@ -12,7 +12,8 @@ from kraken_async.calls import log_messages
 from kraken_async.errors import GuardRefused, KrakenError, QueueTimeout
 from kraken_async.guards import Request, no_funding
 from kraken_async.limits import circuit_breaker
-from kraken_async.order_fields import cancelled_ids
+from kraken_async.order_fields import cancelled_ids, pair_key
+from kraken_async.orders.order_lookup import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,8 +38,9 @@ _INTERNAL: Final = CallOptions(priority=Priority.AMEND)
 class Submission:
     """Checks, completes and queues the private calls of one session.
 
-    ``guard`` None: no_funding. ``timeout`` None: READ_TIMEOUT and WRITE_TIMEOUT. ``warn_one_way``: the key is new, and
-    its first call is worth a warning.
+    ``guard`` None: no_funding. ``timeout`` None: READ_TIMEOUT and WRITE_TIMEOUT. ``hold_pairs``: no new
+    orders on a pair on which an outcome is not known. ``warn_one_way``: the key is new, and its first call is worth a
+    warning.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Submission:
         reporter: Reporter,
         halt: Halt,
         time_sync: TimeSync,
+        hold_pairs: bool,
         warn_one_way: bool,
     ) -> None:
         self._signer = signer
@@ -66,6 +69,7 @@ class Submission:
         self._reporter = reporter
         self._halt = halt
         self._time_sync = time_sync
+        self._hold_pairs = hold_pairs
         self._one_way_due = warn_one_way
         self._warned: set[str] = set()
 
@@ -89,12 +93,12 @@ class Submission:
             self._ledger.abandon(call)
             raise
 
-    async def ask_internal(self, name: str, params: Mapping[str, Any]) -> Any:
+    async def ask_internal(self, name: str, params: Mapping[str, Any]) -> Answer:
         """Make a read of the session's own, just below cancels, with the governor's reserve."""
         call = self._prepare(_INTERNAL, name, dict(params), internal=True)
         await self._queue_up(call)
         try:
-            return await call.future
+            return Answer(await call.future, call.nonce)
         except asyncio.CancelledError:
             self._ledger.abandon(call)
             raise
@@ -127,9 +131,11 @@ class Submission:
         return call
 
     async def _put_on_record(self, call: Call) -> None:
-        """Learn Kraken's time for an order's deadline, and put the order on record."""
+        """Learn Kraken's time, by which an order's deadline is stamped and its age told; put the order on record."""
         try:
-            if call.deadline is not None and not self._time_sync.over:
+            if self._hold_pairs and call.endpoint.opens_orders:
+                self._hold(call)
+            if call.endpoint.places_orders and not self._time_sync.over:
                 patience = call.options.queue_timeout
                 await self._time_sync.learn(patience)
                 waited = asyncio.get_running_loop().time() - call.enqueued_at
@@ -140,6 +146,16 @@ class Submission:
         except KrakenError as error:
             self._reporter.turned_away(call.endpoint.name, call.priority, error)
             raise
+
+    def _hold(self, call: Call) -> None:
+        """Refuse an order on a pair on which the outcome of another is not known."""
+        pair = call.params.get("pair")
+        if pair is not None and pair_key(str(pair)) in self._tracker.unknown_pairs():
+            msg = (
+                f"{call.endpoint.name}: the outcome of an order on {pair} is not known (hold_pair_while_unknown). "
+                "Settle it first: client.unresolved(), then resolve(), ensure_cancelled() or dismiss()"
+            )
+            raise GuardRefused(msg, endpoint=call.endpoint.name)
 
     # -- queueing --------------------------------------------------------------------------------------------------
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kraken_async.api.endpoints import Priority
 from kraken_async.calls import log_messages
-from kraken_async.errors import KrakenError, NonceStoreError
+from kraken_async.errors import KrakenAPIError, KrakenError, NonceStoreError
 from kraken_async.limits import circuit_breaker
 from kraken_async.limits.governor import AT_ONCE, Quote
 from kraken_async.orders import recall
@@ -119,13 +119,7 @@ class CallWorker:
                 await self._gate.started(call, call.sent_at)
             request = self._sign(call, nonce)
             response = await self._send(request, call.timeout)
-            self._learn_server_time(call, response)
-            trace = call.options.trace
-            result = (
-                decode(response, call.endpoint)
-                if trace is None
-                else decode_traced(response, call.endpoint, trace)
-            )
+            result = self._decode(call, response)
         except KrakenError as error:
             await self._replies.failed(call, error)
         except asyncio.CancelledError as stray:  # aiohttp raises one when a session is closed under a request
@@ -148,10 +142,25 @@ class CallWorker:
         stamp = self._server_time.stamp(call.deadline)
         return self._signer.sign(call.endpoint, call.fields, nonce, deadline=stamp)
 
+    def _decode(self, call: Call, response: Response) -> Any:
+        """Return the result; learn Kraken's time from what is Kraken's own answer."""
+        try:
+            trace = call.options.trace
+            if trace is None:
+                result = decode(response, call.endpoint)
+            else:
+                result = decode_traced(response, call.endpoint, trace)
+        except KrakenAPIError:
+            self._learn_server_time(call, response)
+            raise
+        if not call.endpoint.binary:
+            self._learn_server_time(call, response)
+        return result
+
     def _learn_server_time(self, call: Call, response: Response) -> None:
         now = self._clock()
         if now >= self._server_time.due_at:
-            self._server_time.observe_date(response.headers.get("Date"), call.sent_at, now)
+            self._server_time.learn(response.status, response.headers, call.sent_at, now)
 
     # -- with the turn ---------------------------------------------------------------------------------------------
 
@@ -201,6 +210,8 @@ class CallWorker:
         self, reserved: list[Call], call: Call, shared: Shared, now: float, quote: Quote = AT_ONCE
     ) -> Call:
         self._gate.charge(call, shared, now, quote)
+        if call.order is not None:
+            self._tracker.claim(call)
         if call.endpoint.priority == Priority.CANCEL:
             recall.note_cancel(call, shared, now)
         self._queue.reserve(call)
@@ -248,8 +259,13 @@ class CallWorker:
         now = self._clock()
         if shared.lockout_until or shared.pause_until or shared.halted:
             self._refuse(shared, now)
-        call, _ = self._queue.choose(_only_cancels, now)
-        return None if call is None else self._reserve(reserved, call, shared, now)
+        while True:
+            call, _ = self._queue.choose(_only_cancels, now)
+            if call is None:
+                return None
+            if (why := recall.recalled(call, shared)) is None:
+                return self._reserve(reserved, call, shared, now)
+            self._ledger.withdraw(call, log_messages.withdrawn(call, why))
 
     async def _let_cancels_arrive(self) -> None:
         """Wait, not longer than a cancel's patience, before a call takes a nonce above an overtaking cancel's."""

@@ -24,7 +24,8 @@ log = logging.getLogger("kraken_async.calls")
 class Reporter(CallListener):
     """Notifies observers and ``on_orphan``; their exceptions are counted and logged, never raised.
 
-    ``spawn`` runs a coroutine that ``on_orphan`` returns. Times are by ``clock``, the loop's.
+    ``on_settled`` None: ``on_orphan`` is called instead. ``spawn`` runs a coroutine that either returns. Times are by
+    ``clock``, the loop's.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class Reporter(CallListener):
         on_orphan: Callable[[Orphan], Any] | None,
         spawn: Callable[[Coroutine[Any, Any, Any]], object],
         clock: Callable[[], float],
+        on_settled: Callable[[Orphan], Any] | None = None,
     ) -> None:
         self.metrics = metrics
         self._clock = clock
         self._observers = tuple(observers)
         self._on_orphan = on_orphan
+        self._on_settled = on_settled
         self._spawn = spawn
 
     def count(self, error: KrakenError) -> None:
@@ -157,13 +160,23 @@ class Reporter(CallListener):
 
     def report(self, orphan: Orphan) -> None:
         """Hand an orphan to the caller's ``on_orphan``; a coroutine that it returns is run in the background."""
-        if self._on_orphan is None:
+        self._tell("on_orphan", self._on_orphan, orphan)
+
+    def settled(self, orphan: Orphan) -> None:
+        """Hand what was found out of an order, whose caller was told "unknown", to ``on_settled`` or ``on_orphan``."""
+        if self._on_settled is None:
+            self.report(orphan)
+        else:
+            self._tell("on_settled", self._on_settled, orphan)
+
+    def _tell(self, name: str, listener: Callable[[Orphan], Any] | None, orphan: Orphan) -> None:
+        if listener is None:
             return
         try:
-            told = self._on_orphan(orphan)
+            told = listener(orphan)
         except Exception:
             self.metrics.observer_errors += 1
-            log.exception("on_orphan failed")
+            log.exception("%s failed", name)
         else:
             if inspect.iscoroutine(told):
                 self._spawn(told)

@@ -12,11 +12,11 @@ class Intent:
     """One order (or batch, amend, edit) whose outcome may have to be looked up.
 
     Times are unix seconds in Kraken's time, as far as it was known. ``sent_at`` is that of the writing until
-    ``sent``. ``due``: Kraken takes no order of this sending after it; None: no bound is known. ``deadline``:
-    the seconds that were given to it from signing. ``generated``: its id was made here, so that nothing else
-    can carry it. ``clocked``: Kraken's clock was known when it was sent. ``session``: whose it is. ``before``: ids of
-    the orders that had been placed on the key in the seconds before it was sent; it is none of them. ``params`` hold
-    no secrets.
+    ``sent``. ``clock_error``: by how much Kraken's time was not known then, in seconds either way; None: not at all.
+    ``due``: Kraken takes no order of this sending after it; None: no bound is known. ``deadline``: the seconds that
+    were given to it from signing. ``boot`` and ``boot_clock``: this machine's boot, and the seconds since, at the
+    sending. ``nonce``: that of the sending. ``generated``: all of its ids were made here, so that nothing else can
+    carry them; ``made``: those that were. ``session``: whose it is. ``params`` hold no secrets.
     """
 
     id: str
@@ -28,10 +28,13 @@ class Intent:
     deadline: float | None = None
     due: float | None = None
     sent: bool = False
-    clocked: bool = False
+    clock_error: float | None = None
+    boot: str = ""
+    boot_clock: float | None = None
+    nonce: int = 0
     generated: bool = False
+    made: tuple[str, ...] = ()
     session: str = ""
-    before: tuple[str, ...] = ()
 
 
 def new_cl_ord_id() -> str:

@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 STALE: Final = 3600.0
 
 
+_OPENING: Final = ("id", "endpoint", "sent_at", "deadline", "due", "clock_error", "generated", "made")
+_SENDING: Final = ("sent_at", "due", "clock_error", "boot_clock", "nonce")
+#: By how much Kraken's time was not known where an older line says only that it was known, in seconds.
+_OLD_CLOCK_ERROR: Final = 1.0
+
+
 # -- lines -------------------------------------------------------------------------------------------------
 
 
 def opening(intent: Intent) -> dict[str, Any]:
-    line = {name: getattr(intent, name) for name in ("id", "endpoint", "sent_at", "deadline", "generated")}
+    line = {name: getattr(intent, name) for name in _OPENING}
     return {"v": 1, "op": "open", **line, "params": redacted(intent.params), "boot": boot_id().hex()}
 
 
 def sending(intent: Intent) -> dict[str, Any]:
-    return {
-        "op": "sent",
-        "id": intent.id,
-        "sent_at": intent.sent_at,
-        "due": intent.due,
-        "clocked": intent.clocked,
-        "before": intent.before,
-    }
+    line = {name: getattr(intent, name) for name in _SENDING}
+    return {"op": "sent", "id": intent.id, **line, "clocked": intent.clock_error is not None}
 
 
 def lines_of(intent: Intent) -> list[dict[str, Any]]:
@@ -58,7 +58,6 @@ def read(fd: int, session: str) -> tuple[list[Intent], int]:
     with os.fdopen(os.dup(fd), "rb") as file:
         lines = file.read().split(b"\n")
     found: dict[str, Intent] = {}
-    boots: dict[str, str] = {}
     damaged = 0
     for raw in lines:
         if not raw:
@@ -68,7 +67,6 @@ def read(fd: int, session: str) -> tuple[list[Intent], int]:
             op, name = line["op"], line["id"]
             if op == "open":
                 found[name] = _intent(line, session)
-                boots[name] = line.get("boot", "")
             elif op == "done":
                 found.pop(name, None)
             elif name in found:
@@ -77,14 +75,15 @@ def read(fd: int, session: str) -> tuple[list[Intent], int]:
                     sent=True,
                     sent_at=float(line["sent_at"]),
                     due=line["due"],
-                    clocked=line["clocked"],
-                    before=tuple(line.get("before", ())),
+                    clock_error=_clock_error(line),
+                    boot_clock=line.get("boot_clock"),
+                    nonce=int(line.get("nonce", 0)),
                 )
         except (ValueError, KeyError, TypeError, AttributeError):
             damaged += 1
     here = boot_id().hex()
     # Without its mark an intent was not sent, if the mark cannot have been lost.
-    kept = [i for i in found.values() if i.sent or damaged or boots[i.id] != here or not int(here, 16)]
+    kept = [i for i in found.values() if i.sent or damaged or i.boot != here or not int(here, 16)]
     return kept, damaged
 
 
@@ -97,11 +96,23 @@ def _intent(line: dict[str, Any], session: str) -> Intent:
         params=params,
         sent_at=float(line["sent_at"]),
         deadline=line["deadline"],
+        due=line.get("due"),
+        clock_error=_clock_error(line),
+        boot=str(line.get("boot", "")),
         generated=bool(line["generated"]),
+        made=tuple(map(str, line.get("made", ()))),
         cl_ord_id=params.get("cl_ord_id"),
         userref=None if userref is None else int(userref),
         session=session,
     )
+
+
+def _clock_error(line: dict[str, Any]) -> float | None:
+    """Return by how much Kraken's time was not known, in seconds either way; None: not at all."""
+    if "clock_error" not in line:
+        return _OLD_CLOCK_ERROR if line.get("clocked") else None
+    error = line["clock_error"]
+    return None if error is None else abs(float(error))
 
 
 def bounded(intent: Intent, seen_dead: float) -> Intent:

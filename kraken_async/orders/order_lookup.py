@@ -1,211 +1,281 @@
-"""Looking an order up: what is asked of Kraken, in which order, and what an empty answer proves.
+"""Looking an order up: what is asked of Kraken, in which order, and what the answers say.
 
 Rules kept here:
 
 1. Open orders first, closed ones after: an order moves one way only, so it cannot slip through between.
-2. Nothing found proves something only when every question of the round was answered in full, and nothing that
-   came back could be it.
+2. A question counts as answered only in full: with the field that it asks for, every page of it, and no more rows
+   than Kraken shows at once. ``{"error":[]}`` answers nothing.
 3. Where no id proves identity, both answers are in before anything is called found.
+4. What may be the order, and is not certain to be, is doubt: see the table in order_matching.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kraken_async.errors import KrakenError, PermissionDenied, SessionClosed
-from kraken_async.orders import order_matching
+from kraken_async.order_fields import canonical_id, number
+from kraken_async.orders.order_answers import add_result, edit_result
+from kraken_async.orders.order_matching import (
+    SLACK,
+    Look,
+    Sight,
+    closed,
+    judge,
+    judge_amend,
+    judge_edit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from kraken_async.orders.order_matching import Orders, RequestedOrder
+    from kraken_async.orders.order_matching import Orders, RequestedOrder, SendTime
     from kraken_async.orders.pending_order import PendingOrder
-    from kraken_async.orders.tracker import OrderTracker
 
 #: Kraken gives 50 closed orders a page; more than this many pages are not turned.
 MOST_PAGES: Final = 10
 PAGE: Final = 50
+#: Kraken shows no more open orders than this in one answer.
+MOST_OPEN: Final = 1000
 #: One of these may still find an order when the key may not ask the other.
 _EITHER: Final = frozenset({"OpenOrders", "ClosedOrders"})
 
 
+class Answer(NamedTuple):
+    """What Kraken answered to a question of the session's own, and the nonce that the question carried."""
+
+    result: Any
+    nonce: int
+
+
 @dataclass(slots=True)
 class LookupRound:
-    """What one round brought. ``complete``: all was answered, so that nothing found means something."""
+    """What one round of questions brought.
 
-    since: float | None  # when it was sent, in Kraken's time; None: not known
-    until: float | None  # the deadline, likewise; None: there is none
+    ``complete``: all was answered in full. ``doubt``: something that was shown may be the order, or there is nothing
+    to look for it by. ``nonce``: the lowest that a question carried; 0: nothing was answered.
+    """
+
+    look: Look
     result: Any = None
     complete: bool = True
-    not_permitted: bool = False  # the key may look at nothing, or there is nothing to look for
-    closed: bool = False  # the session is closed
-    others: frozenset[str] = frozenset()  # txids and amend ids that are other calls'
+    doubt: bool = False
+    not_permitted: bool = False  # the key may look at nothing
+    session_closed: bool = False
+    nonce: int = 0
+
+    @property
+    def proves_nothing_there(self) -> bool:
+        """Whether all was answered, and nothing that came back could be the order."""
+        return self.complete and not self.doubt and self.result is None
 
 
 class OrderLookup:
-    """Asks for one order. ``tracker`` knows the other orders of the session."""
+    """Asks for one order. ``ask`` makes a read just below cancels; ``now`` gives unix seconds, for the record."""
 
-    def __init__(self, ask: Callable[[str, dict[str, Any]], Awaitable[Any]], tracker: OrderTracker) -> None:
+    def __init__(
+        self, ask: Callable[[str, dict[str, Any]], Awaitable[Answer]], now: Callable[[], float]
+    ) -> None:
         self._ask = ask
-        self._tracker = tracker
+        self._now = now
 
-    async def look(self, ticket: PendingOrder, since: float | None, until: float | None) -> LookupRound:
+    async def look(self, order: PendingOrder, look: Look) -> LookupRound:
         """Go once through all there is to ask."""
-        look = LookupRound(since, until, others=self._tracker.ids_of_others(ticket))
+        this = LookupRound(look)
         how = {"AmendOrder": self._amend, "EditOrder": self._edit, "AddOrderBatch": self._batch}
-        look.result = await how.get(ticket.intent.endpoint, self._order)(ticket, look)
-        ticket.looked = ticket.looked or look.complete
-        return look
+        this.result = await how.get(order.intent.endpoint, self._order)(order, this)
+        order.looked = order.looked or this.complete
+        return this
 
     # -- placed? -------------------------------------------------------------------------------------------
 
-    async def _order(self, ticket: PendingOrder, look: LookupRound) -> Any:
-        row = ticket.rows[0]
-        if not row.findable:
-            look.not_permitted, look.complete = True, False
-            return None
-        name = "userref" if row.cl_ord_id is None else "cl_ord_id"
-        filters: dict[str, Any] = {name: row.userref if row.cl_ord_id is None else row.cl_ord_id}
-        orders = await self._open(ticket, look, filters)
-        txid = self._pick(ticket, look, row, orders, filtered=True) if row.named else None
-        if txid is None and not look.closed:
-            more = filters if row.cl_ord_id is not None else {**filters, **_since(look)}
-            orders |= await self._closed(ticket, look, more)
-            if row.named or look.complete:
-                txid = self._pick(ticket, look, row, orders, filtered=True)
-            if txid is None and order_matching.candidates(row, self._fresh(look, orders), filtered=True):
-                look.complete = False  # one of these may be it
-        return None if txid is None else order_matching.add_result(txid, orders[txid])
+    async def _order(self, order: PendingOrder, this: LookupRound) -> Any:
+        row = order.rows[0]
+        sight, orders = await self._one(order, this, row)
+        this.doubt = this.doubt or sight.doubt
+        return None if sight.txid is None else add_result(sight.txid, orders[sight.txid])
 
-    def _fresh(self, look: LookupRound, orders: Orders) -> Orders:
-        return order_matching.new_orders(orders, look.since, look.until, look.others)
+    async def _one(self, order: PendingOrder, this: LookupRound, row: RequestedOrder) -> tuple[Sight, Orders]:
+        """Ask for one order by its id, open then closed."""
+        filters: dict[str, Any] = {}
+        if row.cl_ord_id is not None:
+            filters["cl_ord_id"] = row.cl_ord_id
+        elif row.userref is not None:
+            filters["userref"] = row.userref
+        look = replace(this.look, filtered=bool(filters))
+        orders = await self._open(order, this, filters)
+        sight = judge(row, orders, replace(look, complete=False))
+        if sight.txid is not None or this.session_closed:
+            return sight, orders
+        # An order of an id of the caller's own may be older, or one of several: none is left out by its time.
+        since = {} if row.cl_ord_id is not None else _since(this.look.sent)
+        orders |= await self._closed(order, this, {**filters, **since})
+        return judge(row, orders, replace(look, complete=this.complete)), orders
 
-    def _pick(
-        self, ticket: PendingOrder, look: LookupRound, row: RequestedOrder, orders: Orders, *, filtered: bool
-    ) -> str | None:
-        if not row.named and (look.since is None or self._tracker.shares_userref(ticket)):
-            return None  # it may be another one's, or be older
-        fresh = orders if row.generated and row.cl_ord_id is not None else self._fresh(look, orders)
-        return order_matching.pick(row, fresh, filtered=filtered)
-
-    async def _batch(self, ticket: PendingOrder, look: LookupRound) -> Any:
-        if not any(row.findable for row in ticket.rows):
-            look.not_permitted, look.complete = True, False
-            return None
-        orders = await self._open(ticket, look, {})
-        self._collect(ticket, look, orders, all_in=False)
-        if len(ticket.found) < len(ticket.rows) and not look.closed:
-            orders |= await self._closed(ticket, look, _since(look))
-            self._collect(ticket, look, orders, all_in=look.complete)
-        if len(ticket.found) == len(ticket.rows):
-            return order_matching.batch_result(ticket.found, len(ticket.rows))
-        missing = [row for place, row in enumerate(ticket.rows) if place not in ticket.found]
-        fresh = self._fresh(look, orders)
-        if any(not row.findable or order_matching.candidates(row, fresh, filtered=False) for row in missing):
-            look.complete = False
+    async def _batch(self, order: PendingOrder, this: LookupRound) -> Any:
+        made = [place for place, row in enumerate(order.rows) if row.identity == "id made here"]
+        if made and not all(place in order.found for place in made):
+            orders = await self._open(order, this, {})
+            self._take(order, this, made, orders)
+            if not all(place in order.found for place in made) and not this.session_closed:
+                orders |= await self._closed(order, this, _since(this.look.sent))
+                self._take(order, this, made, orders)
+        for place, row in enumerate(order.rows):
+            if place not in order.found and place not in made and not this.session_closed:
+                sight, orders = await self._own_row(order, this, row)
+                if sight.txid is not None:
+                    order.found[place] = sight.txid, orders[sight.txid]
+                this.doubt = this.doubt or sight.doubt
         return None
 
-    def _collect(self, ticket: PendingOrder, look: LookupRound, orders: Orders, *, all_in: bool) -> None:
-        taken = {txid for txid, _ in ticket.found.values()}
-        for place, row in enumerate(ticket.rows):
-            if place in ticket.found or not row.findable or not (row.named or all_in):
-                continue
-            rest = {txid: order for txid, order in orders.items() if txid not in taken}
-            txid = self._pick(ticket, look, row, rest, filtered=False)
-            if txid is not None:
-                taken.add(txid)
-                ticket.found[place] = (txid, orders[txid])
+    def _take(self, order: PendingOrder, this: LookupRound, places: list[int], orders: Orders) -> None:
+        for place in places:
+            sight = judge(order.rows[place], orders, replace(this.look, complete=this.complete))
+            if sight.txid is not None:
+                order.found[place] = sight.txid, orders[sight.txid]
+
+    async def _own_row(
+        self, order: PendingOrder, this: LookupRound, row: RequestedOrder
+    ) -> tuple[Sight, Orders]:
+        """Ask for a row that carries no id made here. Rows that carry the same id cannot be told apart."""
+        if row.key is None:
+            return judge(row, {}, this.look), {}
+        twins = sum(each.key == row.key for each in order.rows) > 1
+        rest = LookupRound(replace(this.look, rivals=this.look.rivals or twins))
+        sight, orders = await self._one(order, rest, row)
+        this.complete = this.complete and rest.complete
+        this.not_permitted = this.not_permitted or rest.not_permitted
+        this.session_closed = this.session_closed or rest.session_closed
+        this.nonce = min(filter(None, (this.nonce, rest.nonce)), default=0)
+        return sight, orders
 
     # -- changed? ------------------------------------------------------------------------------------------
 
-    async def _amend(self, ticket: PendingOrder, look: LookupRound) -> Any:
-        params = ticket.intent.params
-        ticket.txid = ticket.txid or (str(params["txid"]) if params.get("txid") else None)
-        if ticket.txid is None:
-            filters = {"cl_ord_id": params.get("cl_ord_id")}
-            orders = await self._open(ticket, look, filters) or await self._closed(ticket, look, filters)
-            ticket.txid = max(orders, key=lambda txid: float(orders[txid].get("opentm", 0)), default=None)
-            if ticket.txid is None:
-                look.complete = False  # the order itself does not show yet
-                return None
-        answer = await self._question(ticket, look, "OrderAmends", {"order_id": ticket.txid})
-        if not answer:
+    async def _amend(self, order: PendingOrder, this: LookupRound) -> Any:
+        params = order.intent.params
+        order.txid = order.txid or (str(params["txid"]) if params.get("txid") else None)
+        if order.txid is None:
+            order.txid = await self._amended(order, this)
+        if order.txid is None:
             return None
-        amends = answer.get("amends") or []
-        amend_id = order_matching.pick_amend(params, amends, look.since, look.until, look.others)
-        return None if amend_id is None else {"amend_id": amend_id}
-
-    async def _edit(self, ticket: PendingOrder, look: LookupRound) -> Any:
-        params = ticket.intent.params
-        old_id = str(params.get("txid"))
-        answer = await self._question(ticket, look, "QueryOrders", {"txid": old_id})
+        answer = await self._question(order, this, "OrderAmends", {"order_id": order.txid}, "amends", list)
         if answer is None:
             return None
-        old = answer.get(old_id)
-        if (
-            old is None or look.since is None
-        ):  # named by a userref, which is not kept; or the time is not known
-            look.complete = False
-            return None
-        if old.get("status") in ("open", "pending"):
-            return None
-        orders = await self._open(ticket, look, {})
-        orders |= await self._closed(ticket, look, _since(look))
-        fresh = self._fresh(look, orders)
-        new = [t for t, order in fresh.items() if t != old_id and order_matching.edited(params, old, order)]
-        if len(new) == 1 and look.complete:
-            return order_matching.edit_result(old_id, new[0], fresh[new[0]])
-        look.complete = look.complete and not new
+        amends = answer["amends"]
+        count = number(answer.get("count"))
+        this.complete = this.complete and (count is None or len(amends) >= count)
+        sight = judge_amend(params, amends, replace(this.look, complete=this.complete))
+        this.doubt = this.doubt or sight.doubt
+        return None if sight.txid is None else {"amend_id": sight.txid}
+
+    async def _amended(self, order: PendingOrder, this: LookupRound) -> str | None:
+        """Return the order that an amend by ``cl_ord_id`` is about: the one of this id that was open at the send."""
+        client_id = order.intent.params.get("cl_ord_id")
+        filters = {"cl_ord_id": client_id}
+        orders = await self._open(order, this, filters) | await self._closed(order, this, filters)
+        sent = this.look.sent
+        mine = [
+            txid
+            for txid, shown in orders.items()
+            if canonical_id(shown.get("cl_ord_id") or client_id) == canonical_id(client_id)
+            and (sent is None or not _closed_before(shown, sent))
+        ]
+        if len(mine) == 1 and this.complete:
+            return mine[0]
+        this.complete = this.complete and bool(mine)  # the order itself does not show yet
+        this.doubt = this.doubt or bool(mine)
         return None
+
+    async def _edit(self, order: PendingOrder, this: LookupRound) -> Any:
+        params = order.intent.params
+        old_id = str(params.get("txid"))
+        answer = await self._question(order, this, "QueryOrders", {"txid": old_id}, old_id, dict)
+        if answer is None:
+            return None
+        old = answer[old_id]
+        if old.get("status") in ("open", "pending"):
+            return None  # an edit takes the old order away
+        orders = await self._open(order, this, {})
+        orders |= await self._closed(order, this, _since(this.look.sent))
+        sight = judge_edit(params, old_id, old, orders, replace(this.look, complete=this.complete))
+        this.doubt = this.doubt or sight.doubt
+        return None if sight.txid is None else edit_result(old_id, sight.txid, orders[sight.txid])
 
     # -- questions -----------------------------------------------------------------------------------------
 
-    async def _open(self, ticket: PendingOrder, look: LookupRound, filters: dict[str, Any]) -> Orders:
-        answer = await self._question(ticket, look, "OpenOrders", filters)
-        return dict(answer.get("open") or {}) if answer else {}
+    async def _open(self, order: PendingOrder, this: LookupRound, filters: dict[str, Any]) -> Orders:
+        answer = await self._question(order, this, "OpenOrders", filters, "open", dict)
+        found = {} if answer is None else _orders(answer["open"])
+        this.complete = this.complete and len(found) < MOST_OPEN
+        return found
 
-    async def _closed(self, ticket: PendingOrder, look: LookupRound, filters: dict[str, Any]) -> Orders:
+    async def _closed(self, order: PendingOrder, this: LookupRound, filters: dict[str, Any]) -> Orders:
         """Return the closed orders, all pages of them; more than MOST_PAGES are not complete."""
-        orders: Orders = {}
-        for page in range(MOST_PAGES):
-            more = {**filters, "ofs": page * PAGE} if page else filters
-            answer = await self._question(ticket, look, "ClosedOrders", more)
+        found: Orders = {}
+        turned = 0
+        for _ in range(MOST_PAGES):
+            more = {**filters, "ofs": turned} if turned else filters
+            answer = await self._question(order, this, "ClosedOrders", more, "closed", dict)
             if answer is None:
-                return orders
-            rows = answer.get("closed") or {}
-            orders |= rows
-            count = answer.get("count")
-            if len(rows) < PAGE or (count is not None and len(orders) >= int(count)):
-                return orders
-        look.complete = False
-        return orders
+                return found
+            rows = answer["closed"]
+            found |= _orders(rows)
+            turned += len(rows)
+            count = number(answer.get("count"))
+            if (count is None and len(rows) < PAGE) or (count is not None and len(found) >= count):
+                return found
+            if not rows:
+                break
+        this.complete = False
+        return found
 
     async def _question(
-        self, ticket: PendingOrder, look: LookupRound, name: str, params: dict[str, Any]
-    ) -> Any:
-        """Ask; None when there is no answer, which is noted."""
-        answer: Any = None
-        if name not in ticket.denied:
+        self,
+        order: PendingOrder,
+        this: LookupRound,
+        name: str,
+        params: dict[str, Any],
+        field: str,
+        kind: type[dict[str, Any]] | type[list[Any]],
+    ) -> dict[str, Any] | None:
+        """Ask. None when it is not answered in full, which is noted; else an answer that has ``field``."""
+        words = order.denied.get(name, "")
+        if name not in order.denied:
             try:
                 answer = await self._ask(name, params)
             except PermissionDenied as error:
-                ticket.denied[name] = ", ".join(error.errors) or str(error)
+                words = order.denied[name] = ", ".join(error.errors) or str(error)
             except SessionClosed:
-                look.closed = True
-            except KrakenError:
-                pass  # it is asked again in the next round
-        if isinstance(answer, dict):
-            return answer
-        look.complete = False
-        denied = ticket.denied.keys()
-        look.not_permitted = look.not_permitted or denied >= _EITHER or name in denied - _EITHER
+                this.session_closed, words = True, "the session was closed"
+            except KrakenError as error:
+                words = ", ".join(error.errors) or str(error)  # it is asked again in the next round
+            else:
+                result = answer.result
+                if isinstance(result, dict) and isinstance(result.get(field), kind):
+                    this.nonce = min(filter(None, (this.nonce, answer.nonce)), default=0)
+                    order.note_look(self._now(), name, f"{len(result[field])} shown")
+                    return result
+                words = f"an answer without {field!r}"
+        order.note_look(self._now(), name, words)
+        this.complete = False
+        denied = order.denied.keys()
+        this.not_permitted = this.not_permitted or denied >= _EITHER or name in denied - _EITHER
         return None
 
 
-def _since(look: LookupRound) -> dict[str, Any]:
+def _orders(rows: dict[str, Any]) -> Orders:
+    return {txid: order for txid, order in rows.items() if isinstance(order, dict)}
+
+
+def _since(sent: SendTime | None) -> dict[str, Any]:
     # Kraken's `start` is exclusive and in whole seconds.
-    if look.since is None:
+    if sent is None:
         return {}
-    return {"start": math.floor(look.since - order_matching.SLACK) - 1, "closetime": "open"}
+    return {"start": math.floor(sent.earliest - SLACK) - 1, "closetime": "open"}
+
+
+def _closed_before(shown: dict[str, Any], sent: SendTime) -> bool:
+    at = closed(shown)
+    return at is not None and at < sent.earliest - SLACK

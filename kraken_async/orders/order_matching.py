@@ -1,36 +1,116 @@
-"""Which of Kraken's orders is the one that was sent? Pure: fields and orders in, an answer out.
+"""Which of Kraken's orders is the one that was sent? Pure: fields and orders in, what may be said out.
+
+===================  ==============================================================  ==========================
+sent with            what came back                                                  what may be said
+===================  ==============================================================  ==========================
+an id made here      an order that carries it, whatever it looks like                found
+                     one that shows no id, to a question for this id alone           found if alone and it
+                                                                                     agrees, else doubt
+                     anything else                                                   not it
+a ``cl_ord_id`` of   another call's order, or one opened before the send             not it
+the caller's own     carries it, is the only one, and
+                     - was opened after the send                                     found
+                     - was opened within what is not known of Kraken's clock         found if it agrees and no
+                                                                                     other of this id was opened
+                                                                                     or closed then, else doubt
+                     carries it, otherwise                                           doubt
+a ``userref`` of     another call's order, or one opened before the send             not it
+the caller's own     carries it, is the only one, agrees in every field, and no      found
+                     other call sent this userref meanwhile
+                     carries it, otherwise                                           doubt
+nothing              anything                                                        doubt
+===================  ==============================================================  ==========================
 
 Rules kept here:
 
-1. An id made here proves identity: nothing else carries it.
-2. A ``cl_ord_id`` of the caller's own proves it for an order that is new: Kraken lets ids be used again once
-   the order that had it is closed.
-3. A ``userref`` proves nothing: every field that was sent must agree, with exactly one new order.
-4. When in doubt, it is not the one: "unknown" costs a look, a wrong "placed" or "not placed" costs money.
+1. Fields may prove presence, never absence: Kraken cuts and rounds, resolves relative prices, renames pairs and
+   expands flags. What does not look as it was sent is doubt.
+2. Where Kraken's time of the send is not known, no order of an id of the caller's own is "not it" by its age.
+3. Doubt is neither "found" nor "absent": it is looked at again, and told as "not seen".
+4. An amend or an edit has no id of its own: the same as for a ``userref`` holds, among the changes of that order.
+
+A foreign order that carries the same ``userref``, agrees in every field and was opened within what is not known of
+Kraken's clock cannot be told apart.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from kraken_async.order_fields import pair_key
+from kraken_async.order_fields import canonical_id, is_uuid, number, pair_key, userref
+from kraken_async.orders.order_agreement import agrees, same_price
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from kraken_async.orders.intent import Intent
 
 Orders = dict[str, dict[str, Any]]
+Identity = Literal["id made here", "own cl_ord_id", "own userref", "nothing"]
 
-#: Seconds by which Kraken's ``opentm`` may be off from what is known of its clock here.
-SLACK: Final = 1.0
+#: Seconds by which the clocks of Kraken's own machines may differ: ``opentm`` comes from one, ``Date`` from another.
+SLACK: Final = 0.1
+#: Seconds by which an order may be opened after its deadline, as a margin for the same.
+LATE: Final = 1.0
 #: An amend's fields and where Kraken's OrderAmends shows them.
 AMENDED: Final = ("order_qty", "display_qty", "limit_price", "trigger_price")
-_PRICE: Final = re.compile(r"([+\-#]?)(\d+(?:\.\d*)?)(%?)")
+
+
+@dataclass(frozen=True, slots=True)
+class SendTime:
+    """When an order was sent, in Kraken's time: bounds in unix seconds, and its deadline (None: none)."""
+
+    earliest: float
+    latest: float
+    due: float | None = None
+
+    def old(self, at: float | None) -> bool:
+        """Return whether what happened then was certainly not this order: before its send, or past its deadline."""
+        if at is None:
+            return False
+        return at < self.earliest - SLACK or (self.due is not None and at > self.due + LATE)
+
+    def new(self, at: float | None) -> bool:
+        """Return whether what happened then was certainly after the send."""
+        return at is not None and at >= self.latest + SLACK
+
+    def near(self, at: float | None) -> bool:
+        """Return whether it cannot be told which was first."""
+        return not self.old(at) and not self.new(at)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What may be said of one order after a look: its txid if it was found, else whether something may be it."""
+
+    txid: str | None = None
+    doubt: bool = False
+
+
+NOTHING: Final = Sight()
+DOUBT: Final = Sight(doubt=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a row is judged by, beside the orders that were shown.
+
+    ``sent``: None: Kraken's time of the send is not known. ``others``: txids and amend ids of other calls.
+    ``filtered``: Kraken was asked for this row's id alone. ``complete``: every question was answered in full.
+    ``rivals``: another call, of any session, may have sent the same id or userref meanwhile.
+    """
+
+    sent: SendTime | None
+    others: Collection[str] = frozenset()
+    filtered: bool = False
+    complete: bool = True
+    rivals: bool = False
+
+    def may_be(self, txid: str, at: float | None) -> bool:
+        """Return whether an order opened then is not ruled out."""
+        return txid not in self.others and not (self.sent is not None and self.sent.old(at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,182 +123,188 @@ class RequestedOrder:
     generated: bool
 
     @property
-    def findable(self) -> bool:
-        """Whether there is anything to look for it by."""
-        return self.cl_ord_id is not None or self.userref is not None
+    def identity(self) -> Identity:
+        """What the order was sent with."""
+        if self.cl_ord_id is not None:
+            return "id made here" if self.generated else "own cl_ord_id"
+        if "userref" not in self.fields:
+            return "nothing"
+        return "id made here" if self.generated and self.userref is not None else "own userref"
 
     @property
-    def named(self) -> bool:
-        """Whether one order found is enough: no other can be meant."""
-        return self.cl_ord_id is not None or (self.generated and self.userref is not None)
+    def key(self) -> str | None:
+        """One spelling of an id of the caller's own, by which other calls are known to carry the same; else None."""
+        if self.identity == "own cl_ord_id":
+            return f"c{canonical_id(self.cl_ord_id)}"
+        return f"u{self.userref or 0}" if self.identity == "own userref" else None
+
+    def carried_by(self, order: Mapping[str, Any], *, filtered: bool) -> bool | None:
+        """Return whether an order shows this id; None: it may, as it shows none to a question for this id alone."""
+        shown_id, shown_ref = order.get("cl_ord_id"), userref(order.get("userref"))
+        if self.cl_ord_id is not None:
+            if shown_id:
+                same = canonical_id(shown_id) == canonical_id(self.cl_ord_id)
+                # Whether Kraken tells free texts apart by their case is not known.
+                return same and (is_uuid(self.cl_ord_id) or str(shown_id) == self.cl_ord_id or None)
+            return None if filtered and shown_ref is None else False
+        if shown_id:
+            return False  # Kraken takes no client id beside a userref
+        if shown_ref == self.userref:
+            return True
+        return None if filtered and shown_ref is None else False
 
 
 def rows_of(intent: Intent) -> tuple[RequestedOrder, ...]:
     """Return the orders that an AddOrder or AddOrderBatch asked for, in their places."""
     params = intent.params
     if intent.endpoint != "AddOrderBatch":
-        return (_row(params, generated=intent.generated),)
+        return (_row(params, intent),)
     shared = {"pair": params["pair"]} if "pair" in params else {}
-    return tuple(_row({**row, **shared}, generated=intent.generated) for row in params.get("orders", ()))
-
-
-def _row(fields: dict[str, Any], *, generated: bool) -> RequestedOrder:
-    client_id, userref = fields.get("cl_ord_id"), _number(fields.get("userref"))
-    return RequestedOrder(
-        fields,
-        None if client_id is None else str(client_id),
-        None if userref is None else int(userref),
-        generated,
+    rows = params.get("orders")
+    return tuple(
+        _row({**row, **shared} if isinstance(row, dict) else shared, intent)
+        for row in (rows if isinstance(rows, (list, tuple)) else ())
     )
 
 
-def new_orders(
-    orders: Mapping[str, Any], since: float | None, until: float | None, known: Iterable[str]
-) -> Orders:
-    """Return the orders opened between two moments of Kraken's time (None: any) that are no other call's."""
-    first = float("-inf") if since is None else since - SLACK
-    last = float("inf") if until is None else until + SLACK
-    return {
+def _row(fields: dict[str, Any], intent: Intent) -> RequestedOrder:
+    client_id = fields.get("cl_ord_id")
+    own = {name: value for name, value in fields.items() if name != "userref" or value is not None}
+    made = intent.generated or str(fields.get("cl_ord_id", fields.get("userref"))) in intent.made
+    return RequestedOrder(
+        own, None if client_id is None else str(client_id), userref(fields.get("userref")), made
+    )
+
+
+# -- the table ---------------------------------------------------------------------------------------------
+
+
+def judge(row: RequestedOrder, orders: Orders, look: Look) -> Sight:
+    """Return what may be said of a row, by the table above."""
+    identity = row.identity
+    if identity == "nothing":
+        return DOUBT
+    carriers = {txid: row.carried_by(order, filtered=look.filtered) for txid, order in orders.items()}
+    mine = {txid: orders[txid] for txid, carried in carriers.items() if carried}
+    silent = {
+        txid: orders[txid]
+        for txid, carried in carriers.items()
+        if carried is None and look.may_be(txid, opened(orders[txid]))
+    }
+    if identity == "id made here":
+        return _by_id_made_here(row, mine) if mine else _alone(row, silent, look)
+    if identity == "own userref":
+        fresh = {txid: order for txid, order in _parents(mine).items() if look.may_be(txid, opened(order))}
+        return _alone(row, fresh | silent, look)
+    return _by_own_id(row, mine, silent, look)
+
+
+def _by_id_made_here(row: RequestedOrder, mine: Orders) -> Sight:
+    if row.cl_ord_id is not None:
+        return Sight(next(iter(mine)))
+    parents = list(_parents(mine))
+    if len(parents) > 1:
+        parents = [txid for txid in parents if agrees(row.fields, mine[txid])]
+    return Sight(parents[0]) if len(parents) == 1 else DOUBT
+
+
+def _parents(orders: Orders) -> Orders:
+    """Leave out the conditional closes: each carries its parent's userref, and says whose child it is."""
+    return {txid: order for txid, order in orders.items() if not order.get("refid")}
+
+
+def _by_own_id(row: RequestedOrder, mine: Orders, silent: Orders, look: Look) -> Sight:
+    fresh = {txid: order for txid, order in mine.items() if look.may_be(txid, opened(order))} | silent
+    if not fresh:
+        return NOTHING
+    if len(fresh) > 1 or look.sent is None or look.rivals or not look.complete:
+        return DOUBT
+    ((txid, order),) = fresh.items()
+    if txid in mine and look.sent.new(opened(order)):
+        return Sight(txid)
+    before = [other for name, other in mine.items() if name != txid]
+    crowded = any(look.sent.near(at) for other in before for at in (opened(other), closed(other)) if at)
+    return Sight(txid) if not crowded and agrees(row.fields, order) else DOUBT
+
+
+def _alone(row: RequestedOrder, fresh: Orders, look: Look) -> Sight:
+    """Where nothing but the fields can prove it: one order alone, that agrees in all of them."""
+    if not fresh:
+        return NOTHING
+    if len(fresh) > 1 or look.sent is None or look.rivals or not look.complete:
+        return DOUBT
+    ((txid, order),) = fresh.items()
+    return Sight(txid) if agrees(row.fields, order) else DOUBT
+
+
+def opened(order: Mapping[str, Any]) -> float | None:
+    """Return when an order was opened, None if it does not say."""
+    return _moment(order.get("opentm"))
+
+
+def closed(order: Mapping[str, Any]) -> float | None:
+    """Return when an order was closed, None if it does not say."""
+    return _moment(order.get("closetm"))
+
+
+def _moment(value: Any) -> float | None:
+    found = number(value)
+    return float(found) if found else None
+
+
+# -- amends and edits --------------------------------------------------------------------------------------
+
+
+def judge_amend(fields: Mapping[str, Any], amends: Iterable[Any], look: Look) -> Sight:
+    """Return what may be said of an amend by the order's OrderAmends; ``txid`` is then the amend's id."""
+    fresh = {
+        str(row.get("amend_id")): row
+        for row in amends
+        if isinstance(row, dict)
+        and row.get("amend_type", "user") == "user"
+        and look.may_be(str(row.get("amend_id")), amended_at(row.get("timestamp")))
+    }
+    if not fresh:
+        return NOTHING
+    if len(fresh) > 1 or look.sent is None or look.rivals or not look.complete:
+        return DOUBT
+    ((amend_id, row),) = fresh.items()
+    sent = {name: fields[name] for name in AMENDED if name in fields}
+    agree = sent and all(same_price(value, row.get(name)) for name, value in sent.items())
+    return Sight(amend_id) if agree else DOUBT
+
+
+def amended_at(timestamp: Any) -> float | None:
+    """Return OrderAmends' ``timestamp`` as unix seconds. Its unit is told by its size: ms were seen, ns documented."""
+    found = number(timestamp)
+    if not found:
+        return None
+    for below, unit in ((10**11, 1), (10**14, 10**3), (10**17, 10**6)):
+        if found < below:
+            return float(found / unit)
+    return float(found / 10**9)
+
+
+def judge_edit(
+    fields: Mapping[str, Any], old_id: str, old: Mapping[str, Any], orders: Orders, look: Look
+) -> Sight:
+    """Return what may be said of an edit: which order took the old one's place."""
+    before = old.get("descr") or {}
+    fresh = {
         txid: order
         for txid, order in orders.items()
-        if txid not in known and first <= float(order.get("opentm", 0)) <= last
+        if txid != old_id
+        and not order.get("cl_ord_id")  # an edit takes no client id over
+        and look.may_be(txid, opened(order))
+        and pair_key(str(before.get("pair"))) == pair_key(str((order.get("descr") or {}).get("pair")))
+        and before.get("type") == (order.get("descr") or {}).get("type")
     }
-
-
-def candidates(row: RequestedOrder, orders: Orders, *, filtered: bool) -> list[str]:
-    """Return the txids of those of these (new) orders that ``row`` may have become.
-
-    ``filtered``: Kraken was asked for this row's id alone.
-    """
-    if row.cl_ord_id is not None:
-        return [txid for txid, order in orders.items() if _carries(order, row, filtered=filtered)]
-    return [
-        txid
-        for txid, order in orders.items()
-        if _number(order.get("userref")) == row.userref and agrees(row.fields, order)
-    ]
-
-
-def pick(row: RequestedOrder, orders: Orders, *, filtered: bool) -> str | None:
-    """Return the txid of the one that ``row`` became, None if it cannot be told."""
-    found = candidates(row, orders, filtered=filtered)
-    if row.cl_ord_id is not None and row.generated:
-        return found[0] if found else None
-    if len(found) > 1:
-        found = [txid for txid in found if agrees(row.fields, orders[txid])]
-    return found[0] if len(found) == 1 else None
-
-
-def _carries(order: Mapping[str, Any], row: RequestedOrder, *, filtered: bool) -> bool:
-    shown = order.get("cl_ord_id")
-    if shown:
-        return str(shown).lower() == str(row.cl_ord_id).lower()
-    # An answer to a filtered question need not repeat the id; then the fields must agree instead.
-    return filtered and agrees(row.fields, order)
-
-
-def agrees(fields: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
-    """Return whether an order agrees with every field that was sent, as far as Kraken shows it."""
-    descr = order.get("descr", {})
-    close = {name for name in fields if name == "close" or name.startswith("close[")}
-    return (
-        ("pair" not in fields or pair_key(str(fields["pair"])) == pair_key(str(descr.get("pair", ""))))
-        and ("type" not in fields or fields["type"] == descr.get("type"))
-        and ("ordertype" not in fields or _same_type(str(fields["ordertype"]), str(descr.get("ordertype"))))
-        and ("volume" not in fields or _number(fields["volume"]) == _number(order.get("vol")))
-        and all(
-            name not in fields or same_price(fields[name], descr.get(name)) for name in ("price", "price2")
-        )
-        and ("leverage" not in fields or _leverage(fields["leverage"]) == _leverage(descr.get("leverage")))
-        and _flags(fields.get("oflags")) <= _flags(order.get("oflags"))
-        and ("userref" not in fields or _number(fields["userref"]) == _number(order.get("userref")))
-        and _same_time(fields.get("expiretm"), order.get("expiretm"))
-        and bool(close) == bool(descr.get("close"))
-    )
-
-
-def _same_type(sent: str, shown: str) -> bool:
-    # A stop that fired is shown as what it became.
-    return (
-        sent == shown
-        or (sent.endswith("-limit") and shown == "limit")
-        or (sent in ("stop-loss", "take-profit", "trailing-stop") and shown == "market")
-    )
-
-
-def same_price(sent: Any, shown: Any) -> bool:
-    """Return whether two prices are the same number, alike in sign: a relative one equals no absolute one."""
-    one, other = _PRICE.fullmatch(str(sent)), _PRICE.fullmatch(str(shown))
-    if one is None or other is None:
-        return _number(sent) is not None and _number(sent) == _number(shown)
-    return (one[1], one[3]) == (other[1], other[3]) and Decimal(one[2]) == Decimal(other[2])
-
-
-def _number(value: Any) -> Decimal | None:
-    try:
-        return None if value is None else Decimal(str(value))
-    except InvalidOperation:
-        return None
-
-
-def _leverage(value: Any) -> str:
-    text = str(value).removesuffix(":1")
-    return "none" if text in ("None", "0", "1") else text
-
-
-def _flags(value: Any) -> set[str]:
-    if isinstance(value, (list, tuple)):
-        return set(map(str, value))
-    return set(filter(None, str(value or "").split(","))) - {"nompp"}  # nompp is ignored by Kraken
-
-
-def _same_time(sent: Any, shown: Any) -> bool:
-    number = None if str(sent).startswith("+") else _number(sent)
-    return not number or number == _number(shown)  # a relative time is not comparable, 0 is none
-
-
-# -- what Kraken would have answered -----------------------------------------------------------------------
-
-
-def described(order: Mapping[str, Any]) -> dict[str, str]:
-    """Return the ``descr`` of an AddOrder answer for an order found."""
-    descr = order.get("descr", {})
-    answer = {"order": str(descr.get("order", ""))}
-    if descr.get("close"):
-        answer["close"] = str(descr["close"])
-    return answer
-
-
-def add_result(txid: str, order: Mapping[str, Any]) -> dict[str, Any]:
-    """Return AddOrder's result for an order found."""
-    return {"descr": described(order), "txid": [txid]}
-
-
-def batch_result(found: Mapping[int, tuple[str, Mapping[str, Any]]], count: int) -> dict[str, Any]:
-    """Return AddOrderBatch's result: what was found, in its places, and an error where there is nothing."""
-    missing = {
-        "error": "not placed: looked for past its deadline, and absent while others of the batch are there"
-    }
-    rows = [
-        {"txid": found[i][0], "descr": described(found[i][1])} if i in found else dict(missing)
-        for i in range(count)
-    ]
-    return {"orders": rows}
-
-
-def edit_result(old: str, txid: str, order: Mapping[str, Any]) -> dict[str, Any]:
-    """Return EditOrder's result for the order that took the old one's place."""
-    descr = order.get("descr", {})
-    return {
-        "status": "ok",
-        "txid": txid,
-        "originaltxid": old,
-        "volume": order.get("vol"),
-        "price": descr.get("price"),
-        "price2": descr.get("price2"),
-        "orders_cancelled": 1,
-        "descr": described(order),
-    }
+    if not fresh:
+        return NOTHING
+    if len(fresh) > 1 or look.sent is None or look.rivals or not look.complete:
+        return DOUBT
+    ((txid, order),) = fresh.items()
+    return Sight(txid) if edited(fields, old, order) else DOUBT
 
 
 def edited(fields: Mapping[str, Any], old: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
@@ -228,42 +314,11 @@ def edited(fields: Mapping[str, Any], old: Mapping[str, Any], order: Mapping[str
         name: fields[name] for name in ("volume", "price", "price2", "oflags", "userref") if name in fields
     }
     return (
-        pair_key(str(before.get("pair"))) == pair_key(str(after.get("pair")))
-        and before.get("type") == after.get("type")
-        and before.get("ordertype") == after.get("ordertype")
-        and ("volume" in sent or _number(old.get("vol")) == _number(order.get("vol")))
+        before.get("ordertype") == after.get("ordertype")
+        and ("volume" in sent or number(old.get("vol")) == number(order.get("vol")))
         and all(n in sent or same_price(before.get(n), after.get(n)) for n in ("price", "price2"))
         and agrees({**sent, **({"close": 1} if after.get("close") else {})}, order)
     )
-
-
-def pick_amend(
-    fields: Mapping[str, Any],
-    amends: Iterable[Mapping[str, Any]],
-    since: float | None,
-    until: float | None,
-    known: Iterable[str],
-) -> str | None:
-    """Return the id of the amend that these fields made, from OrderAmends; None if it is not there.
-
-    A relative price is not shown as it was sent: with one, and when the time is not known, the amend must be
-    the only one that it can be.
-    """
-    fresh = [
-        row
-        for row in amends
-        if row.get("amend_type") == "user"
-        and str(row.get("amend_id")) not in known
-        and (since is None or since - SLACK <= float(row.get("timestamp", 0)) / 1e9)
-        and (until is None or float(row.get("timestamp", 0)) / 1e9 <= until + SLACK)
-    ]
-    sent = {name: fields[name] for name in AMENDED if name in fields}
-    plain = {n: value for n, value in sent.items() if str(value)[:1].isdigit() and _number(value) is not None}
-    agreeing = [row for row in fresh if all(_number(row.get(n)) == _number(v) for n, v in plain.items())]
-    certain = since is not None and len(plain) == len(sent)
-    if not agreeing or (not certain and len(agreeing) > 1):
-        return None
-    return str(agreeing[0]["amend_id"])
 
 
 def unix_time(deadline: Any) -> float | None:

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from kraken_async.order_fields import has_close
+from kraken_async.order_fields import has_close, is_true
 from kraken_async.orders.intent import new_cl_ord_id
 from kraken_async.orders.order_matching import unix_time
 
@@ -28,6 +28,8 @@ class OrderPolicy:
         settle_timeout: seconds of the caller's time for looking up an order whose answer was lost.
         visibility: seconds that an accepted order may take to show in look-ups. Kraken gives no figure; 60 is
             the longest that was reported.
+        hold_pair_while_unknown: refuse new orders on a pair (GuardRefused, not sent) as long as the outcome of one on
+            it is not known.
         journal: True: what is about to be sent survives a crash of the process; "synced": power loss too, at
             the price of a disk flush per order; False: no journal.
 
@@ -37,9 +39,10 @@ class OrderPolicy:
     cl_ord_id: bool = True
     deadline: float | None = 5.0
     settle_timeout: float = 15.0
-    visibility: float = 60.0
+    visibility: float = 120.0
+    hold_pair_while_unknown: bool = False
     journal: bool | Literal["synced"] = True
-    resend: bool = field(default=False, repr=False)
+    resend: object = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.deadline is not None and not 2 <= self.deadline <= 60:
@@ -53,10 +56,10 @@ class OrderPolicy:
         if not (isinstance(self.journal, bool) or self.journal == "synced"):
             msg = f'journal is True, False or "synced", not {self.journal!r}'
             raise ValueError(msg)
-        if self.resend:
+        if self.resend is not None:
             msg = (
-                "resend is gone: an order that is not found may still come, so none is sent again. Leave it out, and "
-                "decide by the finding of OutcomeUnknown"
+                "resend is gone: it made 'at most once' conditional on an order showing in time, so nothing is sent "
+                "again. Leave it out, and decide by the finding of OutcomeUnknown"
             )
             raise ValueError(msg)
 
@@ -74,6 +77,9 @@ def complete(
     ``params`` stay as they are; they are returned themselves when there is nothing to add.
     """
     made: set[str] = set()
+    if "validate" in params and not is_true(params["validate"]):
+        # Kraken may take the field's presence for a yes.
+        params = {name: value for name, value in params.items() if name != "validate"}
     if policy.cl_ord_id and endpoint.engine == "add":
         params = _named(params, made)
     elif policy.cl_ord_id and endpoint.engine == "add_batch":
@@ -85,7 +91,7 @@ def complete(
 
 
 def _named(order: dict[str, Any], made: set[str]) -> dict[str, Any]:
-    if "cl_ord_id" in order or "userref" in order:
+    if order.get("cl_ord_id") is not None or order.get("userref") is not None:
         return order
     if has_close(order):
         userref = secrets.randbelow(2**31 - 1) + 1

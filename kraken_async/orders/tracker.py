@@ -5,6 +5,8 @@ Rules kept here:
 1. An order leaves with an id and a deadline, so that it can be looked up, and cannot be accepted for ever.
 2. It is on record before its turn is asked for, and marked as sent before its bytes leave.
 3. What its caller was told is unknown stays on record until it is known.
+4. What carries no id made here is claimed before it leaves, in the list that all sessions of the key share, until its
+   outcome is known: one order is never told to two callers. What was found is named there with its owner.
 
 How a lost order is looked up stands in reconciler.py, what its caller is told meanwhile in calls/lost_orders.py.
 """
@@ -13,18 +15,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kraken_async.call import CallListener
 from kraken_async.errors import NonceStoreError, OutcomeUnknown
-from kraken_async.order_fields import ids_in_result, is_true
+from kraken_async.order_fields import canonical_id, ids_in_result, is_true, pair_key
+from kraken_async.orders import claims
 from kraken_async.orders.intent import Intent, new_cl_ord_id
 from kraken_async.orders.pending_order import PendingOrder, intent_of
 from kraken_async.orders.policy import OrderPolicy, complete
 from kraken_async.orders.recall import placed_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from kraken_async.api.endpoints import Endpoint
     from kraken_async.call import Call
@@ -36,17 +39,27 @@ __all__ = ["OrderPolicy", "OrderTracker", "new_cl_ord_id"]
 
 log = logging.getLogger("kraken_async.orders")
 
-#: Seconds within which an order placed before could be taken for one placed now, with a margin for both clocks.
-JUST: Final = 60.0
+#: Seconds before an order's sending within which a call of another session may have become the same order.
+JUST: Final = 180.0
 #: How many ids of orders, and whose they are, are remembered.
 REMEMBERED: Final = 4096
+
+
+class Names(Protocol):
+    """What the sessions of a key tell each other; see KeyState, whose methods these are."""
+
+    def note_placed(self, names: Iterable[str]) -> None:
+        """Put names on record."""
+
+    def placed(self, since: float) -> tuple[str, ...]:
+        """Return the names put on record since, in unix seconds."""
 
 
 class OrderTracker(CallListener):
     """The orders of one session, from their completion to the end of what can be learnt of them.
 
-    ``journal`` None: nothing outlives the session. ``placed`` gives the names of orders that any session on the key has
-    placed since a time (unix seconds). Belongs to the session's loop.
+    ``journal`` None: nothing outlives the session. ``key`` holds the names that the sessions of the key share. Belongs
+    to the session's loop.
     """
 
     def __init__(
@@ -54,23 +67,23 @@ class OrderTracker(CallListener):
         policy: OrderPolicy,
         journal: Journal | None,
         server_time: ServerTime,
-        clock: Callable[[], float],
-        placed: Callable[[float], Iterable[str]],
+        key: Names,
     ) -> None:
         self._policy = policy
         self._journal = journal
         self._server_time = server_time
-        self._clock = clock
-        self._placed = placed
+        self._key = key
         self._live: set[PendingOrder] = set()  # from the queue to the end of the call
         self._by_client_id: dict[str, list[Call]] = {}  # the same
-        self._given_up: dict[
-            str, PendingOrder
-        ] = {}  # the caller was told "unknown", and nothing is known since
+        #: The caller was told "unknown", and nothing is known since.
+        self._given_up: dict[str, PendingOrder] = {}
         self._owners: dict[str, str] = {}  # txid or amend id -> the id of the intent that became it
-        self._left = 0 if journal is None else len(journal.left(server_time.now()))
-        if self._left:
-            log.warning("of sessions that died, orders may be live: %d, see client.unresolved()", self._left)
+        self._strangers: dict[str, PendingOrder] = {}  # looked up here, of another session or process
+        self._left: dict[str, PendingOrder] = {}  # what dead sessions left, as it was last read
+        if self._read_left():
+            log.warning(
+                "of sessions that died, orders may be live: %d, see client.unresolved()", len(self._left)
+            )
 
     def __repr__(self) -> str:
         return f"<OrderTracker {len(self._live)} on their way, {len(self._given_up)} unknown>"
@@ -78,7 +91,7 @@ class OrderTracker(CallListener):
     @property
     def open_count(self) -> int:
         """Return how many outcomes are not known, dead sessions' as they were last read."""
-        return self._left + len(self._given_up)
+        return len(self._left) + len(self._given_up)
 
     # -- on the way out --------------------------------------------------------------------------------------------
 
@@ -98,7 +111,10 @@ class OrderTracker(CallListener):
         if not call.endpoint.places_orders or is_true(call.params.get("validate")):
             return
         session = "" if self._journal is None else self._journal.session
-        order = PendingOrder(intent_of(call, self._server_time.now(), session), call, tuple(placed_ids(call)))
+        now, error = self._now()
+        ids = tuple(map(canonical_id, placed_ids(call)))
+        intent = intent_of(call, now, error, session)
+        order = PendingOrder(intent, self._server_time.boot_clock(), call, ids)
         call.order = order
         if self._journal is not None:
             try:
@@ -115,7 +131,19 @@ class OrderTracker(CallListener):
 
     def carrying(self, client_id: str) -> list[Call]:
         """Return the orders and changes on their way that carry a client id, from the queue to the end of the call."""
-        return list(self._by_client_id.get(client_id, ()))
+        return list(self._by_client_id.get(canonical_id(client_id), ()))
+
+    def _now(self) -> tuple[float, float | None]:
+        """Return Kraken's time, and by how much it is not known, in seconds either way; None: not at all."""
+        span = self._server_time.span()
+        return self._server_time.now(), None if span is None else (span[1] - span[0]) / 2
+
+    def claim(self, call: Call) -> None:
+        """Tell the other sessions what a call may become, before its nonce is handed out. Never raises."""
+        order: PendingOrder | None = call.order
+        if order is not None and order.keys and not order.claimed:
+            order.claimed = True
+            self._key.note_placed(claims.claim(order))
 
     def mark_sent(self, call: Call) -> None:
         """Mark an order as sent, with its deadline. Called before its bytes leave, at each sending.
@@ -125,18 +153,19 @@ class OrderTracker(CallListener):
         order: PendingOrder | None = call.order
         if order is None:
             return
-        now = self._server_time.now()
+        now, error = self._now()
         intent = replace(
             order.intent,
             sent=True,
             sent_at=now,
             due=order.intent.due if call.deadline is None else now + call.deadline,
-            clocked=self._server_time.known,
+            clock_error=error,
+            boot_clock=self._server_time.boot_clock(),
+            nonce=call.nonce,
         )
         if self._journal is not None:
             self._journal.sent(intent)
-        order.intent, order.nonce = intent, call.nonce
-        order.sent_clock = self._clock()
+        order.intent, order.nonce, order.epoch = intent, call.nonce, self._server_time.epoch
 
     # -- the end of a call -----------------------------------------------------------------------------------------
 
@@ -147,7 +176,7 @@ class OrderTracker(CallListener):
             return
         self._leave(order)
         if isinstance(error, OutcomeUnknown):
-            error._intent = order.intent.id
+            error._intent, error.intent_id = order.intent, order.intent.id
             if error.finding != "absent":
                 self._given_up[order.intent.id] = order
                 return
@@ -173,33 +202,36 @@ class OrderTracker(CallListener):
             if call in calls:
                 calls.remove(call)
             if not calls:
-                self._by_client_id.pop(name, None)
+                self._by_client_id.pop(canonical_id(name), None)
 
     def close(self, order: PendingOrder, result: Any) -> None:
         """Strike an order off the record: its outcome is known. ``result``: what Kraken gives for it, if anything."""
-        for name in ids_in_result(result):
-            self._owners[name] = order.intent.id
+        intent_id, names = order.intent.id, ids_in_result(result)
+        for name in names:
+            self._owners[name] = intent_id
         while len(self._owners) > REMEMBERED:
             del self._owners[next(iter(self._owners))]
-        self._given_up.pop(order.intent.id, None)
+        if order.keys and (order.claimed or order.call is None):
+            self._key.note_placed(claims.release(order, names))
+        self._given_up.pop(intent_id, None)
+        self._left.pop(intent_id, None)
         if self._journal is not None:
             self._journal.settle(order.intent)
 
     # -- what is known of others -----------------------------------------------------------------------------------
 
-    def ids_of_others(self, order: PendingOrder) -> frozenset[str]:
-        """Return the txids, client ids and amend ids that are known to be other calls', of any session on the key."""
-        mine = order.intent.id
-        others = frozenset(name for name, owner in self._owners.items() if owner != mine)
-        return others.union(order.intent.before, self._placed(order.intent.sent_at - JUST))
+    def others(self, order: PendingOrder) -> tuple[frozenset[str], bool]:
+        """Return the txids and amend ids that are other calls', and whether one of them may become the same order.
 
-    def shares_userref(self, order: PendingOrder) -> bool:
-        """Return whether another order on its way, or lost, carries the same userref."""
-        refs = {row.userref for row in order.rows if row.userref is not None}
-        if len(refs) < sum(1 for row in order.rows if row.userref is not None):
-            return True
-        others = (other for other in {*self._live, *self._given_up.values()} if other is not order)
-        return any(row.userref in refs for other in others for row in other.rows if row.userref is not None)
+        Of any session on the key.
+        """
+        since = order.call.sent_unix - JUST if order.call is not None else 0.0
+        others, claimed = claims.read(order, self._key.placed(since), self._owners)
+        keys = set(order.keys)
+        twins = {*self._live, *self._given_up.values(), *self._left.values()} - {order}
+        return others, claimed or any(
+            keys.intersection(twin.keys) for twin in twins if twin.intent.id != order.intent.id
+        )
 
     # -- later -----------------------------------------------------------------------------------------------------
 
@@ -207,17 +239,51 @@ class OrderTracker(CallListener):
         """Return an order of this session whose caller was told "unknown", by the id of its intent."""
         return self._given_up.get(intent_id)
 
+    def pending(self, intent: Intent) -> PendingOrder:
+        """Return what is known of an open intent, of this session or a dead one; of any other, what the intent says."""
+        order = self._given_up.get(intent.id) or self._left.get(intent.id)
+        if order is None:
+            order = self._strangers.get(intent.id)
+        if order is None:
+            order = PendingOrder(intent, self._server_time.boot_clock())
+            self._strangers[intent.id] = order  # since when it is known here matters, see absence.py
+            while len(self._strangers) > REMEMBERED:
+                del self._strangers[next(iter(self._strangers))]
+        return order
+
     def unresolved(self) -> list[Intent]:
         """Return what is not known: of sessions that died, and what callers of this one were told is unknown."""
-        left = [] if self._journal is None else self._journal.left(self._server_time.now())
-        self._left = len(left)
-        return left + [order.intent for order in self._given_up.values()]
+        self._read_left()
+        return [order.intent for order in (*self._left.values(), *self._given_up.values())]
 
-    def close_left(self, order: PendingOrder, result: Any) -> None:
-        """Strike off an order that was looked up by hand, a dead session's too."""
-        self.close(order, result)
-        if order.call is None:
-            self._left = max(0, self._left - 1)
+    def _read_left(self) -> bool:
+        """Read what dead sessions left. Return whether there is anything."""
+        if self._journal is not None:
+            found = {intent.id: intent for intent in self._journal.left(self._server_time.now())}
+            now = self._server_time.boot_clock()
+            self._left = {
+                name: self._left.get(name) or self._strangers.pop(name, None) or PendingOrder(intent, now)
+                for name, intent in found.items()
+            }
+        return bool(self._left)
+
+    def dismiss(self, intent_id: str) -> PendingOrder:
+        """Strike an open intent off the record, whatever became of it. Raises KeyError: it is not open."""
+        self._read_left()
+        order = self._given_up.get(intent_id) or self._left.get(intent_id)
+        if order is None:
+            raise KeyError(intent_id)
+        self.close(order, None)
+        return order
+
+    def unknown_pairs(self) -> frozenset[str]:
+        """Return the pairs on which the outcome of an order is not known, or is being looked up."""
+        lost = (order for order in self._live if order.reason is not None)
+        return frozenset(
+            pair_key(str(pair))
+            for order in (*lost, *self._given_up.values(), *self._left.values())
+            if (pair := order.intent.params.get("pair")) is not None
+        )
 
     def close_journal(self) -> None:
         """Give the journal back; what is open stays on record. Idempotent."""

@@ -1,4 +1,8 @@
-"""A session on the emulator over a path in memory, on virtual time; and what each side believes happened."""
+"""A session on the emulator over a path in memory, on virtual time; and what each side believes happened.
+
+The exchange is not kind: it shows orders as Kraken does, each world in its own way of those that clients recorded.
+Volumes have more digits than a lot, ids are shown in another spelling, a userref that is none in three forms.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +20,35 @@ from unittest import mock
 from kraken_async import BurstGovernor, KrakenSession, MemoryStore, OrderPolicy, RetryPolicy, guards, runtime
 from kraken_async.call import Orphan
 from kraken_async.emulator import Behaviour, ConnectionDropped, Emulator
+from kraken_async.emulator.orders import Order
 from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown, RequestTimeout, TransportError
 from kraken_async.orders.intent import Intent
 from kraken_async.orders.journal import Journal
 from kraken_async.wire.messages import Response, SignedRequest
 
 LIMIT = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "20000"}
+#: More digits than a lot has: the exchange cuts or rounds them.
+DIGITS = ".123456789123456"
+
+
+def volume_of(number: int) -> str:
+    """Return the volume by which the orders of call ``number`` are known, whatever the exchange makes of its digits."""
+    return f"{number}{DIGITS}"
+
+
+def unkind(rng: random.Random) -> Behaviour:
+    """Return one of the ways in which Kraken was seen to show orders."""
+    return Behaviour(
+        volumes=rng.choice(("cut", "round")),
+        prices=rng.choice(("refuse", "round", "cut")),
+        no_userref=rng.choice(("null", "zero", "missing")),
+        client_ids=rng.choice(("lower", "sent", "dashed")),
+        amend_times=rng.choice(("ms", "us", "ns")),
+        key_info=rng.choice(("snake_case", "camelCase")),
+        blank_ip_list=rng.random() < 0.5,
+        empty_balance=rng.choice(("absent", "object")),
+        closing=rng.choice(("nowhere", "still open")),
+    )
 
 
 class MortalJournal(Journal):
@@ -35,21 +62,25 @@ class MortalJournal(Journal):
 
 @dataclass
 class World:
-    """One emulated exchange, one key's shared state, and any number of sessions on it, one after the other."""
+    """One emulated exchange, one key's shared state, and any number of sessions on it."""
 
     directory: Path
     seed: int = 0
     policy: OrderPolicy = field(default_factory=OrderPolicy)
+    behaviour: Behaviour | None = None
     orphans: list[Orphan] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
         self.emulator = Emulator(
-            clock=lambda: time.time(), seed=self.seed, behaviour=Behaviour(amend_times="ns")
-        )  # patched: the name is looked up late
+            clock=lambda: time.time(),  # patched: the name is looked up late
+            seed=self.seed,
+            behaviour=self.behaviour or unkind(self.random),
+        )
+        self.key = self.emulator.key
         self.store = MemoryStore()
         self.journals: dict[KrakenSession, MortalJournal] = {}
         self.dead: set[KrakenSession] = set()
-        self.random = random.Random(self.seed)
 
     async def send(self, request: SignedRequest, timeout: float) -> Response:
         """Carry one request over the path, and tell what a socket would tell."""
@@ -81,7 +112,7 @@ class World:
             "transport": self.send,
             "retry": RetryPolicy(jitter=self.random.random),
         }
-        session = KrakenSession(*self.emulator.key, **{**given, **options})
+        session = KrakenSession(*self.key, **{**given, **options})
         journal = self.journals[session] = MortalJournal(self.directory, "k")
         with mock.patch.object(runtime, "open_journal", return_value=journal):
             return await session.open()
@@ -95,13 +126,19 @@ class World:
 
     # -- the truth ---------------------------------------------------------------------------------------------
 
-    def placed(self, volume: str) -> list[str]:
-        """Return the txids of the orders of this volume, which one call alone has asked for.
+    def placed(self, number: int) -> list[str]:
+        """Return the txids of the orders that call ``number`` has placed: by their volume, which is its own.
 
-        All are bought; what is sold is the conditional close of one that was filled.
+        Other writers' orders have no nonce; a conditional close is an order's child.
         """
-        orders = self.emulator.orders.items()
-        return [txid for txid, order in orders if order.volume == Decimal(volume) and order.side == "buy"]
+        orders: dict[str, Order] = self.emulator.orders
+        return [
+            txid
+            for txid, order in orders.items()
+            if order.volume.to_integral_value("ROUND_DOWN") == Decimal(number)
+            and order.nonce is not None
+            and order.refid is None
+        ]
 
 
 @dataclass
@@ -115,6 +152,10 @@ class Told:
     @property
     def unknown(self) -> bool:
         return self.error is not None and self.error.outcome is Outcome.UNKNOWN
+
+    @property
+    def absent(self) -> bool:
+        return isinstance(self.error, OutcomeUnknown) and self.error.finding == "absent"
 
     @property
     def failed(self) -> bool:

@@ -21,6 +21,7 @@ from kraken_async.orders import journal_file
 from kraken_async.orders.intent import Intent, new_cl_ord_id
 from kraken_async.orders.journal import Journal, open_journal
 from kraken_async.orders.policy import OrderPolicy
+from kraken_async.system.paths import boot_id
 
 KEY = "0123456789abcdef"
 
@@ -35,12 +36,13 @@ def intent(**changes: Any) -> Intent:
         "sent_at": 100.0,
         "deadline": 5.0,
         "generated": True,
+        "boot": boot_id().hex(),
     }
     return Intent(**{**given, **changes})
 
 
 def sent(one: Intent, at: float = 101.0) -> Intent:
-    return replace(one, sent=True, sent_at=at, due=at + 5, clocked=True)
+    return replace(one, sent=True, sent_at=at, due=at + 5, clock_error=0.5)
 
 
 def die(journal: Journal) -> None:
