@@ -48,7 +48,9 @@ async def main(keys: dict[str, tuple[str, str]], rounds: int = 1, pause: float =
         for number in range(rounds):
             orders = (await master.private("OpenOrders"))["open"]
             new = [(txid, order) for txid, order in orders.items() if txid not in seen]
-            await asyncio.gather(*(mirror(*user, *order) for user in users.items() for order in new))
+            await asyncio.gather(
+                *(mirror(*user, txid, dict(order)) for user in users.items() for txid, order in new)
+            )
             seen.update(orders)
             if number < rounds - 1:
                 await asyncio.sleep(pause)

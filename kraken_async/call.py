@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from kraken_async.api.endpoints import Endpoint, Priority
+    from kraken_async.api.kinds import Body
     from kraken_async.errors import KrakenError
 
 
@@ -82,7 +83,8 @@ class CallOptions:
     """What ``with_options`` may set for the calls of one view of a session.
 
     ``timeout`` bounds one exchange and ``queue_timeout`` the wait before it, both in seconds. ``trace`` takes note of
-    one call.
+    one call. ``amounts`` and ``times``: results are converted (api/amounts.py). ``body``: the form of the request, if
+    not the endpoint's own.
     """
 
     priority: Priority | None = None
@@ -91,6 +93,14 @@ class CallOptions:
     burst_protection: bool = True
     ignore_breaker: bool = False
     trace: CallTrace | None = None
+    amounts: bool = False
+    times: bool = False
+    body: Body | None = None
+
+    @property
+    def converts(self) -> bool:
+        """Whether results are converted, and so to be read digit by digit."""
+        return self.amounts or self.times
 
 
 DEFAULTS: Final = CallOptions()

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any, overload
 
-from kraken_async.call import DEFAULTS, Caller, CallOptions
+from kraken_async.call import DEFAULTS, CallOptions
 from kraken_async.order_fields import whole
 from kraken_async.trading.methods import TradingMethods
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
     from datetime import datetime
+    from decimal import Decimal
 
     from kraken_async.api.endpoints import Priority
+    from kraken_async.api.kinds import Body
+    from kraken_async.api.overloads import AnyCall, PrivateCall, PublicCall
+    from kraken_async.api.spot import Spot
     from kraken_async.call import CallTrace
     from kraken_async.trading.markets_cache import MarketsCache
 
 
-class Client(Caller, TradingMethods):
+class Client(TradingMethods, abc.ABC):
     """Makes calls. Subclasses say how (``_ask``, ``_ask_public``)."""
 
     _options: CallOptions = DEFAULTS
@@ -40,32 +46,52 @@ class Client(Caller, TradingMethods):
         """Return the session that makes the calls."""
         return self
 
-    def private(
-        self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
-    ) -> Coroutine[Any, Any, Any]:
-        """Make one private call, in turn, and return Kraken's result as it was sent (RetrieveExport: bytes).
+    if TYPE_CHECKING:  # the same calls, with the type of each endpoint's result
 
-        Args:
-            endpoint: Kraken's own name, such as "Balance" or "AddOrder".
-            params: the call's fields; ``fields`` are added to them. Neither is changed.
+        @property
+        def private(self) -> PrivateCall:
+            """Make one private call, in turn: ``await client.private("Balance")``."""
+            ...
 
-        Waits for the queue, the limits, the turn and the answer. Raises KrakenError (its ``outcome`` says "refused",
-        "not sent" or "unknown"), or ValueError for a field that cannot be encoded. Cancelled while queued: never
-        sent, nothing spent. Cancelled after sending: the exchange finishes by itself and what came of a write is
-        reported to ``on_orphan``.
-        """
-        # Copied whole now: what is sent and recorded does not change with the caller's own lists while it waits.
-        return self._ask(self._options, endpoint, None, whole({**params, **fields} if params else fields))
+        @property
+        def public(self) -> PublicCall:
+            """Make one public call: ``await client.public("Ticker", pair="XBTUSD")``."""
+            ...
 
-    def public(
-        self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
-    ) -> Coroutine[Any, Any, Any]:
-        """Make one public call and return Kraken's result. Concurrent, without a nonce, at the public pace.
+    else:
 
-        Raises KrakenError, or ValueError for a field that cannot be encoded.
-        """
-        return self._ask_public(self._options, endpoint, params, fields)
+        def private(
+            self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
+        ) -> Coroutine[Any, Any, Any]:
+            """Make one private call, in turn, and return Kraken's result as it was sent (RetrieveExport: bytes).
 
+            Args:
+                endpoint: Kraken's own name, such as "Balance" or "AddOrder".
+                params: the call's fields; ``fields`` are added to them. Neither is changed.
+
+            Waits for the queue, the limits, the turn and the answer. Raises KrakenError (its ``outcome`` says
+            "refused", "not sent" or "unknown"), or ValueError for a field that cannot be encoded. Cancelled while
+            queued: never sent, nothing spent. Cancelled after sending: the exchange finishes by itself and what came
+            of a write is reported to ``on_orphan``.
+            """
+            # Copied whole now: what is sent and recorded does not change with the caller's own lists while it waits.
+            return self._ask(self._options, endpoint, None, whole({**params, **fields} if params else fields))
+
+        def public(
+            self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
+        ) -> Coroutine[Any, Any, Any]:
+            """Make one public call and return Kraken's result. Concurrent, without a nonce, at the public pace.
+
+            Raises KrakenError, or ValueError for a field that cannot be encoded.
+            """
+            return self._ask_public(self._options, endpoint, params, fields)
+
+    @property
+    def spot(self) -> Spot:
+        """The same calls as methods with a keyword for each field: ``await client.spot.add_order(pair=...)``."""
+        return _spot_class()(self)
+
+    @overload
     def with_options(
         self,
         *,
@@ -75,6 +101,33 @@ class Client(Caller, TradingMethods):
         burst_protection: bool | None = None,
         ignore_breaker: bool | None = None,
         trace: CallTrace | None = None,
+        amounts: None = None,
+        times: None = None,
+    ) -> ClientView: ...
+    @overload
+    def with_options(
+        self,
+        *,
+        priority: Priority | None = None,
+        timeout: float | None = None,
+        queue_timeout: float | None = None,
+        burst_protection: bool | None = None,
+        ignore_breaker: bool | None = None,
+        trace: CallTrace | None = None,
+        amounts: type[Decimal] | None = None,
+        times: type[datetime] | None = None,
+    ) -> ConvertingView: ...
+    def with_options(
+        self,
+        *,
+        priority: Priority | None = None,
+        timeout: float | None = None,
+        queue_timeout: float | None = None,
+        burst_protection: bool | None = None,
+        ignore_breaker: bool | None = None,
+        trace: CallTrace | None = None,
+        amounts: type[Decimal] | None = None,
+        times: type[datetime] | None = None,
     ) -> ClientView:
         """Return a view of the same session whose calls differ in what is given.
 
@@ -85,6 +138,10 @@ class Client(Caller, TradingMethods):
             burst_protection: False: start-up protection does not hold these calls.
             ignore_breaker: True: a deliberate call during a lockout. Each one may prolong the lockout.
             trace: takes note of Kraken's answer as it came; one for each call.
+            amounts: Decimal: every amount of a result that is described is a Decimal, with the digits that were sent.
+            times: datetime: every time is an aware datetime in UTC; None where it stands for "not set".
+
+        Raises ValueError for another type of amounts or times.
         """
         given: dict[str, Any] = {
             "priority": priority,
@@ -93,20 +150,33 @@ class Client(Caller, TradingMethods):
             "burst_protection": burst_protection,
             "ignore_breaker": ignore_breaker,
             "trace": trace,
+            "amounts": _converted("amounts", amounts, "decimal", "Decimal"),
+            "times": _converted("times", times, "datetime", "datetime"),
         }
         changed = {name: value for name, value in given.items() if value is not None}
         return ClientView(self._owner(), dataclasses.replace(self._options, **changed))
 
-    # -- what trading methods ask for ------------------------------------------------------------------------------
-
-    def _as_sent(self) -> Caller:
-        return self
+    # -- results that are converted --------------------------------------------------------------------------------
 
     def _convert(self, endpoint: str, result: Any) -> Any:
-        return result
+        """Return a result with amounts and times as this view's options say."""
+        return converted(result, endpoint, self._options) if self._options.converts else result
+
+    def _as_sent(self) -> Client:
+        """Return a view with the same options whose results are as Kraken sent them."""
+        if not self._options.converts:
+            return self
+        return ClientView(self._owner(), dataclasses.replace(self._options, amounts=False, times=False))
 
     def _times(self) -> type[datetime] | None:
-        return None
+        """Return datetime where this view's options ask for it."""
+        if not self._options.times:
+            return None
+        from datetime import datetime
+
+        return datetime
+
+    # -- what trading methods ask for ------------------------------------------------------------------------------
 
     def _priority(self, default: Priority) -> Priority:
         return default if self._options.priority is None else self._options.priority
@@ -137,3 +207,46 @@ class ClientView(Client):
 
     def _markets_cache(self) -> MarketsCache:
         return self._session._markets_cache()
+
+
+if TYPE_CHECKING:
+
+    class ConvertingView(ClientView):
+        """A view whose results are converted, so that their types are not those of Kraken's JSON."""
+
+        @property
+        def private(self) -> AnyCall: ...
+        @property
+        def public(self) -> AnyCall: ...
+        @property
+        def spot(self) -> Any: ...
+
+
+def in_body(client: Client, body: Body) -> ClientView:
+    """Return a view whose private calls send their fields in a form or as JSON, whichever the endpoint's own is."""
+    return ClientView(client._owner(), dataclasses.replace(client._options, body=body))
+
+
+def converted(result: Any, endpoint: str, options: CallOptions) -> Any:
+    """Return a result with its amounts, its times or both as the options say."""
+    from kraken_async.api.amounts import convert
+
+    return convert(result, endpoint, amounts=options.amounts, times=options.times)
+
+
+@cache
+def _spot_class() -> type[Spot]:
+    """Return the class of ``spot``, imported when it is first asked for."""
+    from kraken_async.api.spot import Spot
+
+    return Spot
+
+
+def _converted(name: str, given: object, module: str, kind: str) -> bool | None:
+    """Return True for the type that results may be converted to, None for None. Raises ValueError for another."""
+    if given is None:
+        return None
+    if given is getattr(sys.modules.get(module), kind, None):
+        return True
+    msg = f"{name} is None or {module}.{kind}, not {given!r}"
+    raise ValueError(msg)

@@ -105,9 +105,11 @@ class Runtime:
         return self.key is not None and self.key.ledger.ended
 
     async def ask_public(self, name: str, params: Mapping[str, Any], options: CallOptions) -> Any:
-        """Make one public call. See Client.public."""
+        """Check and make one public call. See Client.public."""
+        if self._config.checks is not None:
+            self._config.checks.check(name, params)
         timeout = options.timeout or self._config.timeout or READ_TIMEOUT
-        return await self._public.ask(name, params, timeout, trace=options.trace)
+        return await self._public.ask(name, params, timeout, exactly=options.converts, trace=options.trace)
 
     def statistics(self) -> Statistics:
         """Return one frozen snapshot, all taken at one moment. Never waits."""
@@ -197,6 +199,7 @@ class KeyRuntime:
             signer,
             config.guard,
             config.timeout,
+            config.checks,
             key=state,
             gate=gate,
             ledger=ledger,

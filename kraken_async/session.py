@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Self
 
 from kraken_async.calls import log_messages
-from kraken_async.client import Client
+from kraken_async.client import Client, converted
 from kraken_async.errors import AuthenticationError, Outcome
 from kraken_async.monitoring import statistics
 from kraken_async.monitoring.metrics import Metrics
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kraken_async.monitoring.metrics import Statistics
     from kraken_async.orders.intent import Intent
     from kraken_async.runtime import KeyRuntime
-    from kraken_async.settings import SessionOptions
+    from kraken_async.settings import AllSessionOptions, SessionOptions
     from kraken_async.stores.base import Store
     from kraken_async.trading.markets_cache import MarketsCache
 
@@ -60,6 +60,8 @@ class KrakenSession(Client):
         cancel_patience: seconds after which a cancel overtakes a stalled call on a second connection.
         plain_http: hosts beyond loopback to which plain http is allowed.
         transport: an async function of a SignedRequest and seconds that returns a Response, instead of HTTP.
+        checks: True: InvalidArguments, unsent, for a field or value that can only be a slip, a required field that is
+            missing, an impossible combination; never for a cancel. "warn": only said. False: not looked at.
 
     Raises ValueError for arguments that cannot work, before anything is sent; NonceStoreError when it is opened.
 
@@ -89,17 +91,18 @@ class KrakenSession(Client):
         self._store = store if store is not None else FileStore(self._config.state_dir)
 
     @classmethod
-    def from_env(cls, **options: Any) -> Self:
+    def from_env(cls, **options: Unpack[AllSessionOptions]) -> Self:
         """Return a session with the environment's key, tier, address and state directory; ``options`` go before.
 
         Reads KRAKEN_API_KEY, KRAKEN_API_SECRET (or ``*_FILE``), KRAKEN_API_TIER, KRAKEN_API_URL, KRAKEN_STATE_DIR
         and KRAKEN_GOVERNOR ("off": holds nothing back). Raises ValueError as the constructor does.
         """
-        options = {**Settings.from_env().options(), **options}
+        chosen: dict[str, Any] = {**Settings.from_env().options(), **options}
+        del options
         try:
-            return cls(**options)
+            return cls(**chosen)
         except BaseException:
-            options.clear()  # as in the constructor: nothing for a traceback that shows locals
+            chosen.clear()  # as in the constructor: nothing for a traceback that shows locals
             raise
 
     def __repr__(self) -> str:
@@ -135,13 +138,15 @@ class KrakenSession(Client):
         key = runtime.key
         if key is None:
             raise _needs_key(f"{name} is a private call", name)
-        return await key.submission.ask(options, name, {**params, **fields} if params else fields)
+        result = await key.submission.ask(options, name, {**params, **fields} if params else fields)
+        return converted(result, name, options) if options.converts else result
 
     async def _ask_public(
         self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
     ) -> Any:
         runtime = await self._opened()
-        return await runtime.ask_public(name, {**params, **fields} if params else fields, options)
+        result = await runtime.ask_public(name, {**params, **fields} if params else fields, options)
+        return converted(result, name, options) if options.converts else result
 
     async def halt(self) -> Any:
         """Stop trading: waiting orders and changes fail unsent, CancelAll goes out, new ones are refused.

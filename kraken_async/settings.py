@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict
 
 from kraken_async.api.endpoints import Tier
 from kraken_async.calls.retry import RetryPolicy
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from kraken_async.api.checks import Checks
     from kraken_async.call import Orphan
     from kraken_async.guards import Guard
     from kraken_async.monitoring.metrics import Observer
+    from kraken_async.stores.base import Store
     from kraken_async.wire.messages import Response, SignedRequest
 
 PRODUCTION: Final = "https://api.kraken.com"
@@ -49,6 +52,16 @@ class SessionOptions(TypedDict, total=False):
     cancel_patience: float
     plain_http: Iterable[str]
     transport: Callable[[SignedRequest, float], Awaitable[Response]] | None
+    checks: bool | Literal["warn"]
+
+
+class AllSessionOptions(SessionOptions, total=False):
+    """The keyword arguments of KrakenSession with those of the key and the store, for functions that pass them on."""
+
+    api_key: str | None
+    api_secret: str | None
+    otp: str | Callable[[], str] | None
+    store: Store | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +88,7 @@ class Config:
     observers: tuple[Observer, ...]
     on_orphan: Callable[[Orphan], Any] | None
     on_settled: Callable[[Orphan], Any] | None
+    checks: Checks | None
 
     @classmethod
     def checked(
@@ -101,6 +115,7 @@ class Config:
         cancel_patience: float = 1.0,
         plain_http: Iterable[str] = (),
         transport: Callable[[SignedRequest, float], Awaitable[Response]] | None = None,
+        checks: bool | Literal["warn"] = True,
     ) -> Self:
         """Check options and fill in defaults. Raises ValueError for what cannot work."""
         one_alone = (api_key is None) != (api_secret is None)
@@ -148,7 +163,19 @@ class Config:
             observers=observers,
             on_orphan=on_orphan,
             on_settled=on_settled,
+            checks=_checks(checks),
         )
+
+
+def _checks(wanted: bool | Literal["warn"]) -> Checks | None:
+    if wanted is False:
+        return None
+    if wanted is not True and wanted != "warn":
+        msg = f'checks is True, False or "warn", not {wanted!r}'
+        raise ValueError(msg)
+    from kraken_async.api.checks import Checks
+
+    return Checks(logging.getLogger("kraken_async"), refuse=wanted is True)
 
 
 def _check_callable(name: str, given: object) -> None:

@@ -27,22 +27,16 @@ def convert(result: Any, endpoint: str, *, amounts: bool, times: bool) -> Any:
 
     JSON numbers are Decimals in ``result`` if it was read exactly; those that are neither become floats again.
     """
-    step = _converter(endpoint, amounts, times)
-    return result if step is None else step(result)
-
-
-def is_convertible(endpoint: str) -> bool:
-    """Whether a result of this endpoint holds amounts or times: it is then to be read exactly."""
-    return _converter(endpoint, amounts=True, times=True) is not None
+    return _converter(endpoint, amounts, times)(result)
 
 
 @cache
-def _converter(endpoint: str, amounts: bool, times: bool) -> Step | None:
+def _converter(endpoint: str, amounts: bool, times: bool) -> Step:
     from kraken_async.api.conversions import PLANS  # read when it is first needed
 
     plan = PLANS.get(endpoint)
     if plan is None:
-        return None
+        return _plain
     return _compile(plan, {**({"amount": _amount} if amounts else {}), **(_TIMES if times else {})}) or _plain
 
 

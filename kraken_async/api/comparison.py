@@ -186,3 +186,37 @@ def _looks_like(text: str) -> str:
 
 def _under(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
+
+
+def came(value: object, type_: Type, known: Description) -> tuple[set[str], set[str]]:
+    """Paths of described fields that a result has, and of those that some object in it lacks."""
+    seen: set[str] = set()
+    lacking: set[str] = set()
+    _collect(value, type_, known, "", seen, lacking)
+    return seen, lacking
+
+
+def _collect(
+    value: object, type_: Type, known: Description, path: str, seen: set[str], lacking: set[str]
+) -> None:
+    type_ = known.resolve(type_)
+    if isinstance(type_, Union):
+        options = [each for each in type_.options if not _compare(value, each, known, path)]
+        for option in options[:1]:
+            _collect(value, option, known, path, seen, lacking)
+    elif isinstance(type_, ListOf) and isinstance(value, (list, tuple)):
+        for item in value:
+            _collect(item, type_.of, known, f"{path}[]", seen, lacking)
+    elif isinstance(type_, MapOf) and isinstance(value, Mapping):
+        for item in value.values():
+            _collect(item, type_.of, known, _under(path, "*"), seen, lacking)
+    elif isinstance(type_, Object) and isinstance(value, Mapping):
+        for field in type_.fields:
+            here = _under(path, field.name)
+            if field.others:
+                continue
+            if field.name in value:
+                seen.add(here)
+                _collect(value[field.name], field.type, known, here, seen, lacking)
+            else:
+                lacking.add(here)

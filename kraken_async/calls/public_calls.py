@@ -93,9 +93,13 @@ class PublicCalls:
         timeout: float,  # of one exchange
         *,
         attempts: int | None = None,
+        exactly: bool = False,
         trace: CallTrace | None = None,
     ) -> Any:
-        """Make one public call, repeated as the retry policy (or ``attempts``) allows; see Caller.public."""
+        """Make one public call, repeated as the retry policy (or ``attempts``) allows; see Client.public.
+
+        ``exactly``: numbers with a fraction are Decimals, digit by digit.
+        """
         loop = asyncio.get_running_loop()
         endpoint = find(name, private=False)
         request = SignedRequest("GET", endpoint.path + query(params), {}, b"", 0)
@@ -108,7 +112,9 @@ class PublicCalls:
             try:
                 response = await self._send(request, timeout)
                 result = (
-                    decode(response, endpoint) if trace is None else decode_traced(response, endpoint, trace)
+                    decode(response, endpoint, exactly=exactly)
+                    if trace is None
+                    else decode_traced(response, endpoint, trace)
                 )
             except KrakenError as error:
                 error.endpoint = name

@@ -7,9 +7,10 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.api.endpoints import Priority, find
+from kraken_async.api.request_form import as_sent
 from kraken_async.call import Call, CallOptions, CallState
 from kraken_async.calls import log_messages
-from kraken_async.errors import GuardRefused, KrakenError, QueueTimeout
+from kraken_async.errors import GuardRefused, InvalidArguments, KrakenError, QueueTimeout
 from kraken_async.guards import Request, no_funding
 from kraken_async.limits import circuit_breaker
 from kraken_async.order_fields import cancelled_ids, pair_key
@@ -18,6 +19,7 @@ from kraken_async.orders.order_lookup import Answer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kraken_async.api.checks import Checks
     from kraken_async.calls.halt import Halt
     from kraken_async.calls.ledger import CallLedger
     from kraken_async.calls.time_sync import TimeSync
@@ -38,9 +40,9 @@ _INTERNAL: Final = CallOptions(priority=Priority.AMEND)
 class Submission:
     """Checks, completes and queues the private calls of one session.
 
-    ``guard`` None: no_funding. ``timeout`` None: READ_TIMEOUT and WRITE_TIMEOUT. ``hold_pairs``: no new
-    orders on a pair on which an outcome is not known. ``warn_one_way``: the key is new, and its first call is worth a
-    warning.
+    ``guard`` None: no_funding. ``timeout`` None: READ_TIMEOUT and WRITE_TIMEOUT. ``checks`` None: fields are not
+    checked. ``hold_pairs``: no new orders on a pair on which an outcome is not known. ``warn_one_way``: the key is new,
+    and its first call is worth a warning.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Submission:
         signer: Signer,
         guard: Guard | None,
         timeout: float | None,
+        checks: Checks | None,
         *,
         key: KeyState,
         gate: Admission,
@@ -62,6 +65,7 @@ class Submission:
         self._signer = signer
         self._guard = guard if guard is not None else no_funding
         self._timeout = timeout
+        self._checks = checks
         self._key = key
         self._gate = gate
         self._ledger = ledger
@@ -80,7 +84,7 @@ class Submission:
             log.warning(log_messages.ONE_WAY)
         try:
             call = self._prepare(options, name, params)
-        except GuardRefused as error:
+        except (GuardRefused, InvalidArguments) as error:
             priority = find(name, private=True).priority if options.priority is None else options.priority
             self._reporter.turned_away(name, Priority(priority), error)
             raise
@@ -118,6 +122,9 @@ class Submission:
             if endpoint.changes or self._guard is not no_funding:
                 request = self._guard(Request(endpoint.name, params, endpoint.changes))
                 endpoint, params = find(request.endpoint, private=True), dict(request.params)
+            if self._checks is not None:
+                self._checks.check(endpoint.name, params)
+            endpoint, params = as_sent(endpoint, params, options.body)
             if endpoint.places_orders:
                 params, deadline, made_ids = self._tracker.complete(endpoint, params)
         fields = self._signer.encode(endpoint, params) if params else b""

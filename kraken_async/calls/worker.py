@@ -147,7 +147,7 @@ class CallWorker:
         try:
             trace = call.options.trace
             if trace is None:
-                result = decode(response, call.endpoint)
+                result = decode(response, call.endpoint, exactly=call.options.converts)
             else:
                 result = decode_traced(response, call.endpoint, trace)
         except KrakenAPIError:

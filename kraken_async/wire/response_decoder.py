@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.errors import KrakenAPIError, Outcome, RateLimitExceeded, TransportError
 from kraken_async.wire.error_table import api_error, is_warning
-from kraken_async.wire.json_decoder import reader
+from kraken_async.wire.json_decoder import exact, reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,8 +47,10 @@ _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTAL
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z'-]{0,19}[.,:;!?]?|[(]?[0-9]{3,4}[).,:;]?")
 
 
-def decode(response: Response, endpoint: Endpoint) -> Any:
+def decode(response: Response, endpoint: Endpoint, *, exactly: bool = False) -> Any:
     """Kraken's result, with its strings as sent; of an endpoint that gives a file, the bytes.
+
+    ``exactly``: numbers with a fraction are Decimals with the digits that were sent.
 
     A read without a result gives ``{}``, ``[]`` or None by the endpoint's description. Raises KrakenAPIError for an
     error that Kraken sent, TransportError for an answer that is not Kraken's, and for a write ("unknown") without a
@@ -60,7 +62,7 @@ def decode(response: Response, endpoint: Endpoint) -> Any:
     if len(body) > LARGEST:
         raise _broken(response, endpoint, f"an answer of {len(body)} bytes is too large")
     try:
-        envelope = reader()(body)
+        envelope = exact(body) if exactly else reader()(body)
     except ValueError:
         envelope = None
     if type(envelope) is not dict or "error" not in envelope:

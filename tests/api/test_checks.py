@@ -70,7 +70,7 @@ def test_a_slip_in_a_row_of_a_batch_names_the_row(checks: Checks) -> None:
 
 def test_slips_of_reads_and_public_calls_are_refused_too(checks: Checks) -> None:
     assert '"txid" is meant' in refused(checks, "QueryOrders", {"txids": "O"})
-    assert '"interval" is meant' in refused(checks, "OHLC", {"pair": "XBTUSD", "intervall": 5})
+    assert '"interval" is meant' in refused(checks, "OHLC", {"pair": "XBTUSD", "inteval": 5})
 
 
 # ------------------------------------------------------------------ what is missing

@@ -236,7 +236,11 @@ def _example(endpoint: Described) -> str:
         [
             "```python",
             _call(f"result = await client.spot.{endpoint.method_name}(", values),
-            "# the same call by its name",
+            "```",
+            "",
+            "The same call by its name:",
+            "",
+            "```python",
             _call(f"result = await client.{scope}(", by_name),
             "```",
         ]

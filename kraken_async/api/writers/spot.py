@@ -78,6 +78,12 @@ class Caller(Protocol):
     def private(self) -> PrivateCall: ...
     @property
     def public(self) -> PublicCall: ...
+
+
+class AnyCall(Protocol):
+    """The type of ``private`` and ``public`` where results are converted, or not described."""
+
+    def __call__(self, endpoint: str, params: Fields | None = None, /, **fields: Any) -> Answer[Any]: ...
 '''
 
 
