@@ -218,7 +218,7 @@ class CallListener:
     def call_ended(self, call: Call, result: Any, error: KrakenError | None) -> None:
         """Take note of a call's result or error. ``call.future`` is done when its caller has left."""
 
-    def call_withdrawn(self, call: Call, error: KrakenError) -> None:
+    def call_cancelled_unsent(self, call: Call, error: KrakenError) -> None:
         """Take note that a call is taken back, unsent; its end follows."""
 
     def call_dropped(self, call: Call) -> None:

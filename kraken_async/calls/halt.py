@@ -56,7 +56,9 @@ class Halt:
         Raises KrakenError if that could not be done, with the halt in force all the same. Cancelled: it stays in force.
         """
         self._here, self._unwritten = True, 0
-        self._ledger.withdraw_where(lambda call: log_messages.halted(call) if recall.places(call) else None)
+        self._ledger.cancel_unsent_where(
+            lambda call: log_messages.halted(call) if recall.places(call) else None
+        )
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._key.update(recall.halt)

@@ -113,19 +113,19 @@ class CallLedger:
                 future.set_exception(error)
         self._count_off(call)
 
-    def withdraw(self, call: Call, error: KrakenError) -> None:
+    def cancel_unsent(self, call: Call, error: KrakenError) -> None:
         """End a call that waits, unsent."""
         self._queue.remove(call)
         if call.state is not CallState.ENDED:
             for listener in self._listeners:
-                listener.call_withdrawn(call, error)
+                listener.call_cancelled_unsent(call, error)
             self.finish(call, error=error)
 
-    def withdraw_where(self, reason: Callable[[Call], KrakenError | None]) -> None:
+    def cancel_unsent_where(self, reason: Callable[[Call], KrakenError | None]) -> None:
         """End those of the waiting calls for which ``reason`` gives an error."""
         for call in self.waiting():
             if (error := reason(call)) is not None:
-                self.withdraw(call, error)
+                self.cancel_unsent(call, error)
 
     def abandon(self, call: Call) -> None:
         """Handle a cancelled caller: drop an unsent call; let a sent one finish, and its end be reported."""
@@ -169,7 +169,7 @@ class CallLedger:
     def close(self, reason: Callable[[Call], KrakenError | None]) -> None:
         """Take no new calls of callers, and end those of the waiting ones for which ``reason`` gives an error."""
         self.closing = True
-        self.withdraw_where(reason)
+        self.cancel_unsent_where(reason)
 
     def fail_all(self, unsent: Callable[[Call], KrakenError], lost: Callable[[Call], KrakenError]) -> None:
         """End every call: those that wait by ``unsent``, those that were sent by ``lost``. None come any more."""

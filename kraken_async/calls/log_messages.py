@@ -49,7 +49,7 @@ def fault(name: str, fault: BaseException) -> TransportError:
     return TransportError(msg, endpoint=name, outcome=Outcome.UNKNOWN)
 
 
-def withdrawn(call: Call, why: str) -> OrderWithdrawn:
+def recalled(call: Call, why: str) -> OrderWithdrawn:
     """Return the error for an order that was taken back before it was sent."""
     msg = f"{call.endpoint.name} was withdrawn before it was sent: {why}"
     return OrderWithdrawn(msg, endpoint=call.endpoint.name)

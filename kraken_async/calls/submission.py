@@ -208,11 +208,11 @@ class Submission:
         for other in self._tracker.carrying(client_id):
             if not other.attempt and other.state is CallState.WAITING and not other.future.done():
                 why = f"its cancel came (cl_ord_id={client_id})"
-                self._ledger.withdraw(other, log_messages.withdrawn(other, why))
+                self._ledger.cancel_unsent(other, log_messages.recalled(other, why))
 
     def _expire(self, call: Call) -> None:
         if call.state is CallState.WAITING and not call.attempt:
-            self._ledger.withdraw(call, _expired(call))
+            self._ledger.cancel_unsent(call, _expired(call))
 
 
 def _expired(call: Call) -> QueueTimeout:

@@ -204,7 +204,7 @@ class CallWorker:
                 return None
             if (why := recall.recalled(call, shared)) is None:
                 return self._reserve(reserved, call, shared, now, quote)
-            self._ledger.withdraw(call, log_messages.withdrawn(call, why))
+            self._ledger.cancel_unsent(call, log_messages.recalled(call, why))
 
     def _reserve(
         self, reserved: list[Call], call: Call, shared: Shared, now: float, quote: Quote = AT_ONCE
@@ -233,7 +233,7 @@ class CallWorker:
                 return log_messages.halted(call)
             return error
 
-        self._ledger.withdraw_where(refusal)
+        self._ledger.cancel_unsent_where(refusal)
 
     # -- without the turn ------------------------------------------------------------------------------------------
 
@@ -265,7 +265,7 @@ class CallWorker:
                 return None
             if (why := recall.recalled(call, shared)) is None:
                 return self._reserve(reserved, call, shared, now)
-            self._ledger.withdraw(call, log_messages.withdrawn(call, why))
+            self._ledger.cancel_unsent(call, log_messages.recalled(call, why))
 
     async def _let_cancels_arrive(self) -> None:
         """Wait, not longer than a cancel's patience, before a call takes a nonce above an overtaking cancel's."""
@@ -286,7 +286,7 @@ class CallWorker:
                 return None
             return NonceStoreError(str(error), endpoint=call.endpoint.name)
 
-        self._ledger.withdraw_where(failure)
+        self._ledger.cancel_unsent_where(failure)
 
 
 _LATER = Quote(1.0)

@@ -66,7 +66,7 @@ class Reporter(CallListener):
         """Count a repeat."""
         self.metrics.retries += 1
 
-    def call_withdrawn(self, call: Call, error: KrakenError) -> None:
+    def call_cancelled_unsent(self, call: Call, error: KrakenError) -> None:
         """Count why a call was taken back."""
         del call
         self.count(error)

@@ -37,8 +37,8 @@ class Listener(CallListener):
     def call_ended(self, call: Call, result: Any, error: KrakenError | None) -> None:
         self.heard.append(("ended", call, call.future.done()))
 
-    def call_withdrawn(self, call: Call, error: KrakenError) -> None:
-        self.heard.append(("withdrawn", call, call.future.done()))
+    def call_cancelled_unsent(self, call: Call, error: KrakenError) -> None:
+        self.heard.append(("cancelled unsent", call, call.future.done()))
 
     def call_dropped(self, call: Call) -> None:
         self.heard.append(("dropped", call, call.future.done()))
@@ -89,10 +89,10 @@ async def test_a_call_that_is_taken_back_is_not_sent() -> None:
     book, listener = ledger()
     one = call()
     book.enqueue(one)
-    book.withdraw(one, SessionClosed("closing"))
-    book.withdraw(one, SessionClosed("again"))
+    book.cancel_unsent(one, SessionClosed("closing"))
+    book.cancel_unsent(one, SessionClosed("again"))
     assert not book.send(one, 17, 1.0)
-    assert [what for what, _, _ in listener.heard] == ["withdrawn", "ended"]
+    assert [what for what, _, _ in listener.heard] == ["cancelled unsent", "ended"]
     with pytest.raises(SessionClosed, match="closing"):
         await one.future
 

@@ -54,6 +54,14 @@ def unkind(rng: random.Random) -> Behaviour:
 class MortalJournal(Journal):
     """A journal that may die as its process does: nothing more is written, and its lock is free."""
 
+    def __init__(self, directory: Path, key: str) -> None:
+        super().__init__(directory, key)
+        self.recorded: list[Intent] = []
+
+    async def record(self, intent: Intent) -> None:
+        self.recorded.append(intent)
+        await super().record(intent)
+
     def die(self) -> None:
         fd, self._fd, self._shut = self._fd, -1, True
         if fd >= 0:

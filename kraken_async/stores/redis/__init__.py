@@ -18,7 +18,7 @@ What protects what:
    the clock (no jump was lost) and all clocks agree within 5 s. Otherwise its first nonces may be refused,
    without effect, and heal.
 5. A caller whose copy of the shared state is newer than the server's writes it back: a halt, a lockout, a
-   withdrawn order outlive the server as long as one session lives. The call counter is unknown then, unless
+   recalled order outlive the server as long as one session lives. The call counter is unknown then, unless
    the copy is fresh.
 6. Unreachable: calls fail with NonceStoreError after the timeout. Cancels go out with a nonce above all
    that this caller knows of, moved on with the time since; what they charged is written back later.

@@ -1,0 +1,140 @@
+"""What a failed exchange leads to, as a table; and that it is carried out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from kraken_async import InvalidNonce, KrakenError, Outcome, OutcomeUnknown, RequestTimeout, RetryPolicy
+from kraken_async.api.endpoints import find
+from kraken_async.call import DEFAULTS, Call, CallState
+from kraken_async.calls.ledger import CallLedger
+from kraken_async.calls.lost_orders import LostOrders
+from kraken_async.calls.replies import Next, ReplyHandler, decide
+from kraken_async.calls.request_queue import RequestQueue
+from kraken_async.calls.tasks import Tasks
+from kraken_async.monitoring.metrics import Metrics
+from kraken_async.monitoring.reporter import Reporter
+from kraken_async.orders.policy import OrderPolicy
+from kraken_async.orders.tracker import OrderTracker
+from kraken_async.server_time import ServerTime
+from kraken_async.wire.error_table import api_error
+
+LOST = RequestTimeout("no answer within 10 s", outcome=Outcome.UNKNOWN)
+TXID = {"txid": "OAAAAA-BBBBB-CCCCCC"}
+
+
+def sent(name: str, params: dict[str, Any] | None = None, **changes: Any) -> Call:
+    endpoint = find(name, private=True)
+    future = asyncio.get_running_loop().create_future()
+    call = Call(endpoint, params or {}, b"", endpoint.priority, 10.0, DEFAULTS, future)
+    call.attempt = 1
+    for field, value in changes.items():
+        setattr(call, field, value)
+    return call
+
+
+def refused(text: str, name: str) -> KrakenError:
+    return api_error([text], name, changes=find(name, private=True).changes)
+
+
+def decided(call: Call, error: KrakenError, *, closing: bool = False) -> Next:
+    retry = RetryPolicy(jitter=lambda: 1.0)
+    return decide(call, error, retry, elapsed=0.0, server_now=0.0, closing=closing).next
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "error", "unknown_before", "leads_to"),
+    [
+        ("Balance", {}, LOST, False, Next.REPEAT),
+        ("Balance", {}, "EService:Busy", False, Next.REPEAT),
+        ("Balance", {}, "EGeneral:Permission denied", False, Next.GIVE_UP),
+        ("Balance", {}, "EAPI:Invalid nonce", False, Next.HEAL_NONCE),
+        ("Balance", {}, "EAPI:Invalid nonce", True, Next.HEAL_NONCE),
+        ("AddOrder", {}, LOST, False, Next.GIVE_UP),
+        ("AddOrder", {}, "EService:Busy", False, Next.GIVE_UP),
+        ("AddOrder", {}, "EAPI:Invalid nonce", False, Next.HEAL_NONCE),
+        ("AddOrder", {}, "EAPI:Invalid nonce", True, Next.GIVE_UP),
+        ("CancelOrder", TXID, LOST, False, Next.REPEAT),
+        ("CancelOrder", TXID, "EOrder:Unknown order", False, Next.GIVE_UP),
+        ("CancelOrder", TXID, "EOrder:Unknown order", True, Next.GOAL_REACHED),
+        ("CancelOrder", {"txid": 7}, LOST, False, Next.GIVE_UP),
+        ("Withdraw", {}, LOST, False, Next.GIVE_UP),
+    ],
+)
+async def test_what_a_failure_leads_to(
+    name: str, params: dict[str, Any], error: KrakenError | str, unknown_before: bool, leads_to: Next
+) -> None:
+    failure = refused(error, name) if isinstance(error, str) else error
+    assert decided(sent(name, params, unknown_before=unknown_before), failure) is leads_to
+
+
+async def test_nothing_is_repeated_for_a_caller_who_has_left_nor_later_while_closing() -> None:
+    gone = sent("Balance")
+    gone.future.cancel()
+    assert decided(gone, LOST) is Next.GIVE_UP
+    assert decided(sent("Balance"), refused("EService:Busy", "Balance"), closing=True) is Next.GIVE_UP
+    assert decided(sent("CancelOrder", TXID), LOST, closing=True) is Next.REPEAT  # at once
+
+
+class Bench:
+    """A handler without a key: only for what needs none."""
+
+    def __init__(self) -> None:
+        clock = asyncio.get_running_loop().time
+        none: Any = None
+        tasks, queue, time = Tasks(), RequestQueue(), ServerTime(clock)
+        reporter = Reporter(Metrics(), (), None, tasks.start, clock)
+        policy = OrderPolicy(journal=False)
+        self.tracker = OrderTracker(policy, None, time, none)
+        self.ledger = CallLedger(queue, (self.tracker, reporter))
+        lost = LostOrders(policy, self.tracker, none, self.ledger, reporter, tasks, none, time, clock)
+        self.handler = ReplyHandler(
+            self.ledger, queue, none, none, RetryPolicy(attempts=1), none, lost, reporter, tasks, time, clock
+        )
+
+    async def lose(self, name: str, params: dict[str, Any]) -> Call:
+        call = sent(name, params, attempt=0)
+        await self.tracker.record(call)
+        self.ledger.enqueue(call)
+        self.ledger.send(call, 17, 1.0)
+        await self.handler.failed(call, RequestTimeout("no answer", outcome=Outcome.UNKNOWN))
+        return call
+
+
+async def test_an_order_that_was_only_validated_had_no_effect_whatever_happened() -> None:
+    call = await Bench().lose("AddOrder", {"validate": True, "pair": "XBTUSD"})
+    with pytest.raises(RequestTimeout):
+        await call.future
+
+
+async def test_a_write_that_cannot_be_looked_up_is_unknown_at_once() -> None:
+    call = await Bench().lose("Withdraw", {"asset": "XBT", "amount": "1"})
+    with pytest.raises(OutcomeUnknown) as caught:
+        await call.future
+    assert isinstance(caught.value.__cause__, RequestTimeout)
+    assert caught.value.finding is None
+    assert call.state is CallState.ENDED
+
+
+async def test_the_end_of_the_worker_says_of_an_order_in_flight_what_was_found() -> None:
+    bench = Bench()
+    call = sent("AddOrder", {"pair": "XBTUSD", "cl_ord_id": "mine"}, attempt=0)
+    await bench.tracker.record(call)
+    bench.ledger.enqueue(call)
+    bench.ledger.send(call, 17, 1.0)
+    bench.handler.worker_ended(None)
+    with pytest.raises(OutcomeUnknown) as caught:
+        await call.future
+    assert caught.value.finding == "unreachable"
+    assert bench.tracker.given_up(call.order.intent.id) is call.order
+
+
+def test_a_nonce_that_was_not_refused_by_kraken_is_not_healed() -> None:
+    async def run() -> Next:
+        paused = InvalidNonce("paused", outcome=Outcome.NOT_SENT)
+        return decided(sent("Balance"), paused)
+
+    assert asyncio.run(run()) is Next.GIVE_UP

@@ -1,0 +1,55 @@
+"""Tasks: none is lost, and none outlives its session."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kraken_async.calls.tasks import Tasks
+
+
+async def test_all_end_with_the_block_and_those_started_at_the_end_too() -> None:
+    ended: list[str] = []
+
+    async def child() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append("child")
+
+    async def parent(tasks: Tasks) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append("parent")
+            tasks.start(child())
+
+    async with Tasks() as tasks:
+        tasks.start(parent(tasks))
+        await asyncio.sleep(0)
+    assert ended[0] == "parent"
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_failure_is_logged_unless_somebody_asks_for_it(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    heard: list[BaseException | None] = []
+    async with Tasks() as tasks:
+        tasks.start(fail(), on_end=heard.append)
+        await asyncio.sleep(0.01)
+        assert [type(error) for error in heard] == [ZeroDivisionError]
+        assert not caplog.text
+        tasks.start(fail())
+        await asyncio.sleep(0.01)
+    assert "a background task failed" in caplog.text
+
+
+async def test_the_end_of_a_cancelled_task_is_heard_of_as_no_failure() -> None:
+    heard: list[BaseException | None] = []
+    async with Tasks() as tasks:
+        tasks.start(asyncio.sleep(3600), on_end=heard.append)
+        await asyncio.sleep(0)
+    assert heard == [None]
