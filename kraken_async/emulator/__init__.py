@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .app import EmulatorServer, serve_in_thread
     from .behaviour import Behaviour
+    from .control import ControlServer
     from .emulator import Emulator
     from .faults import CATALOGUE, LYING, Fault, Faults
+    from .market import RandomWalk, Replay, play
     from .values import Arrival, ConnectionDropped, KeyPair, Reply
 
 __all__ = [
@@ -26,12 +28,16 @@ __all__ = [
     "Arrival",
     "Behaviour",
     "ConnectionDropped",
+    "ControlServer",
     "Emulator",
     "EmulatorServer",
     "Fault",
     "Faults",
     "KeyPair",
+    "RandomWalk",
+    "Replay",
     "Reply",
+    "play",
     "serve_in_thread",
 ]
 
@@ -39,7 +45,9 @@ _HOMES = {
     "app": ("EmulatorServer", "serve_in_thread"),
     "emulator": ("Emulator",),
     "behaviour": ("Behaviour",),
+    "control": ("ControlServer",),
     "faults": ("CATALOGUE", "LYING", "Fault", "Faults"),
+    "market": ("RandomWalk", "Replay", "play"),
     "values": ("Arrival", "ConnectionDropped", "KeyPair", "Reply"),
 }
 

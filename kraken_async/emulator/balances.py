@@ -49,19 +49,22 @@ def trade_balance(call: Call) -> Any:
          for order in account.open.values()),
         ZERO,
     )  # fmt: skip
+    # Rounded before they are added up: the answer's own figures then agree with each other.
+    balance, margin, floating, cost, value = (round(figure / unit, 4) for figure in figures)
+    equity = balance + floating
     shown = {
-        "eb": figures.balance,
-        "tb": figures.balance,
-        "m": figures.margin,
-        "n": figures.floating,
-        "c": figures.cost,
-        "v": figures.value,
-        "e": figures.equity,
-        "mf": figures.free,
+        "eb": balance,
+        "tb": balance,
+        "m": margin,
+        "n": floating,
+        "c": cost,
+        "v": value,
+        "e": equity,
+        "mf": equity - margin,
     }
-    answer = {name: f"{amount / unit:.4f}" for name, amount in shown.items()}
-    if figures.margin:
-        answer["ml"] = f"{figures.equity / figures.margin * 100:.2f}"
+    answer = {name: f"{amount:.4f}" for name, amount in shown.items()}
+    if margin:
+        answer["ml"] = f"{equity / margin * 100:.2f}"
     return {**answer, "uv": f"{unexecuted / unit:.4f}"}
 
 
