@@ -10,9 +10,7 @@ import contextlib
 import ipaddress
 import socket
 import struct
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +20,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from .emulator import Emulator
 from .flight import Flight
+from .threads import in_thread
 from .values import ConnectionDropped, Reply
 
 _PIECES = 10
@@ -198,29 +197,5 @@ def serve_in_thread(emulator: Emulator, **options: Any) -> Iterator[EmulatorServ
 
     ``options`` are those of `EmulatorServer`. An error while starting is raised here.
     """
-    server = EmulatorServer(emulator, **options)
-    started: Future[asyncio.AbstractEventLoop] = Future()
-    stop = asyncio.Event()
-
-    async def serve() -> None:
-        try:
-            await server.start()
-        except BaseException as error:
-            started.set_exception(error)
-            return
-        started.set_result(asyncio.get_running_loop())
-        try:
-            await stop.wait()
-        finally:
-            await server.stop()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="kraken-emulator", daemon=True)
-    thread.start()
-    try:
-        loop = started.result()
-        try:
-            yield server
-        finally:
-            loop.call_soon_threadsafe(stop.set)
-    finally:
-        thread.join()
+    with in_thread(EmulatorServer(emulator, **options)) as server:
+        yield server

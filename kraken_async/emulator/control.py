@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from aiohttp import web
 from .app import is_loopback
 from .control_actions import GET, POST, Body
 from .emulator import Emulator
+from .threads import in_thread
 from .values import Refusal
 
 _LARGEST = 1_000_000
@@ -95,6 +97,13 @@ class ControlServer:
         if len(body) > _LARGEST:
             raise ValueError(f"the body is larger than {_LARGEST} bytes")
         return body
+
+
+@contextlib.contextmanager
+def control_in_thread(emulator: Emulator, **options: Any) -> Iterator[ControlServer]:
+    """Serve the control API from a thread; ``options`` are those of `ControlServer`."""
+    with in_thread(ControlServer(emulator, **options)) as server:
+        yield server
 
 
 def _acted(action: Callable[[Emulator, Body], Any], emulator: Emulator, body: Body) -> Any:
