@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Table
 
 from kraken_async.cli.common import err, fail, out
-from kraken_async.cli.demo import BAD_NONCE
+from kraken_async.cli.demo.judging import BAD_NONCE
 from kraken_async.emulator import Emulator, serve_in_thread
 from kraken_async.gateway import GatewayConfig, TokenFile
 
