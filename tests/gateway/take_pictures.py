@@ -43,7 +43,6 @@ async def lose_an_order(running: Running) -> None:
         Fault.http(503) if name in ("OpenOrders", "ClosedOrders", "QueryOrders") else None
     )
     await bot.call("AddOrder", {**ORDER, "volume": "0.05", "price": "30000"})
-    running.emulator.faults.plan = None
 
 
 async def main(folder: Path) -> None:
