@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from kraken_async.api.endpoints import Priority
@@ -26,6 +27,7 @@ from kraken_async.calls.request_queue import RequestQueue
 from kraken_async.calls.submission import READ_TIMEOUT, Submission
 from kraken_async.calls.tasks import Tasks
 from kraken_async.calls.time_sync import TimeSync
+from kraken_async.calls.unclosed import Unclosed
 from kraken_async.calls.worker import CallWorker
 from kraken_async.limits.budget import Budget
 from kraken_async.monitoring import statistics
@@ -55,10 +57,7 @@ if TYPE_CHECKING:
 
 
 class Runtime:
-    """One open session. Belongs to the event loop that opened it.
-
-    ``key``: the parts that belong to its API key; None without one.
-    """
+    """One open session, of one event loop. ``key``: the parts that belong to its API key; None without one."""
 
     def __init__(
         self,
@@ -127,44 +126,27 @@ class Runtime:
             await self._stack.aclose()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class KeyRuntime:
-    """The parts of one open session that belong to its API key."""
+    """The parts of one open session that belong to its API key, as far as the session asks them for something."""
 
-    def __init__(
-        self,
-        config: Config,
-        *,
-        end: _End,
-        state: KeyState,
-        gate: Admission,
-        queue: RequestQueue,
-        metrics: Metrics,
-        ledger: CallLedger,
-        tracker: OrderTracker,
-        submission: Submission,
-        lost_orders: LostOrders,
-        cancellation: Cancellation,
-        nonces: NonceRecovery,
-        worker: CallWorker,
-        halt: Halt,
-    ) -> None:
-        self.ledger = ledger
-        self.tracker = tracker
-        self.submission = submission
-        self.lost_orders = lost_orders
-        self.cancellation = cancellation
-        self.halt = halt
-        self._config = config
-        self._end = end
-        self._state = state
-        self._gate = gate
-        self._queue = queue
-        self._metrics = metrics
-        self._nonces = nonces
-        self._worker = worker
+    config: Config
+    unclosed: Unclosed
+    state: KeyState
+    gate: Admission
+    queue: RequestQueue
+    metrics: Metrics
+    ledger: CallLedger
+    tracker: OrderTracker
+    submission: Submission
+    lost_orders: LostOrders
+    cancellation: Cancellation
+    nonces: NonceRecovery
+    worker: CallWorker
+    halt: Halt
 
     def __repr__(self) -> str:
-        return f"<KeyRuntime {self._queue!r}>"
+        return f"<KeyRuntime {self.queue!r}>"
 
     @classmethod
     async def open(
@@ -241,10 +223,10 @@ class KeyRuntime:
             clock=clock,
         )
         overtaking = CancelOvertaking(state, queue, worker, tasks, config.cancel_patience, clock)
-        end = _End(state.drop, tracker.close_journal)
+        unclosed = Unclosed(state.drop, tracker.close_journal)
         runtime = cls(
-            config,
-            end=end,
+            config=config,
+            unclosed=unclosed,
             state=state,
             gate=gate,
             queue=queue,
@@ -260,7 +242,7 @@ class KeyRuntime:
         )
         log_messages.opened(state, tier_unset=config.tier_unset and config.governor.enabled)
         await stack.enter_async_context(tasks)  # they end before anything that they use is closed
-        tasks.start(end.run(), name="kraken_async end")
+        tasks.start(unclosed.run(), name="kraken_async end")
         tasks.start(state.maintain(), name="kraken_async flush")
         tasks.start(overtaking.run(), name="kraken_async overtaking")
         tasks.start(worker.run(), name="kraken_async worker", on_end=replies.worker_ended)  # nobody hangs
@@ -279,7 +261,7 @@ class KeyRuntime:
             stays = call.priority == Priority.CANCEL or call.internal
             return None if stays else log_messages.closed(call.endpoint.name)
 
-        self._end.orderly = True
+        self.unclosed.close()
         self.ledger.close(closed)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
@@ -289,46 +271,26 @@ class KeyRuntime:
         """Return one frozen snapshot, all taken at one moment. Never waits."""
         self._refresh()
         calls = statistics.of_calls(
-            self._metrics,
-            self._config.governor,
+            self.metrics,
+            self.config.governor,
             now,
-            depth=self._queue.depth(),
-            in_flight=self._worker.in_flight,
+            depth=self.queue.depth(),
+            in_flight=self.worker.in_flight,
             unresolved=self.tracker.open_count,
         )
         return statistics.with_key(
-            calls, self._state, self._gate, self._config.unit, now, finding=self._nonces.finding
+            calls, self.state, self.gate, self.config.unit, now, finding=self.nonces.finding
         )
 
     def budget(self) -> Budget:
         """Return what is left of Kraken's counters."""
         self._refresh()
-        return Budget.of(self._gate, self._state.seen, self._gate.now())
+        return Budget.of(self.gate, self.state.seen, self.gate.now())
 
     def _refresh(self) -> None:
         """Read what other sessions on the key have written, for statistics, without waiting."""
         if not self.halt.lifting and not self.ledger.closing:
-            self._state.refresh()
-
-
-class _End:
-    """The end of a session that is never closed: its loop cancels its tasks.
-
-    What it holds of the key is dropped then; its open orders stay on record, as a dead session's.
-    """
-
-    def __init__(self, *drops: Callable[[], object]) -> None:
-        self.orderly = False  # the session is being closed, which gives all of it back
-        self._drops = drops
-
-    async def run(self) -> None:
-        """Wait for the end."""
-        try:
-            await asyncio.Event().wait()
-        finally:
-            if not self.orderly:
-                for drop in self._drops:
-                    drop()
+            self.state.refresh()
 
 
 def _clock_of(loop: asyncio.AbstractEventLoop) -> Clock:

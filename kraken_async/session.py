@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Self
 
 from kraken_async.calls import log_messages
+from kraken_async.calls.order_methods import OrderMethods
 from kraken_async.client import Client, converted
 from kraken_async.errors import AuthenticationError, Outcome
 from kraken_async.monitoring import statistics
@@ -23,18 +24,16 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from kraken_async.call import CallOptions
-    from kraken_async.errors import OutcomeUnknown
     from kraken_async.limits.budget import Budget
     from kraken_async.limits.governor import BurstGovernor
     from kraken_async.monitoring.metrics import Statistics
-    from kraken_async.orders.intent import Intent
     from kraken_async.runtime import KeyRuntime
     from kraken_async.settings import AllSessionOptions, SessionOptions
     from kraken_async.stores.base import Store
     from kraken_async.trading.markets_cache import MarketsCache
 
 
-class KrakenSession(Client):
+class KrakenSession(Client, OrderMethods):
     """One API key's calls to Kraken, in order, from any number of tasks; other threads and processes share its state.
 
     Args:
@@ -132,12 +131,11 @@ class KrakenSession(Client):
     async def _ask(
         self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
     ) -> Any:
-        runtime = self._runtime
-        if runtime is None or self._closed or asyncio.get_running_loop() is not runtime.loop:
-            runtime = await self._opened()
-        key = runtime.key
+        runtime, key = self._runtime, None
+        if runtime is not None and not self._closed and asyncio.get_running_loop() is runtime.loop:
+            key = runtime.key  # the short path, of every call but the first
         if key is None:
-            raise _needs_key(f"{name} is a private call", name)
+            key = await self._opened_key(f"{name} is a private call", name)
         result = await key.submission.ask(options, name, {**params, **fields} if params else fields)
         return converted(result, name, options) if options.converts else result
 
@@ -154,9 +152,7 @@ class KrakenSession(Client):
         Holds in every process on the key, and over restarts, until :meth:`resume`. Returns CancelAll's result; raises
         KrakenError if it could not be done, with the halt in force all the same. Cancelled: the halt stays in force.
         """
-        key = (await self._opened()).key if self._config.signer is not None else None
-        if key is None:
-            raise _needs_key("halt() is about an API key")
+        key = await self._opened_key("halt() is about an API key")
         return await key.halt.stop(lambda: self.private("CancelAll"))
 
     def resume(self) -> None:
@@ -188,6 +184,14 @@ class KrakenSession(Client):
         self._check_open()
         assert self._runtime is not None
         return self._runtime
+
+    async def _opened_key(self, what: str, endpoint: str | None = None) -> KeyRuntime:
+        """Return the parts that belong to the API key. Raises AuthenticationError, "not sent", without one."""
+        if self._config.signer is not None and (key := (await self._opened()).key) is not None:
+            return key
+        self._check_open()
+        msg = f"{what}: give the session api_key and api_secret"
+        raise AuthenticationError(msg, endpoint=endpoint, outcome=Outcome.NOT_SENT)
 
     async def drain(self) -> None:
         """Wait until every call that waits has been sent and answered. Cancelled: nothing changes."""
@@ -272,51 +276,11 @@ class KrakenSession(Client):
             raise log_messages.closed("budget()")
         return self._runtime.key.budget()
 
-    def unresolved(self) -> list[Intent]:
-        """Return the orders whose outcome is not known: of sessions that died, and of this one those given up on.
+    async def _order_parts(self, what: str) -> KeyRuntime:
+        return await self._opened_key(f"{what} is about an API key")
 
-        Each has ``cl_ord_id``, ``endpoint`` and ``sent_at`` (unix seconds). What a living session has in flight is
-        not among them. Empty before the session is opened.
-        """
-        runtime = self._runtime
-        return [] if runtime is None or runtime.key is None else runtime.key.tracker.unresolved()
-
-    async def resolve(self, intent: Intent | OutcomeUnknown) -> Any:
-        """Look one of :meth:`unresolved` up: return the order's result as Kraken would have given it.
-
-        Raises what the order was refused with, or OutcomeUnknown with its ``finding``. Cancelled: nothing changes.
-        """
-        key = (await self._opened()).key
-        if key is None:
-            raise _needs_key("resolve() is about an API key")
-        return await key.lost_orders.resolve(intent)
-
-    async def ensure_cancelled(
-        self, *, cl_ord_id: str | None = None, txid: str | None = None
-    ) -> dict[str, Any]:
-        """Cancel an order by its id and look until it is proven closed; return what was executed.
-
-        Returns the order as Kraken shows it, with its ``txid``: ``status``, ``vol_exec``, ``cost``, ``fee``; the status
-        "absent" when nothing of this id has shown within the policy's ``visibility``. Raises OutcomeUnknown while it is
-        not proven, and what refuses the cancel. Cancelled: what was sent stays sent.
-        """
-        if (cl_ord_id is None) == (txid is None):
-            msg = "ensure_cancelled() takes cl_ord_id or txid: one of them names the order"
-            raise ValueError(msg)
-        key = (await self._opened()).key
-        if key is None:
-            raise _needs_key("ensure_cancelled() is about an API key")
-        return await key.cancellation.ensure(cl_ord_id=cl_ord_id, txid=txid)
-
-    async def dismiss(self, intent: Intent | OutcomeUnknown) -> None:
-        """Strike one of :meth:`unresolved` off the record: it is known otherwise what became of it, or does not matter.
-
-        Raises KeyError if it is not open.
-        """
-        key = (await self._opened()).key
-        if key is None:
-            raise _needs_key("dismiss() is about an API key")
-        await key.lost_orders.dismiss(intent)
+    def _order_parts_now(self) -> KeyRuntime | None:
+        return None if self._runtime is None else self._runtime.key
 
     def dead_man_switch(self, seconds: float, *, every: float = 15.0) -> DeadManSwitch:
         """Return an ``async with`` in which all orders of the *account* are cancelled if this program falls silent.
@@ -324,8 +288,3 @@ class KrakenSession(Client):
         Kraken's CancelAllOrdersAfter, set to ``seconds`` and refreshed ``every`` so many; disarmed on a clean exit.
         """
         return DeadManSwitch(self, seconds, every)
-
-
-def _needs_key(what: str, endpoint: str | None = None) -> AuthenticationError:
-    msg = f"{what}: give the session api_key and api_secret"
-    return AuthenticationError(msg, endpoint=endpoint, outcome=Outcome.NOT_SENT)

@@ -1,0 +1,76 @@
+"""OrderMethods: what a session offers for orders whose outcome is not certain."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from kraken_async.calls.cancellation import Cancellation
+    from kraken_async.calls.lost_orders import LostOrders
+    from kraken_async.errors import OutcomeUnknown
+    from kraken_async.orders.intent import Intent
+    from kraken_async.orders.tracker import OrderTracker
+
+
+class OrderParts(Protocol):
+    """The parts of an open session that know of orders."""
+
+    @property
+    def tracker(self) -> OrderTracker: ...
+    @property
+    def lost_orders(self) -> LostOrders: ...
+    @property
+    def cancellation(self) -> Cancellation: ...
+
+
+class OrderMethods:
+    """Mixed into a session, which gives the parts."""
+
+    @abstractmethod
+    async def _order_parts(self, what: str) -> OrderParts:
+        """Return the parts of the session, opened if it was not. ``what`` needs them, and an API key."""
+
+    @abstractmethod
+    def _order_parts_now(self) -> OrderParts | None:
+        """Return the parts of the session; None if it was never opened, or has no API key."""
+
+    def unresolved(self) -> list[Intent]:
+        """Return the orders whose outcome is not known: of sessions that died, and of this one those given up on.
+
+        Each has ``cl_ord_id``, ``endpoint`` and ``sent_at`` (unix seconds). What a living session has in flight is
+        not among them. Empty before the session is opened.
+        """
+        parts = self._order_parts_now()
+        return [] if parts is None else parts.tracker.unresolved()
+
+    async def resolve(self, intent: Intent | OutcomeUnknown) -> Any:
+        """Look one of :meth:`unresolved` up: return the order's result as Kraken would have given it.
+
+        Raises what the order was refused with, or OutcomeUnknown with its ``finding``. Cancelled: nothing changes.
+        """
+        parts = await self._order_parts("resolve()")
+        return await parts.lost_orders.resolve(intent)
+
+    async def ensure_cancelled(
+        self, *, cl_ord_id: str | None = None, txid: str | None = None
+    ) -> dict[str, Any]:
+        """Cancel an order by its id and look until it is proven closed; return what was executed.
+
+        Returns the order as Kraken shows it, with its ``txid``: ``status``, ``vol_exec``, ``cost``, ``fee``; the status
+        "absent" when nothing of this id has shown within the policy's ``visibility``. Raises OutcomeUnknown while it is
+        not proven, and what refuses the cancel. Cancelled: what was sent stays sent.
+        """
+        if (cl_ord_id is None) == (txid is None):
+            msg = "ensure_cancelled() takes cl_ord_id or txid: one of them names the order"
+            raise ValueError(msg)
+        parts = await self._order_parts("ensure_cancelled()")
+        return await parts.cancellation.ensure(cl_ord_id=cl_ord_id, txid=txid)
+
+    async def dismiss(self, intent: Intent | OutcomeUnknown) -> None:
+        """Strike one of :meth:`unresolved` off the record: it is known otherwise what became of it, or does not matter.
+
+        Raises KeyError if it is not open.
+        """
+        parts = await self._order_parts("dismiss()")
+        await parts.lost_orders.dismiss(intent)
