@@ -84,7 +84,7 @@ class CallOptions:
 
     ``timeout`` bounds one exchange and ``queue_timeout`` the wait before it, both in seconds. ``trace`` takes note of
     one call. ``amounts`` and ``times``: results are converted (api/amounts.py). ``body``: the form of the request, if
-    not the endpoint's own.
+    not the endpoint's own. ``lenient``: what checks find is said, and sent all the same.
     """
 
     priority: Priority | None = None
@@ -96,6 +96,7 @@ class CallOptions:
     amounts: bool = False
     times: bool = False
     body: Body | None = None
+    lenient: bool = False
 
     @property
     def converts(self) -> bool:

@@ -150,8 +150,7 @@ class Client(TradingMethods, abc.ABC):
             "burst_protection": burst_protection,
             "ignore_breaker": ignore_breaker,
             "trace": trace,
-            "amounts": _converted("amounts", amounts, "decimal", "Decimal"),
-            "times": _converted("times", times, "datetime", "datetime"),
+            **conversions(amounts, times),
         }
         changed = {name: value for name, value in given.items() if value is not None}
         return ClientView(self._owner(), dataclasses.replace(self._options, **changed))
@@ -227,6 +226,11 @@ def in_body(client: Client, body: Body) -> ClientView:
     return ClientView(client._owner(), dataclasses.replace(client._options, body=body))
 
 
+def lenient(client: Client) -> ClientView:
+    """Return a view for another client's programs: what checks find is said, and sent all the same."""
+    return ClientView(client._owner(), dataclasses.replace(client._options, lenient=True))
+
+
 def converted(result: Any, endpoint: str, options: CallOptions) -> Any:
     """Return a result with its amounts, its times or both as the options say."""
     from kraken_async.api.amounts import convert
@@ -242,10 +246,19 @@ def _spot_class() -> type[Spot]:
     return Spot
 
 
-def _converted(name: str, given: object, module: str, kind: str) -> bool | None:
-    """Return True for the type that results may be converted to, None for None. Raises ValueError for another."""
-    if given is None:
-        return None
+def conversions(amounts: object, times: object) -> dict[str, bool]:
+    """Return the options for results that are converted. Raises ValueError for types that they cannot have."""
+    return {
+        name: True
+        for name, given, module, kind in (
+            ("amounts", amounts, "decimal", "Decimal"),
+            ("times", times, "datetime", "datetime"),
+        )
+        if given is not None and _is(name, given, module, kind)
+    }
+
+
+def _is(name: str, given: object, module: str, kind: str) -> bool:
     if given is getattr(sys.modules.get(module), kind, None):
         return True
     msg = f"{name} is None or {module}.{kind}, not {given!r}"

@@ -105,8 +105,9 @@ class Runtime:
 
     async def ask_public(self, name: str, params: Mapping[str, Any], options: CallOptions) -> Any:
         """Check and make one public call. See Client.public."""
-        if self._config.checks is not None:
-            self._config.checks.check(name, params)
+        checks = self._config.checks
+        if checks is not None:
+            (checks.lenient if options.lenient else checks).check(name, params)
         timeout = options.timeout or self._config.timeout or READ_TIMEOUT
         return await self._public.ask(name, params, timeout, exactly=options.converts, trace=options.trace)
 

@@ -56,7 +56,7 @@ class SessionOptions(TypedDict, total=False):
 
 
 class AllSessionOptions(SessionOptions, total=False):
-    """The keyword arguments of KrakenSession with those of the key and the store, for functions that pass them on."""
+    """All arguments of KrakenSession, for functions that pass them on."""
 
     api_key: str | None
     api_secret: str | None

@@ -31,16 +31,20 @@ _MOST_SAID: Final = 1000
 class Checks:
     """Checks calls for one session, and remembers what was said.
 
-    With ``refuse=False`` what would be refused is a warning too, and the call is sent.
+    With ``refuse=False`` what would be refused is a warning too, and the call is sent; so it is by ``lenient``, which
+    shares what was said.
     """
 
-    __slots__ = ("_log", "_refuse", "_said", "_table")
+    __slots__ = ("_log", "_refuse", "_said", "_table", "lenient")
 
-    def __init__(self, log: logging.Logger, *, refuse: bool = True) -> None:
+    def __init__(
+        self, log: logging.Logger, *, refuse: bool = True, said: set[tuple[str, str]] | None = None
+    ) -> None:
         self._log = log
         self._refuse = refuse
-        self._said: set[tuple[str, str]] = set()
+        self._said: set[tuple[str, str]] = set() if said is None else said
         self._table: dict[str, Fields] | None = None
+        self.lenient: Checks = Checks(log, refuse=False, said=self._said) if refuse else self
 
     def check(self, endpoint: str, params: Mapping[Any, Any]) -> None:
         """Check the fields of one call. Raises InvalidArguments, which says "not sent", for a mistake."""

@@ -123,7 +123,8 @@ class Submission:
                 request = self._guard(Request(endpoint.name, params, endpoint.changes))
                 endpoint, params = find(request.endpoint, private=True), dict(request.params)
             if self._checks is not None:
-                self._checks.check(endpoint.name, params)
+                checks = self._checks.lenient if options.lenient else self._checks
+                checks.check(endpoint.name, params)
             endpoint, params = as_sent(endpoint, params, options.body)
             if endpoint.places_orders:
                 params, deadline, made_ids = self._tracker.complete(endpoint, params)

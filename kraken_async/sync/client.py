@@ -16,6 +16,8 @@ from kraken_async.sync.paginator import Paginator
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from datetime import datetime
+    from decimal import Decimal
 
     from kraken_async.api.endpoints import Priority
     from kraken_async.api.results import (
@@ -104,6 +106,7 @@ class Client:
 
             return Spot(self)
 
+    @overload
     def with_options(
         self,
         *,
@@ -112,10 +115,36 @@ class Client:
         queue_timeout: float | None = None,
         burst_protection: bool | None = None,
         ignore_breaker: bool | None = None,
+        amounts: None = None,
+        times: None = None,
+    ) -> ClientView: ...
+    @overload
+    def with_options(
+        self,
+        *,
+        priority: Priority | None = None,
+        timeout: float | None = None,
+        queue_timeout: float | None = None,
+        burst_protection: bool | None = None,
+        ignore_breaker: bool | None = None,
+        amounts: type[Decimal] | None = None,
+        times: type[datetime] | None = None,
+    ) -> ConvertingView: ...
+    def with_options(
+        self,
+        *,
+        priority: Priority | None = None,
+        timeout: float | None = None,
+        queue_timeout: float | None = None,
+        burst_protection: bool | None = None,
+        ignore_breaker: bool | None = None,
+        amounts: type[Decimal] | None = None,
+        times: type[datetime] | None = None,
     ) -> ClientView:
         """Return a view of the same session whose calls differ in what is given; see the asynchronous one."""
         given = dict(locals())
         del given["self"]
+        asynchronous.conversions(amounts, times)
         return self._view({name: value for name, value in given.items() if value is not None})
 
     @overload
@@ -180,3 +209,16 @@ class ClientView(Client):
 
     def _view(self, options: dict[str, Any]) -> ClientView:
         return ClientView(self._session, {**self._options, **options})
+
+
+if TYPE_CHECKING:
+
+    class ConvertingView(ClientView):
+        """A view whose results are converted, so that their types are not those of Kraken's JSON."""
+
+        @property
+        def private(self) -> Any: ...
+        @property
+        def public(self) -> Any: ...
+        @property
+        def spot(self) -> Any: ...

@@ -16,11 +16,13 @@ from kraken_async.sync.session_thread import GRACE, SessionThread
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Unpack
 
     from kraken_async.limits.governor import BurstGovernor
     from kraken_async.monitoring.metrics import Statistics
     from kraken_async.orders.dead_man_switch import DeadManSwitch as AsyncDeadManSwitch
     from kraken_async.orders.intent import Intent
+    from kraken_async.settings import AllSessionOptions
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,10 +78,10 @@ class KrakenSession(Client):
         _sessions.add(self)
 
     @classmethod
-    def from_env(cls, **options: Any) -> Self:
+    def from_env(cls, **options: Unpack[AllSessionOptions]) -> Self:
         """Return a session with the environment's key, tier, address and state; see the asynchronous one."""
         session = cls.__new__(cls)
-        recipe = _Recipe(asynchronous.KrakenSession.from_env, (), options)
+        recipe = _Recipe(asynchronous.KrakenSession.from_env, (), dict(options))
         del options
         session._begin(recipe)
         return session

@@ -25,10 +25,12 @@ from kraken_async import (
     Response,
     SignedRequest,
     guards,
+    sync,
 )
 from kraken_async.api.spot import Spot
-from kraken_async.client import in_body
+from kraken_async.client import in_body, lenient
 from kraken_async.emulator import Emulator, EmulatorServer
+from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.settings import AllSessionOptions, SessionOptions
 
 LIMIT: dict[str, Any] = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "1", "price": "100"}
@@ -309,3 +311,33 @@ async def test_a_dry_run_is_checked_and_validated(market: Market, caplog: pytest
         answer = await client.private("AddOrder", LIMIT)
     assert "txid" not in answer
     assert not [each for each in caplog.messages if "described" in each]
+
+
+# ------------------------------------------------------------------ the adapters, and the session without await
+
+
+async def test_a_bot_of_another_client_is_warned_and_its_call_is_sent(
+    market: Market, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with market.session() as client:
+        await lenient(client).private("AddOrder", {**LIMIT, "oflag": "post"})
+        await lenient(client).public("Ticker", pairs="XBTUSD")
+        with pytest.raises(InvalidArguments):
+            await client.private("AddOrder", {**LIMIT, "oflag": "post"})
+    assert market.asked.count("AddOrder") == 1
+    assert len([each for each in caplog.messages if '"oflags" is meant' in each]) == 1
+
+
+def test_the_session_without_await_has_the_same_options(
+    kraken_emulator: RunningEmulator, tmp_path: Path
+) -> None:
+    key = kraken_emulator.api_key, kraken_emulator.api_secret
+    options: dict[str, Any] = {"base_url": kraken_emulator.url, "state_dir": tmp_path}
+    with sync.KrakenSession(*key, governor=BurstGovernor.off(), **options) as client:
+        balance = client.with_options(amounts=Decimal).private("Balance")
+        assert all(type(amount) is Decimal for amount in balance.values())
+        assert type(client.with_options(times=datetime).spot.time()["unixtime"]) is datetime
+        with pytest.raises(ValueError, match="is None or"):
+            client.with_options(amounts=float)  # type: ignore[arg-type]  # on purpose
+        with pytest.raises(InvalidArguments):
+            client.private("AddOrder", {**LIMIT, "oflag": "post"})

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kraken_async.adapters.background import BackgroundSession
 from kraken_async.adapters.ccxt.errors import ExchangeClosedByUser, KrakenOutcomeUnknown, answered, refused
+from kraken_async.client import lenient
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -105,7 +106,12 @@ def _prepare(
     exchange.last_request_url = f"{exchange.urls['api'][kind]}/0/{kind}/{path}"
     exchange.last_request_headers, exchange.last_response_headers = {}, {}
     exchange.last_request_body = exchange.urlencode_nested(fields) if kind == "private" else None
-    return lambda session: (session.private if kind == "private" else session.public)(path, fields)
+
+    def call(session: KrakenSession) -> Awaitable[Any]:
+        client = lenient(session)  # a bot of ccxt's knows fields that Kraken ignores
+        return (client.private if kind == "private" else client.public)(path, fields)
+
+    return call
 
 
 def _sent(value: Any) -> Any:

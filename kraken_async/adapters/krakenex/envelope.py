@@ -115,7 +115,7 @@ class Settings:
         if self._otp:
             otp = self._otp  # not self: a session must not keep its owner alive
             options["otp"] = lambda: otp["otp"]
-        return KrakenSession.from_env(**{**options, **self._options})
+        return KrakenSession.from_env(**{"checks": "warn", **options, **self._options})
 
     def fields(self, data: Mapping[str, Any] | None, *, private: bool) -> dict[str, Any]:
         """Return the caller's data as requests would have sent it: no None, other types by their text."""
