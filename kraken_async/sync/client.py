@@ -102,6 +102,7 @@ class Client:
 
         @property
         def spot(self):
+            """Every endpoint as a method with typed keywords and results."""
             from kraken_async.api.spot import Spot
 
             return Spot(self)

@@ -151,6 +151,8 @@ class KrakenSession(Client):
     drain = waited(asynchronous.KrakenSession.drain)
     halt = waited(asynchronous.KrakenSession.halt)
     resolve = waited(asynchronous.KrakenSession.resolve)
+    ensure_cancelled = waited(asynchronous.KrakenSession.ensure_cancelled)
+    dismiss = waited(asynchronous.KrakenSession.dismiss)
     resume = told(asynchronous.KrakenSession.resume)
     budget = told(asynchronous.KrakenSession.budget)
 
