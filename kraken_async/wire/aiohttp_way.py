@@ -41,6 +41,9 @@ CLOSED: Final = "the call was not sent: the session is closed"
 
 _EXPECTED: Final = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 
+#: How a connection shows that it had ended while it was idle.
+_ENDED: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
+
 # No timers inside aiohttp but for connecting: the exchange as a whole has a deadline.
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
 
@@ -65,13 +68,21 @@ def untouched(*sessions: aiohttp.ClientSession) -> bool:
     return not any(session.trace_configs for session in sessions)
 
 
+def _had_ended(failure: BaseException) -> bool:
+    return isinstance(failure, _ENDED) and not isinstance(failure, aiohttp.ClientConnectorError)
+
+
 def _is_real(http: object) -> bool:
     """Return whether an answer came over a connection. A stand-in gives one without writing a body."""
     return isinstance(http, aiohttp.ClientSession) and untouched()
 
 
-class _Unasked(Exception):
-    """Something came of the connection before the request was written."""
+class _Unused(Exception):
+    """The connection could not be used, and nothing was written; ``error`` says why."""
+
+    def __init__(self, error: TransportError) -> None:
+        super().__init__()
+        self.error = error
 
 
 class _Body(aiohttp.BytesPayload):
@@ -93,7 +104,7 @@ class _Body(aiohttp.BytesPayload):
 
     async def _begin(self, writer: Any) -> None:
         if (self.started and KNOWN) or self.refused:
-            raise _Unasked
+            raise aiohttp.ClientConnectionError
         transport = getattr(writer, "transport", None)
         if transport is not None:
             if look_at(transport)(0):
@@ -103,7 +114,7 @@ class _Body(aiohttp.BytesPayload):
             elif self._loopback and not is_loopback(str((transport.get_extra_info("peername") or "?")[0])):
                 self.refused = "its address is not this machine's: plain http would send your key in clear"
             if self.refused:
-                raise _Unasked
+                raise aiohttp.ClientConnectionError
         self.started = True
 
 
@@ -174,15 +185,16 @@ class AiohttpWay:
     ) -> Response:
         """Send one request and return its answer; see :meth:`Transport.send`."""
         due = self._loop.time() + timeout
-        refused = ""
+        error: TransportError | None = None
         for _ in range(TRIES):
             http = await self._session()
             body = _Body(request.body, loopback=self._loopback) if request.method == "POST" else None
             try:
                 return await self._exchange(http, request, body, due, timeout, sink)
-            except _Unasked:
-                refused = body.refused if body is not None else ""
-        raise TransportError(f"{self._base.host}: {refused}", outcome=Outcome.NOT_SENT)
+            except _Unused as unused:
+                error = unused.error
+        assert error is not None
+        raise error
 
     async def _exchange(
         self,
@@ -213,18 +225,18 @@ class AiohttpWay:
                     **self._options,
                 )
                 return await self._read(http, answer, body, heard, sink)
-        except _Unasked:
-            raise
         except (asyncio.CancelledError, Exception) as failure:
             if isinstance(failure, asyncio.CancelledError) and task is not None and task.cancelling() > asked:
                 raise
-            if body is not None and body.refused:
-                raise _Unasked from None
-            started = body is None or body.started
+            started = body is None or (body.started and not body.refused)
             if limit.expired() and isinstance(failure, TimeoutError):
                 error = self._late(timeout, started=started)
             else:
                 error = _transport_error(failure, self._base, started=started)
+                if body is not None and body.refused:
+                    raise _Unused(self._unsent(body.refused)) from None
+                if not started and _had_ended(failure) and _is_real(http):
+                    raise _Unused(error) from None
         finally:
             deadline.cancel()
             self._limits.discard(limit)
@@ -242,7 +254,7 @@ class AiohttpWay:
         try:
             if sent is not None and not sent.started and (sent.refused or _is_real(http)):
                 sent.refused = sent.refused or EARLY
-                raise _Unasked
+                raise aiohttp.ClientConnectionError
             encoding = "" if http.auto_decompress else answer.headers.get("Content-Encoding", "")
             body = heard.body = Body(encoding, sink if answer.status == 200 else None)
             heard.pieces = 1
@@ -259,6 +271,9 @@ class AiohttpWay:
         if self._closed:
             return TransportError(f"{self._base.host}: closed before an answer came", outcome=outcome)
         return RequestTimeout(f"no answer from {self._base.host} within {timeout:g} s", outcome=outcome)
+
+    def _unsent(self, what: str) -> TransportError:
+        return TransportError(f"{self._base.host}: {what}", outcome=Outcome.NOT_SENT)
 
     def _url(self, path: str) -> URL:
         url = self._urls.get(path)

@@ -2,7 +2,7 @@
 
 Rules:
 
-1. One answer to one request. What comes beside it, or before it was asked for, spoils the connection.
+1. One answer to one request. Whatever comes beside it spoils the connection, not the answer.
 2. A body is read until its end as HTTP frames it; cut short, there is no answer.
 3. A head, and a body without a place of its own to go to, have limits that hold while they are read.
 """
@@ -133,7 +133,10 @@ class AnswerReader:
         headers = Headers(self._headers)
         if "Content-Length" in headers or "chunked" in headers.get("Transfer-Encoding", "").lower():
             raise BadAnswer("the answer was cut short")
-        self.on_message_complete()
+        try:
+            self.on_message_complete()
+        except BadBody as error:
+            raise BadAnswer(str(error)) from None
         return self.response
 
     # -- called by the parser --------------------------------------------------------------------------------------
@@ -163,6 +166,8 @@ class AnswerReader:
             raise BadBody("a head without an end")
         encoding = ""
         for name, value in headers:
+            if b"\0" in value:
+                raise BadBody("a header that holds what no header may hold")
             if len(name) == 16 and name.lower() == b"content-encoding":
                 encoding = _text(value)
         self.body = Body(encoding, self._sink if status == 200 else None)

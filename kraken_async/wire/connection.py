@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 
 from kraken_async.errors import Outcome, RequestTimeout, TransportError
 from kraken_async.wire.answer_reader import AnswerReader, BadAnswer
-from kraken_async.wire.body import BadBody
 from kraken_async.wire.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ class Connection(asyncio.Protocol):
         waiter, response = self._waiter, None
         try:
             response = None if broken else self._reader.end()
-        except (BadAnswer, BadBody) as error:
+        except BadAnswer as error:
             what = str(error)
         if response is None or waiter is None:
             self.fail(f"{self._host}: {what}")
