@@ -17,6 +17,7 @@ import pytest
 
 from kraken_async import BurstGovernor, KrakenSession
 from kraken_async.emulator import Emulator, Fault, serve_in_thread
+from tests.bots import BOT
 
 CHILD = """
 import asyncio, json, sys, time
@@ -63,13 +64,17 @@ class Shop:
             **options,
         }
         child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, json.dumps(given)],
+            [sys.executable, "-c", given.pop("code", CHILD), json.dumps(given)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         self.children.append(child)
         return child
+
+    def start_bot(self, *, seconds: float) -> subprocess.Popen[str]:
+        """A child that places, cancels and reads for so long."""
+        return self.start(0, seconds=seconds, code=BOT)
 
     def session(self, **options: Any) -> KrakenSession:
         given = {"base_url": self.server.url, "state_dir": self.state_dir, "governor": BurstGovernor.off()}
@@ -173,6 +178,18 @@ def test_a_call_that_hangs_in_another_process_does_not_block_a_cancel(shop: Shop
             return time.monotonic() - started
 
     assert asyncio.run(cancel()) < 10.0  # it overtakes after one second; the call hangs for thirty
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("shop", [{"jitter": (0.15, 0.25), "limits": False}], indirect=True)
+def test_among_eight_healthy_processes_a_cancel_passes_no_call_in_flight(shop: Shop) -> None:
+    bots = [shop.start_bot(seconds=15.0) for _ in range(8)]
+    found = [json.loads(finish(bot).splitlines()[-1]) for bot in bots]
+    waits = [wait for bot in found for wait in bot["waits"]]
+    assert len(waits) > 20
+    assert max(waits) < 2.0
+    assert shop.emulator.max_in_flight[shop.key.api_key] == 1
+    assert shop.emulator.refused("EAPI:Invalid nonce") == 0
 
 
 def test_after_halt_no_order_leaves_from_another_process(shop: Shop) -> None:
