@@ -27,11 +27,12 @@ What protects what:
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import Reservation, Store
-from kraken_async.stores.redis.connection import address_of
-from kraken_async.stores.redis.key import RedisKey
+from kraken_async.stores.redis.address import address_of
+from kraken_async.stores.redis.key import GIVEN, RedisKey
 
 __all__ = ["RedisKey", "RedisStore"]
 
@@ -39,7 +40,10 @@ __all__ = ["RedisKey", "RedisStore"]
 class RedisStore(Store):
     """Shares keys between hosts by a Redis (6 or later) or Valkey server; needs the ``[redis]`` extra.
 
-    ``url``: ``redis://[user:password@]host:6379/0``, ``rediss://`` for TLS, ``unix:///path``. One primary, no cluster.
+    ``url``: ``redis://[user:password@]host:6379/0``, ``rediss://`` for TLS, ``unix:///path``;
+    ``redis+sentinel://host:26379,host2/name/0`` and ``redis+cluster://host:7000,host2/`` (``rediss+...`` for TLS).
+    ``client``: instead, a ``redis.asyncio`` client of the caller's (Redis, RedisCluster, a Sentinel's ``master_for``),
+    of the loop in which the sessions run. It is not closed here, and must allow two connections for each session.
     ``prefix``: what the names of its keys on the server begin with.
     ``lease``: seconds after which a holder of the turn that is not heard of loses it: longer than the event
     loop is ever blocked, shorter than you want to wait for a host that died.
@@ -56,13 +60,23 @@ class RedisStore(Store):
     place: str = ""
 
     def __init__(
-        self, url: str, *, prefix: str = "kraken_async", lease: float = 5.0, timeout: float = 2.0
+        self,
+        url: str | None = None,
+        *,
+        client: Any = None,
+        prefix: str = "kraken_async",
+        lease: float = 5.0,
+        timeout: float = 2.0,
     ) -> None:
+        if (url is None) == (client is None):
+            del url
+            raise ValueError("RedisStore takes either a url or a client")
         try:
-            self._address = address_of(url)
+            self._address = None if url is None else address_of(url)
         finally:
             del url  # for the same reason as there
-        self.place = self._address.place
+        self._client = client
+        self.place = GIVEN if self._address is None else self._address.place
         for name, value in (("lease", lease), ("timeout", timeout)):
             if not (math.isfinite(value) and value >= 0.05):
                 raise ValueError(f"{name} must be at least 0.05 s, not {value!r}")
@@ -74,7 +88,9 @@ class RedisStore(Store):
     def key(self, name: str, unit: str) -> RedisKey:
         """Return a session's hold on the key called ``name``. Connects in ``open()``, not here."""
         full = f"{self._prefix}:{name}"
-        return RedisKey(self._address, full, unit, lease=self._lease, timeout=self._timeout)
+        return RedisKey(
+            self._address, full, unit, lease=self._lease, timeout=self._timeout, client=self._client
+        )
 
     def reserve(self, name: str, unit: str) -> Reservation:
         """Raise NonceStoreError: a NonceSource is synchronous, its blocks would overtake each other."""

@@ -13,19 +13,22 @@ from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import MOST_PLACED, UNITS, KeyState, Shared, clock_ticks
 from kraken_async.stores.recalled import Recalled
 from kraken_async.stores.redis import state
-from kraken_async.stores.redis.connection import Link, client_of
+from kraken_async.stores.redis.address import client_of
+from kraken_async.stores.redis.connection import Link
 from kraken_async.stores.redis.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kraken_async.stores.recalled import Entry
-    from kraken_async.stores.redis.connection import Address
+    from kraken_async.stores.redis.address import Address
     from kraken_async.stores.redis.state import Version
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+#: How the servers of a client that the caller gave are called.
+GIVEN: Final = "redis (the caller's client)"
 #: A cancel gives the server this long before it goes out on the local floor; seconds.
 MOMENT: Final = 0.3
 #: Every attempt that fails to write means that another caller's succeeded.
@@ -37,10 +40,20 @@ MARGIN: Final = 5
 class RedisKey(KeyState):
     """One session's hold on a key in Redis."""
 
-    def __init__(self, address: Address, name: str, unit: str, *, lease: float, timeout: float) -> None:
-        self.place = address.place
+    def __init__(
+        self,
+        address: Address | None,
+        name: str,
+        unit: str,
+        *,
+        lease: float,
+        timeout: float,
+        client: Any = None,
+    ) -> None:
+        self.place = address.place if address is not None else GIVEN
         self.seen = Shared()
         self.unit = unit
+        self._client = client
         self._address, self._name, self._lease, self._timeout = address, name, lease, timeout
         self._link: Link | None = None
         self._turn: Turn | None = None
@@ -72,7 +85,9 @@ class RedisKey(KeyState):
         self._clock = clock
         base = "{" + self._name + "}:"  # the braces keep the keys in one slot
         keys = [base + part for part in ("state", "turn", "line", "seen", "go:", "recalled", "placed")]
-        self._link = Link(client_of(self._address, self._timeout), self.place, keys, self._timeout)
+        owned = self._address is not None
+        client = client_of(self._address, self._timeout) if self._address is not None else self._client
+        self._link = Link(client, self.place, keys, self._timeout, owned=owned)
         self._turn = Turn(self._link, keys[4], self._lease, self._known, self._adopt, self._parcel)
         try:
             view = await self._load()
