@@ -19,8 +19,8 @@ def test_files(tmp_path: Path) -> None:
         assert store.directory == tmp_path
     both = store_of(f"file:{tmp_path}", str(tmp_path))
     assert isinstance(both, FileStore)
-    for text in (None, ""):
-        plain = store_of(text, tmp_path)
+    for nothing in (None, ""):
+        plain = store_of(nothing, tmp_path)
         assert isinstance(plain, FileStore)
         assert plain.directory == tmp_path
 
