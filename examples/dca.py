@@ -1,36 +1,54 @@
-"""Buy for the same amount every so often. An id made from the day keeps a restarted program from buying twice."""
+"""Buy for the same amount once a day, and not twice: not after a restart, not after kill -9 at any moment.
 
-import asyncio
+The day is written to a file before the order is sent. A start that finds it there looks for the order, by an id made
+from the day, for as long as an order may take to show; only if there is none does it buy.
+"""
+
+import os
 import time
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
-from kraken_async import InsufficientFunds, KrakenAPIError, KrakenSession, OutcomeUnknown
+from kraken_async import KrakenError, OrderError, Outcome
+from kraken_async.sync import KrakenSession
+
+STATE = Path(os.environ.get("DCA_STATE", "dca-begun.txt"))
 
 
-async def buy(client: KrakenSession, dollars: Decimal, period: int) -> None:
-    (ticker,) = (await client.public("Ticker", pair="XBTUSD")).values()
-    price = Decimal(ticker["b"][0])
-    fields = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": price}
+def buy(client: KrakenSession, dollars: Decimal, order_id: str) -> None:
+    pair = client.markets()["BTC/USD"]
+    price = pair.price(client.public("Ticker", pair=pair.key)[pair.key]["a"][0])
+    volume = pair.volume(dollars / price)
+    pair.check(price, volume)  # below Kraken's minimum: InvalidArguments, and nothing is sent
+    order = {"pair": pair.key, "type": "buy", "ordertype": "limit", "price": price, "volume": volume}
+    client.private("AddOrder", order, cl_ord_id=order_id)
+
+
+def bought(client: KrakenSession, order_id: str) -> Any:
+    """Return the order of this day once it is closed, or None if there is none."""
     try:
-        result = await client.private(
-            "AddOrder", fields, volume=round(dollars / price, 8), cl_ord_id=f"dca-{period}"
-        )
-        print(result["descr"]["order"])
-    except InsufficientFunds:
-        print("not enough money; the next try is next time")
-    except OutcomeUnknown as error:
-        print(f"not repeated: {error}")  # `kraken-async orders resolve` settles it
-    except KrakenAPIError as error:
-        print(f"refused: {error}")  # `cl_ord_id not unique`: this period's order already stands
+        return client.wait_for(cl_ord_id=order_id)
+    except OrderError:  # none has shown in two minutes: it was never sent
+        return None
 
 
-async def main(dollars: Decimal = Decimal(100), every: float = 86_400, times: int = 1) -> None:
-    async with KrakenSession.from_env() as client:
-        for number in range(times):
-            await buy(client, dollars, int(time.time() // every) + number)
-            if number < times - 1:
-                await asyncio.sleep(every)
+def main(dollars: Decimal = Decimal(100), every: int = 86_400) -> None:
+    order_id = f"dca-{int(time.time()) // every}"
+    with KrakenSession.from_env() as client:
+        begun = STATE.exists() and STATE.read_text() == order_id
+        order = bought(client, order_id) if begun else None
+        if order is None:
+            STATE.write_text(order_id)
+            try:
+                buy(client, dollars, order_id)
+            except KrakenError as error:
+                if error.outcome != Outcome.UNKNOWN:
+                    STATE.unlink()  # nothing was bought: the next start may try again
+                raise
+            order = bought(client, order_id)
+        print(order["status"], order["vol_exec"], "at", order["price"], "fee", order["fee"])
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -1,29 +1,32 @@
-"""Bring an account to half bitcoin, half dollars, with one order whose outcome is known in the end."""
+"""Bring an account to half bitcoin, half dollars, with one order on a tick and a lot, whose outcome is known."""
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
-from kraken_async import KrakenError, KrakenSession, OutcomeUnknown
+from kraken_async import InvalidArguments, KrakenError, KrakenSession, OutcomeUnknown
 
 
-async def order(client: KrakenSession) -> dict[str, str] | None:
+async def order(client: KrakenSession) -> dict[str, Any]:
+    """Return what is to be placed. Raises InvalidArguments if it would be below Kraken's minimum."""
+    pair = (await client.markets())["BTC/USD"]
     balance = await client.private("Balance")
-    (ticker,) = (await client.public("Ticker", pair="XBTUSD")).values()
-    price = Decimal(ticker["c"][0])
-    excess = (
-        Decimal(balance["ZUSD"]) - Decimal(balance["XXBT"]) * price
-    )  # in dollars; half of it changes sides
-    volume = round(abs(excess) / 2 / price, 8)
-    side, limit = ("buy", ticker["a"][0]) if excess > 0 else ("sell", ticker["b"][0])
-    fields = {"pair": "XBTUSD", "type": side, "ordertype": "limit", "price": limit, "volume": str(volume)}
-    return fields if volume >= Decimal("0.0001") else None
+    ticker = (await client.public("Ticker", pair=pair.key))[pair.key]
+    bitcoin, dollars = (Decimal(balance.get(code, "0")) for code in (pair.base, pair.quote))
+    excess = dollars - bitcoin * Decimal(ticker["c"][0])  # in dollars; half of it changes sides
+    side, best = ("buy", ticker["a"][0]) if excess > 0 else ("sell", ticker["b"][0])
+    price = pair.price(best, "down" if side == "buy" else "up")
+    volume = pair.volume(abs(excess) / 2 / price)
+    pair.check(price, volume)
+    return {"pair": pair.key, "type": side, "ordertype": "limit", "price": price, "volume": volume}
 
 
 async def main() -> None:
     async with KrakenSession.from_env() as client:
-        fields = await order(client)
-        if fields is None:
-            print("balanced")
+        try:
+            fields = await order(client)
+        except InvalidArguments as error:
+            print("balanced:", error)
             return
         try:
             result = await client.private("AddOrder", fields)

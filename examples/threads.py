@@ -1,21 +1,14 @@
-"""Threads: each opens a session of its own, as a session belongs to its event loop; the key's state is shared."""
+"""Threads: they share one session without await, which runs on a thread of its own."""
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from kraken_async import KrakenSession
+from kraken_async.sync import KrakenSession
 
 
-async def calls(count: int) -> int:
-    async with KrakenSession.from_env() as client:
-        await asyncio.gather(*(client.private("Balance") for _ in range(count)))
-        return client.stats().answered
-
-
-def main(threads: int = 4, count: int = 5) -> None:
-    with ThreadPoolExecutor(threads) as pool:
-        answered = pool.map(lambda _: asyncio.run(calls(count)), range(threads))
-        print(sum(answered), "answered from", threads, "threads")
+def main(threads: int = 4, count: int = 20) -> None:
+    with KrakenSession.from_env() as client, ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda _: client.private("Balance"), range(count)))
+        print(client.stats().answered, "answered from", threads, "threads")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import importlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ RUN = {
         "web_service",
         "threads",
     ),
-    *("copy_trading", "redis_hosts"),
+    *("copy_trading", "redis_hosts", "two_strategies", "export_trades"),
 }
 
 
@@ -66,6 +68,27 @@ def run(name: str, code: str | None = None, **env: str) -> str:
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout
+
+
+def killed_at(
+    server: EmulatorServer, name: str, reached: Callable[[], bool], *words: str, **env: str
+) -> None:
+    """Run an example until ``reached`` says so, and kill it there."""
+    child = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        end = time.monotonic() + 30
+        while not reached():
+            assert child.poll() is None, "it ended by itself"
+            assert time.monotonic() < end
+            time.sleep(0.005)
+    finally:
+        child.kill()
+        child.wait()
 
 
 def flawless(server: EmulatorServer) -> bool:
@@ -110,10 +133,83 @@ def test_market_maker_amends_and_cancels(server: EmulatorServer) -> None:
     assert flawless(server)
 
 
-def test_dca_buys_once_a_period(server: EmulatorServer) -> None:
-    assert run("dca").startswith("buy ")
-    assert run("dca").startswith("refused: ")
+def test_dca_buys_once_a_day_whatever_became_of_the_order(server: EmulatorServer, tmp_path: Path) -> None:
+    state = str(tmp_path / "begun.txt")
+    for _ in range(2):  # its order is filled at once, so that Kraken would take its id again
+        assert run("dca", DCA_STATE=state).startswith("closed 0.00166666 at 60000.1 fee ")
     assert len(server.emulator.orders) == 1
+    assert flawless(server)
+
+
+@pytest.mark.parametrize("shows_after", [0.0, 1.0])
+def test_dca_that_is_killed_before_it_heard_of_its_order_buys_no_other(
+    server: EmulatorServer, tmp_path: Path, shows_after: float
+) -> None:
+    state, emulator = str(tmp_path / "begun.txt"), server.emulator
+    emulator.faults.next("AddOrder", Fault.hang().with_(visibility=shows_after))
+    killed_at(server, "dca", lambda: bool(emulator.orders), DCA_STATE=state)
+    for _ in range(2):
+        assert run("dca", DCA_STATE=state).startswith("closed ")
+    assert len(emulator.orders) == 1
+    assert flawless(server)
+
+
+def test_dca_whose_order_was_refused_tries_again(server: EmulatorServer, tmp_path: Path) -> None:
+    state = tmp_path / "begun.txt"
+    server.emulator.faults.next("AddOrder", Fault.refuse("EOrder:Insufficient funds"))
+    code = "try: dca.main()\nexcept Exception as error: print(type(error).__name__)"
+    assert run("dca", code, DCA_STATE=str(state)) == "InsufficientFunds\n"
+    assert not state.exists()
+    assert run("dca", DCA_STATE=str(state)).startswith("closed ")
+    assert flawless(server)
+
+
+def test_two_strategies_quote_buy_and_count_their_profit(server: EmulatorServer) -> None:
+    lines = (EXAMPLES / "two_strategies.py").read_text().splitlines()
+    assert len(lines) <= 45
+    assert sum("def " in line for line in lines) == 3  # two strategies and main: no helper of its own
+    emulator = server.emulator
+    code = """
+from kraken_async.sync import KrakenSession
+with KrakenSession.from_env() as client:
+    for _ in range(500):
+        client.private("AddOrder", pair="XBTUSD", type="buy", ordertype="market", volume="0.0001")
+"""
+    run("kraken_async", code)
+    for trades in (501, 502):
+        printed = run("two_strategies").splitlines()
+        assert printed[-1].startswith("fees ")
+        assert len(emulator.accounts["main"].trades) == trades
+        rows = emulator.accounts["main"].trades.values()
+        paid = sum(Decimal(row["cost"]) + Decimal(row["fee"]) for row in rows)
+        held = sum(Decimal(row["vol"]) for row in rows)
+        assert f"BTC/USD profit {held * Decimal('60000.0') - paid}" in printed
+        ledger = emulator.accounts["main"].ledgers.values()
+        fees = sum(Decimal(row["fee"]) for row in ledger if row["asset"] == "ZUSD")
+        assert len(ledger) == 2 * trades
+        assert f"{fees:f} USD" in printed[-1]
+    assert flawless(server)
+
+
+def test_export_of_all_trades_goes_on_after_it_was_killed(server: EmulatorServer, tmp_path: Path) -> None:
+    emulator = server.emulator
+    place = "client.private('AddOrder', pair='XBTUSD', type='buy', ordertype='market', volume='0.0001')"
+    code = "from kraken_async.sync import KrakenSession\nwith KrakenSession.from_env() as client:\n"
+    run("kraken_async", code + f"    for _ in range(7): {place}")
+    emulator.venue.export_delay = 2.0
+
+    def asked() -> bool:
+        return any(arrival.endpoint == "ExportStatus" for arrival in emulator.history)
+
+    killed_at(server, "export_trades", asked, str(tmp_path))
+    assert not (tmp_path / "trades.csv").exists()
+    code = f"asyncio.run(export_trades.main(export_trades.Path({str(tmp_path)!r})))"
+    for reports in (1, 2):  # the second time nothing is begun, and another report is made
+        assert run("export_trades", code).splitlines()[-1].startswith("7 trades in ")
+        assert [arrival.endpoint for arrival in emulator.history].count("AddExport") == reports
+        with (tmp_path / "trades.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["txid"] for row in rows] == list(emulator.accounts["main"].trades)
     assert flawless(server)
 
 
@@ -130,32 +226,84 @@ def test_threads_share_one_key(server: EmulatorServer) -> None:
     assert flawless(server)
 
 
-def test_copy_trading_is_not_held_up_by_a_user_who_is_locked_out(
+MASTERS = (
+    {"ordertype": "limit", "type": "buy", "price": "30000.0", "volume": "0.5", "oflags": "post"},
+    {
+        "ordertype": "stop-loss-limit",
+        "type": "sell",
+        "price": "50000.0",
+        "price2": "49900.0",
+        "volume": "0.25",
+    },
+    {"ordertype": "limit", "type": "buy", "price": "31000.0", "volume": "0.1", "leverage": "2"},
+    {
+        "ordertype": "limit",
+        "type": "buy",
+        "price": "32000.0",
+        "volume": "0.1",
+        "timeinforce": "GTD",
+        "expiretm": "+3600",
+    },
+    {"ordertype": "iceberg", "type": "buy", "price": "29000.0", "volume": "3.0", "displayvol": "0.3"},
+    {
+        "ordertype": "limit",
+        "type": "buy",
+        "price": "28000.0",
+        "volume": "0.2",
+        "close[ordertype]": "stop-loss-limit",
+        "close[price]": "27000.0",
+        "close[price2]": "26900.0",
+    },
+)
+
+
+def place(orders: Sequence[Mapping[str, str]]) -> None:
+    code = "from kraken_async.sync import KrakenSession\nwith KrakenSession.from_env() as client:\n"
+    run(
+        "kraken_async",
+        code + "".join(f"    client.private('AddOrder', {o}, pair='XBTUSD')\n" for o in orders),
+    )
+
+
+def test_copy_trading_keeps_all_fields_and_is_not_held_up_by_a_user_who_is_locked_out(
     server: EmulatorServer, tmp_path: Path
 ) -> None:
     emulator = server.emulator
     keys = {name: emulator.add_key(account=name) for name in ("alice", "bob", "carol")}
     emulator.lock_out(keys["bob"].api_key)
-    users = tmp_path / "users.json"
+    users, record = tmp_path / "users.json", str(tmp_path / "copied.txt")
     users.write_text(json.dumps(keys))
-    code = "asyncio.run(copy_trading.main(copy_trading.users_keys()))"
-    place = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "30000", "volume": "0.5"}
-    run(
-        "kraken_async",
-        "async def main():\n"
-        "    async with kraken_async.KrakenSession.from_env() as client:\n"
-        f"        await client.private('AddOrder', {place})\n"
-        "asyncio.run(main())",
-    )
+    place(MASTERS)
     for outcome in ("refused", "not sent"):  # the restart mirrors nothing twice, and leaves the lockout alone
-        assert f"bob {outcome}: " in run("copy_trading", code, COPY_USERS=str(users))
-    placed = {name: account.orders for name, account in emulator.accounts.items()}
-    assert {name: len(orders) for name, orders in placed.items() if orders} == {
-        "main": 1,
-        "alice": 1,
-        "carol": 1,
-    }
-    assert {order.volume for orders in placed.values() for order in orders.values()} == {Decimal("0.5")}
+        printed = run("copy_trading", COPY_USERS=str(users), COPY_RECORD=record)
+        assert f"bob {outcome}: " in printed
+    orders = {name: list(account.orders.values()) for name, account in emulator.accounts.items()}
+    assert not orders["bob"]
+    for name in ("alice", "carol"):
+        assert sorted(map(copied, orders[name]), key=repr) == sorted(map(copied, orders["main"]), key=repr)
+    assert flawless(server)
+
+
+def copied(order: Any) -> dict[str, Any]:
+    names = "ordertype side volume price price2 oflags leverage timeinforce display trigger reduce_only close"
+    fields = {name: getattr(order, name) for name in names.split()}
+    return {**fields, "expires": int(order.expiretm)}
+
+
+def test_copy_trading_that_is_killed_copies_no_order_twice_and_leaves_out_none(
+    server: EmulatorServer, tmp_path: Path
+) -> None:
+    emulator = server.emulator
+    users, record = tmp_path / "users.json", str(tmp_path / "copied.txt")
+    users.write_text(json.dumps({"alice": emulator.add_key(account="alice")}))
+    place(MASTERS)
+    emulator.faults.next("AddOrder", Fault(), Fault(), Fault.hang())
+    alice = emulator.accounts["alice"]
+    env = {"COPY_USERS": str(users), "COPY_RECORD": record}
+    killed_at(server, "copy_trading", lambda: len(alice.orders) == 3, **env)
+    for _ in range(2):
+        run("copy_trading", **env)
+    assert len(alice.orders) == len(MASTERS)
     assert flawless(server)
 
 

@@ -38,17 +38,20 @@ async def wait_for(
         if found is not None:
             if found.get("status") in CLOSED:
                 return found
-            patience, txid = float("inf"), found["txid"]  # it was seen, and an order does not vanish
+            patience, txid = loop.time() + visibility, found["txid"]
         elif loop.time() >= patience:
             what = f"txid={txid}" if txid is not None else f"cl_ord_id={cl_ord_id}"
-            msg = f"no order {what} has shown within {visibility:g} s"
+            msg = f"no order {what} shows for {visibility:g} s"
             raise OrderError(msg, endpoint="QueryOrders", outcome=Outcome.REFUSED)
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
 async def _by_txid(caller: Caller, txid: str) -> dict[str, Any] | None:
-    rows = await caller.private("QueryOrders", txid=txid)
+    try:
+        rows = await caller.private("QueryOrders", txid=txid)
+    except OrderError:  # one that does not show yet may be refused as unknown
+        return None
     return {**rows[txid], "txid": txid} if rows.get(txid) else None
 
 

@@ -88,6 +88,22 @@ async def test_an_order_that_shows_late_is_waited_for_and_one_that_never_does_is
 
 
 @virtual
+async def test_an_order_that_kraken_refuses_to_show_is_one_that_does_not_show_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    orders = Orders(closes=0)
+    answer, refusals = orders._answer, [OrderError("EOrder:Unknown order")] * 2
+
+    async def refuse(name: str, fields: dict[str, Any]) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return await answer(name, fields)
+
+    monkeypatch.setattr(orders, "_answer", refuse)
+    assert (await wait_for(orders, txid="O1"))["status"] == "closed"
+
+
+@virtual
 async def test_one_id_is_wanted() -> None:
     with pytest.raises(ValueError, match="either"):
         await wait_for(Orders())
