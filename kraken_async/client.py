@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kraken_async.api.spot import Spot
     from kraken_async.call import CallTrace
     from kraken_async.trading.markets_cache import MarketsCache
+    from kraken_async.trading.paginate import Paginator
 
 
 class Client(TradingMethods, abc.ABC):
@@ -219,6 +220,19 @@ if TYPE_CHECKING:
         def public(self) -> AnyCall: ...
         @property
         def spot(self) -> Any: ...
+        def paginate(self, name: str, *, position: str | None = None, **fields: Any) -> Paginator[Any]: ...
+        def with_options(
+            self,
+            *,
+            priority: Priority | None = None,
+            timeout: float | None = None,
+            queue_timeout: float | None = None,
+            burst_protection: bool | None = None,
+            ignore_breaker: bool | None = None,
+            trace: CallTrace | None = None,
+            amounts: type[Decimal] | None = None,
+            times: type[datetime] | None = None,
+        ) -> ConvertingView: ...
 
 
 def in_body(client: Client, body: Body) -> ClientView:

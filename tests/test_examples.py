@@ -141,7 +141,7 @@ def test_dca_buys_once_a_day_whatever_became_of_the_order(server: EmulatorServer
     assert flawless(server)
 
 
-@pytest.mark.parametrize("shows_after", [0.0, 1.0])
+@pytest.mark.parametrize("shows_after", [0.0, pytest.param(1.0, marks=pytest.mark.proof)])
 def test_dca_that_is_killed_before_it_heard_of_its_order_buys_no_other(
     server: EmulatorServer, tmp_path: Path, shows_after: float
 ) -> None:
@@ -191,6 +191,7 @@ with KrakenSession.from_env() as client:
     assert flawless(server)
 
 
+@pytest.mark.proof
 def test_export_of_all_trades_goes_on_after_it_was_killed(server: EmulatorServer, tmp_path: Path) -> None:
     emulator = server.emulator
     place = "client.private('AddOrder', pair='XBTUSD', type='buy', ordertype='market', volume='0.0001')"
@@ -290,6 +291,7 @@ def copied(order: Any) -> dict[str, Any]:
     return {**fields, "expires": int(order.expiretm)}
 
 
+@pytest.mark.proof
 def test_copy_trading_that_is_killed_copies_no_order_twice_and_leaves_out_none(
     server: EmulatorServer, tmp_path: Path
 ) -> None:

@@ -98,6 +98,12 @@ from kraken_async.api.results import (
 Fields: TypeAlias = Mapping[str, Any]
 
 
+class AnyCall(Protocol):
+    """The type of ``private`` and ``public`` where results are converted, or not described."""
+
+    def __call__(self, endpoint: str, params: Fields | None = None, /, **fields: Any) -> Any: ...
+
+
 class PrivateCall(Protocol):
     """The type of ``private``."""
 

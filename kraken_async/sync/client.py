@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         Trade,
         Withdrawal,
     )
-    from kraken_async.api.sync_calls import PrivateCall, PublicCall, Spot
+    from kraken_async.api.sync_calls import AnyCall, PrivateCall, PublicCall, Spot
+    from kraken_async.call import CallTrace
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -102,7 +103,7 @@ class Client:
 
         @property
         def spot(self):
-            """Every endpoint as a method with typed keywords and results."""
+            """The same calls as methods with a keyword for each field: ``client.spot.add_order(pair=...)``."""
             from kraken_async.api.spot import Spot
 
             return Spot(self)
@@ -116,6 +117,7 @@ class Client:
         queue_timeout: float | None = None,
         burst_protection: bool | None = None,
         ignore_breaker: bool | None = None,
+        trace: CallTrace | None = None,
         amounts: None = None,
         times: None = None,
     ) -> ClientView: ...
@@ -128,25 +130,13 @@ class Client:
         queue_timeout: float | None = None,
         burst_protection: bool | None = None,
         ignore_breaker: bool | None = None,
+        trace: CallTrace | None = None,
         amounts: type[Decimal] | None = None,
         times: type[datetime] | None = None,
     ) -> ConvertingView: ...
-    def with_options(
-        self,
-        *,
-        priority: Priority | None = None,
-        timeout: float | None = None,
-        queue_timeout: float | None = None,
-        burst_protection: bool | None = None,
-        ignore_breaker: bool | None = None,
-        amounts: type[Decimal] | None = None,
-        times: type[datetime] | None = None,
-    ) -> ClientView:
+    def with_options(self, **options: Any) -> ClientView:
         """Return a view of the same session whose calls differ in what is given; see the asynchronous one."""
-        given = dict(locals())
-        del given["self"]
-        asynchronous.conversions(amounts, times)
-        return self._view({name: value for name, value in given.items() if value is not None})
+        return self._view({name: value for name, value in options.items() if value is not None})
 
     @overload
     def paginate(
@@ -209,7 +199,7 @@ class ClientView(Client):
         return self._session._run(lambda client: work(client.with_options(**self._options)))
 
     def _view(self, options: dict[str, Any]) -> ClientView:
-        return ClientView(self._session, {**self._options, **options})
+        return self._session._view({**self._options, **options})
 
 
 if TYPE_CHECKING:
@@ -218,8 +208,25 @@ if TYPE_CHECKING:
         """A view whose results are converted, so that their types are not those of Kraken's JSON."""
 
         @property
-        def private(self) -> Any: ...
+        def private(self) -> AnyCall: ...
         @property
-        def public(self) -> Any: ...
+        def public(self) -> AnyCall: ...
         @property
         def spot(self) -> Any: ...
+        def paginate(self, name: str, *, position: str | None = None, **fields: Any) -> Paginator[Any]: ...
+        def with_options(
+            self,
+            *,
+            priority: Priority | None = None,
+            timeout: float | None = None,
+            queue_timeout: float | None = None,
+            burst_protection: bool | None = None,
+            ignore_breaker: bool | None = None,
+            trace: CallTrace | None = None,
+            amounts: type[Decimal] | None = None,
+            times: type[datetime] | None = None,
+        ) -> ConvertingView: ...
+
+
+# The keywords are those of the asynchronous method, which checks their values.
+Client.with_options.__dict__["__signature__"] = inspect.signature(asynchronous.Client.with_options)

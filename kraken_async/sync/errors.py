@@ -25,6 +25,10 @@ class OutcomeUnknown(errors.OutcomeUnknown):
         """Look again, and return the call's result as if nothing had happened. Raises as the awaited one does."""
         return self._wait(super().resolve)
 
+    def ensure_cancelled(self) -> Any:
+        """Cancel the order by its id and look until it is proven closed; return what was executed."""
+        return self._wait(super().ensure_cancelled)
+
     def _wait(self, work: Callable[[], Awaitable[Any]]) -> Any:
         if self._run is None:
             msg = "this error has left its session: use client.unresolved() and client.resolve(intent)"

@@ -81,7 +81,7 @@ class KrakenSession(Client):
     def from_env(cls, **options: Unpack[AllSessionOptions]) -> Self:
         """Return a session with the environment's key, tier, address and state; see the asynchronous one."""
         session = cls.__new__(cls)
-        recipe = _Recipe(asynchronous.KrakenSession.from_env, (), dict(options))
+        recipe = _Recipe(asynchronous.KrakenSession.from_env, (), {**options})
         del options
         session._begin(recipe)
         return session
@@ -144,6 +144,7 @@ class KrakenSession(Client):
             raise
 
     def _view(self, options: dict[str, Any]) -> ClientView:
+        self._session.with_options(**options)  # checks them
         return ClientView(self, options)
 
     # -- what the asynchronous session has -------------------------------------------------------------------------
@@ -151,8 +152,8 @@ class KrakenSession(Client):
     drain = waited(asynchronous.KrakenSession.drain)
     halt = waited(asynchronous.KrakenSession.halt)
     resolve = waited(asynchronous.KrakenSession.resolve)
-    ensure_cancelled = waited(asynchronous.KrakenSession.ensure_cancelled)
     dismiss = waited(asynchronous.KrakenSession.dismiss)
+    ensure_cancelled = waited(asynchronous.KrakenSession.ensure_cancelled)
     resume = told(asynchronous.KrakenSession.resume)
     budget = told(asynchronous.KrakenSession.budget)
 

@@ -13,6 +13,8 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,20 @@ def test_wrong_arguments_are_refused_before_anything_is_opened() -> None:
         KrakenSession("key")
     with pytest.raises(ValueError, match="tier"):
         KrakenSession(tier="gold")
+
+
+def test_views_convert_and_are_checked_when_they_are_made(make: Callable[..., KrakenSession]) -> None:
+    with make() as client:
+        exact = client.with_options(amounts=Decimal, times=datetime)
+        assert isinstance(exact.private("Balance")["XXBT"], Decimal)
+        client.private("AddOrder", MARKET)
+        ((_, trade),) = exact.with_options(timeout=5.0).paginate("TradesHistory")
+        assert isinstance(trade["price"], Decimal)
+        assert trade["time"].tzinfo is not None
+        with pytest.raises(ValueError, match="amounts"):
+            client.with_options(amounts=float)  # type: ignore[arg-type] # what is tested
+        with pytest.raises(TypeError, match="time_limit"):
+            client.with_options(time_limit=5.0)  # type: ignore[call-overload] # what is tested
 
 
 def test_errors_come_as_they_are(make: Callable[..., KrakenSession]) -> None:

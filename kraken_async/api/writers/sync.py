@@ -38,7 +38,7 @@ _ANSWER = re.compile(r"-> Answer\[(.*)\]:( \.\.\.)?$", re.MULTILINE)
 def sync_calls_file(known: Description) -> str:
     """The text of ``sync_calls.py``."""
     overloads, spot = overloads_file(known), spot_file(known)
-    calls = overloads[overloads.index("class PrivateCall") :]
+    calls = overloads[overloads.index("class AnyCall") :]
     methods = spot[spot.index("    def time(") :]
     body = f"\n\n{_returned(calls)}{_SPOT}{_returned(_without_bodies(methods))}"
     imported = {
