@@ -248,6 +248,10 @@ class Markets:
             raise Refusal("EQuery:Unknown asset pair")
         return found
 
+    def knows_asset(self, name: str) -> bool:
+        """Return whether there is an asset called ``name``."""
+        return name in self._asset_names or _same_name(name) in self._asset_names
+
     def asset(self, name: str) -> Asset:
         """Return the asset called ``name``; refuse an unknown one."""
         found = self._asset_names.get(name) or self._asset_names.get(_same_name(name))

@@ -197,6 +197,10 @@ class Setup(RequestHandler):
                 Asset(key, altname or key, decimals, min(decimals, 5), aclass=aclass)
             )
 
+    def knows_asset(self, name: str) -> bool:
+        """Return whether there is an asset of this name."""
+        return self.venue.markets.knows_asset(name)
+
     def add_pair(
         self,
         name: str,
