@@ -105,7 +105,8 @@ class CallOptions:
 
 
 DEFAULTS: Final = CallOptions()
-_NO_LANE: Final = (None, "", True)
+#: One for all calls: a hundred thousand may wait.
+NO_IDS: Final[frozenset[str]] = frozenset()
 
 
 class Caller(Protocol):
@@ -187,7 +188,7 @@ class Call:
         self.resource = ""
         self.seq = 0
         self.state = CallState.NEW
-        self.lane: tuple[Any, str, bool] = _NO_LANE
+        self.lane: Any = None
         self.queued = False  # stands in a lane of the queue
         self.reserved = False  # chosen: its nonce is being fetched
         self.attempt = 0
@@ -202,7 +203,7 @@ class Call:
         self.timer: asyncio.TimerHandle | None = None
         self.level_before = 0.0  # Kraken's call counter just before this call was charged
         self.unknown_before = False  # an earlier attempt ended without an answer
-        self.made_ids: frozenset[str] = frozenset()  # ids made here for the orders that it places
+        self.made_ids = NO_IDS  # ids made here for the orders that it places
         self.order: Any = None  # the PendingOrder that it is about, once on record
         self.internal = False  # asked for by the session itself, to look up an order
 

@@ -136,7 +136,12 @@ class KrakenSession(Client, OrderMethods):
             key = runtime.key  # the short path, of every call but the first
         if key is None:
             key = await self._opened_key(f"{name} is a private call", name)
-        result = await key.submission.ask(options, name, {**params, **fields} if params else fields)
+        call = await key.submission.enter(options, name, {**params, **fields} if params else fields)
+        try:
+            result = await call.future
+        except asyncio.CancelledError:
+            key.ledger.abandon(call)
+            raise
         return converted(result, name, options) if options.converts else result
 
     async def _ask_public(

@@ -31,13 +31,19 @@ if TYPE_CHECKING:
 #: Seconds of waiting after which a call counts as PLACE.
 AGEING = 30.0
 
-Lane = deque["Call"]
+#: Of a lane: its calls' priority, what they have to wait for, and whether start-up protection holds them.
 Key = tuple[Priority, str, bool]
 
 
-def _key(call: Call) -> Key:
-    """Return the key of a call's lane: its priority, what it has to wait for, and whether start-up holds it."""
-    return call.priority, call.resource, call.options.burst_protection
+class Lane:
+    """Calls that wait for the same, in order of arrival; ``dead`` of them are no longer wanted."""
+
+    __slots__ = ("calls", "dead", "key")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.calls: deque[Call] = deque()
+        self.dead = 0
 
 
 class RequestQueue:
@@ -45,7 +51,6 @@ class RequestQueue:
 
     def __init__(self, max_queued: int | None = None) -> None:
         self._lanes: dict[Key, Lane] = {}
-        self._dead: dict[Key, int] = {}
         self._reserved: set[Call] = set()
         self._seq = 0
         self._size = 0
@@ -59,7 +64,7 @@ class RequestQueue:
     def __iter__(self) -> Iterator[Call]:
         """Yield the waiting calls, lane by lane; for closing and halting, not for choosing."""
         for lane in list(self._lanes.values()):
-            for call in list(lane):
+            for call in list(lane.calls):
                 if call.queued and not call.future.done():
                     yield call
         for call in list(self._reserved):
@@ -74,7 +79,7 @@ class RequestQueue:
         """Return how many calls wait, by priority name."""
         depth = dict.fromkeys(Priority.__members__, 0)
         for key, lane in self._lanes.items():
-            depth[key[0].name] += len(lane) - self._dead.get(key, 0)
+            depth[key[0].name] += len(lane.calls) - lane.dead
         for call in self._reserved:
             depth[call.priority.name] += 1
         return depth
@@ -92,21 +97,25 @@ class RequestQueue:
             raise QueueFull(msg, endpoint=call.endpoint.name)
         self._seq += 1
         call.seq = self._seq
-        key = call.lane = _key(call)
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = deque()
-        lane.append(call)
+        self._lane(call).append(call)
         self._added(call)
 
     def put_back(self, call: Call) -> None:
         """Put a call that is to be repeated at its old place."""
-        lane = self._lanes.setdefault(call.lane, deque())
+        lane = self._lane(call)
         place = 0
         while place < len(lane) and lane[place].seq < call.seq:
             place += 1
         lane.insert(place, call)
         self._added(call)
+
+    def _lane(self, call: Call) -> deque[Call]:
+        key = call.priority, call.resource, call.options.burst_protection
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(key)
+        call.lane = lane
+        return lane.calls
 
     def _added(self, call: Call) -> None:
         call.queued = True
@@ -126,18 +135,16 @@ class RequestQueue:
             return
         call.queued = False
         self._size -= 1
-        key = call.lane
-        lane = self._lanes[key]
-        if lane[0] is call:
-            lane.popleft()
-            if not lane:
-                del self._lanes[key]
-                self._dead.pop(key, None)
+        lane = call.lane
+        if lane.calls[0] is call:
+            lane.calls.popleft()
+            if not lane.calls:
+                del self._lanes[lane.key]
             return
-        dead = self._dead[key] = self._dead.get(key, 0) + 1
-        if dead > 64 and dead * 2 > len(lane):
-            self._lanes[key] = deque(c for c in lane if c.queued)
-            self._dead[key] = 0
+        lane.dead += 1
+        if lane.dead > 64 and lane.dead * 2 > len(lane.calls):
+            lane.calls = deque(c for c in lane.calls if c.queued)
+            lane.dead = 0
 
     def reserve(self, call: Call) -> None:
         """Keep a chosen call from being chosen again. It ends by :meth:`remove` or :meth:`release`."""
@@ -154,21 +161,17 @@ class RequestQueue:
 
     # -- choosing --------------------------------------------------------------------------------------------------
 
-    def _head(self, key: Key) -> Call | None:
-        lane = self._lanes[key]
-        while lane:
-            call = lane[0]
-            if call.queued:
-                if not call.future.done():
-                    return call
+    def _head(self, lane: Lane) -> Call | None:
+        while lane.calls:
+            call = lane.calls[0]
+            if not call.queued:
+                lane.calls.popleft()
+                lane.dead -= 1
+            elif call.future.done():
                 self.remove(call)  # its caller has left, and will say so
-                if key not in self._lanes:
-                    return None
-                continue
-            lane.popleft()
-            self._dead[key] -= 1
-        del self._lanes[key]
-        self._dead.pop(key, None)
+            else:
+                return call
+        self._lanes.pop(lane.key, None)
         return None
 
     def choose(self, quote_of: Callable[[Call], Quote], now: float) -> tuple[Call | None, Quote | None]:
@@ -178,7 +181,7 @@ class RequestQueue:
         :meth:`remove`. The quote is None when nothing waits, or when only a change elsewhere can help.
         """
         self._changed.clear()
-        heads = [head for key in tuple(self._lanes) if (head := self._head(key)) is not None]
+        heads = [head for lane in tuple(self._lanes.values()) if (head := self._head(lane)) is not None]
         if len(heads) > 1:
             heads.sort(key=lambda call: self._urgency(call, now))
         closed: set[str] = set()
@@ -229,8 +232,8 @@ class RequestQueue:
     async def cancel_waiting(self) -> Call:
         """Wait until a cancel waits, and return the one that came first."""
         while True:
-            lanes = [key for key in self._lanes if key[0] == Priority.CANCEL]
-            heads = [head for key in lanes if (head := self._head(key)) is not None]
+            lanes = [lane for key, lane in self._lanes.items() if key[0] == Priority.CANCEL]
+            heads = [head for lane in lanes if (head := self._head(lane)) is not None]
             if heads:
                 return min(heads, key=lambda call: call.seq)
             self._cancel_came.clear()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.api.endpoints import Priority, find
 from kraken_async.api.request_form import as_sent
-from kraken_async.call import Call, CallOptions, CallState
+from kraken_async.call import NO_IDS, Call, CallOptions, CallState
 from kraken_async.calls import log_messages
 from kraken_async.errors import GuardRefused, InvalidArguments, KrakenError, QueueTimeout
 from kraken_async.guards import Request, no_funding
@@ -77,8 +77,12 @@ class Submission:
         self._one_way_due = warn_one_way
         self._warned: set[str] = set()
 
-    async def ask(self, options: CallOptions, name: str, params: dict[str, Any]) -> Any:
-        """Make one private call: check, complete and queue it, and wait for its result. See Client.private."""
+    async def enter(self, options: CallOptions, name: str, params: dict[str, Any]) -> Call:
+        """Check, complete and queue one private call, and return it; see Client.private.
+
+        Its ``future`` is then to be awaited, and the call to be abandoned when that is cancelled: by the caller, so
+        that a hundred thousand waiting calls have one frame each, and not two.
+        """
         if self._one_way_due:
             self._one_way_due = False
             log.warning(log_messages.ONE_WAY)
@@ -91,6 +95,11 @@ class Submission:
         if call.endpoint.changes:
             await self._put_on_record(call)
         await self._queue_up(call)
+        return call
+
+    async def ask(self, options: CallOptions, name: str, params: dict[str, Any]) -> Any:
+        """Make one private call, and wait for its result."""
+        call = await self.enter(options, name, params)
         try:
             return await call.future
         except asyncio.CancelledError:
@@ -117,7 +126,7 @@ class Submission:
             self._warned.add(name)
             log_messages.unknown_endpoint(name)
         deadline: float | None = None
-        made_ids: frozenset[str] = frozenset()
+        made_ids = NO_IDS
         if not internal:
             if endpoint.changes or self._guard is not no_funding:
                 request = self._guard(Request(endpoint.name, params, endpoint.changes))

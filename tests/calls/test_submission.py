@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,23 @@ async def test_orders_gathered_as_a_sessions_first_calls_each_know_which_id_was_
     assert [intent.generated for intent in recorded] == made_here
     assert len({intent.cl_ord_id for intent in recorded}) == 2
     await session.aclose()
+
+
+@virtual
+async def test_a_call_that_waits_takes_at_most_one_and_a_half_kibibytes(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    session = await world.session()
+    await session.private("Balance")
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        calls = [asyncio.ensure_future(session.private("Balance")) for _ in range(2000)]
+        await asyncio.sleep(0)
+        size = (tracemalloc.get_traced_memory()[0] - before) / len(calls)
+    finally:
+        tracemalloc.stop()
+    for each in calls:
+        each.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    await session.aclose()
+    assert size <= 1536
