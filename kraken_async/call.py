@@ -84,7 +84,7 @@ class CallOptions:
 
     ``timeout`` bounds one exchange and ``queue_timeout`` the wait before it, both in seconds. ``trace`` takes note of
     one call. ``amounts`` and ``times``: results are converted (api/amounts.py). ``body``: the form of the request, if
-    not the endpoint's own. ``lenient``: what checks find is said, and sent all the same.
+    not the endpoint's own. ``lenient``: what checks find is said, and sent all the same. ``account_id``: the wallet.
     """
 
     priority: Priority | None = None
@@ -97,6 +97,7 @@ class CallOptions:
     times: bool = False
     body: Body | None = None
     lenient: bool = False
+    account_id: str | None = None
 
     @property
     def converts(self) -> bool:

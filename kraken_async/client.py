@@ -104,6 +104,7 @@ class Client(TradingMethods, abc.ABC):
         trace: CallTrace | None = None,
         amounts: None = None,
         times: None = None,
+        account_id: str | None = None,
     ) -> ClientView: ...
     @overload
     def with_options(
@@ -117,6 +118,7 @@ class Client(TradingMethods, abc.ABC):
         trace: CallTrace | None = None,
         amounts: type[Decimal] | None = None,
         times: type[datetime] | None = None,
+        account_id: str | None = None,
     ) -> ConvertingView: ...
     def with_options(
         self,
@@ -129,6 +131,7 @@ class Client(TradingMethods, abc.ABC):
         trace: CallTrace | None = None,
         amounts: type[Decimal] | None = None,
         times: type[datetime] | None = None,
+        account_id: str | None = None,
     ) -> ClientView:
         """Return a view of the same session whose calls differ in what is given.
 
@@ -141,6 +144,8 @@ class Client(TradingMethods, abc.ABC):
             trace: takes note of Kraken's answer as it came; one for each call.
             amounts: Decimal: every amount of a result that is described is a Decimal, with the digits that were sent.
             times: datetime: every time is an aware datetime in UTC; None where it stands for "not set".
+            account_id: the wallet to read, as ListWalletAccounts names it. A call that Kraken has no ``account_id`` for
+                is InvalidArguments, unsent; cancels go as they are.
 
         Raises ValueError for another type of amounts or times.
         """
@@ -151,6 +156,7 @@ class Client(TradingMethods, abc.ABC):
             "burst_protection": burst_protection,
             "ignore_breaker": ignore_breaker,
             "trace": trace,
+            "account_id": account_id,
             **conversions(amounts, times),
         }
         changed = {name: value for name, value in given.items() if value is not None}
@@ -232,6 +238,7 @@ if TYPE_CHECKING:
             trace: CallTrace | None = None,
             amounts: type[Decimal] | None = None,
             times: type[datetime] | None = None,
+            account_id: str | None = None,
         ) -> ConvertingView: ...
 
 

@@ -136,6 +136,10 @@ class KrakenSession(Client, OrderMethods):
             key = runtime.key  # the short path, of every call but the first
         if key is None:
             key = await self._opened_key(f"{name} is a private call", name)
+        if options.account_id is not None:
+            from kraken_async.api.wallets import of_wallet
+
+            fields = of_wallet(name, {**params, **fields} if params else fields, options.account_id)
         call = await key.submission.enter(options, name, {**params, **fields} if params else fields)
         try:
             result = await call.future

@@ -120,6 +120,7 @@ class Client:
         trace: CallTrace | None = None,
         amounts: None = None,
         times: None = None,
+        account_id: str | None = None,
     ) -> ClientView: ...
     @overload
     def with_options(
@@ -133,6 +134,7 @@ class Client:
         trace: CallTrace | None = None,
         amounts: type[Decimal] | None = None,
         times: type[datetime] | None = None,
+        account_id: str | None = None,
     ) -> ConvertingView: ...
     def with_options(self, **options: Any) -> ClientView:
         """Return a view of the same session whose calls differ in what is given; see the asynchronous one."""
@@ -225,6 +227,7 @@ if TYPE_CHECKING:
             trace: CallTrace | None = None,
             amounts: type[Decimal] | None = None,
             times: type[datetime] | None = None,
+            account_id: str | None = None,
         ) -> ConvertingView: ...
 
 
