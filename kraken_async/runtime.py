@@ -33,7 +33,7 @@ from kraken_async.limits.budget import Budget
 from kraken_async.monitoring import statistics
 from kraken_async.monitoring.metrics import Metrics
 from kraken_async.monitoring.reporter import Reporter
-from kraken_async.monitoring.status_file import StatusFile
+from kraken_async.monitoring.status_file import StatusFile, StatusInStore
 from kraken_async.orders.journal import open_journal
 from kraken_async.orders.reconciler import OrderReconciler
 from kraken_async.orders.tracker import OrderTracker
@@ -247,10 +247,11 @@ class KeyRuntime:
         tasks.start(state.maintain(), name="kraken_async flush")
         tasks.start(overtaking.run(), name="kraken_async overtaking")
         tasks.start(worker.run(), name="kraken_async worker", on_end=replies.worker_ended)  # nobody hangs
-        if (directory := store.status_directory()) is not None:
-            status = StatusFile(
-                directory, signer.key_id, lambda: runtime.statistics(clock()), metrics.last_calls
-            )
+        directory, told = store.status_directory(), (lambda: runtime.statistics(clock()), metrics.last_calls)
+        status = None if directory is None else StatusFile(directory, signer.key_id, *told)
+        if state.shares_status:
+            status = StatusInStore(state, signer.key_id, *told)
+        if status is not None:
             status.start()
             stack.push_async_callback(status.stop)
         return runtime

@@ -91,14 +91,18 @@ class KrakenSession(Client, OrderMethods):
 
     @classmethod
     def from_env(cls, **options: Unpack[AllSessionOptions]) -> Self:
-        """Return a session with the environment's key, tier, address and state directory; ``options`` go before.
+        """Return a session with the environment's key, tier, address and store; ``options`` go before.
 
-        Reads KRAKEN_API_KEY, KRAKEN_API_SECRET (or ``*_FILE``), KRAKEN_API_TIER, KRAKEN_API_URL, KRAKEN_STATE_DIR
-        and KRAKEN_GOVERNOR ("off": holds nothing back). Raises ValueError as the constructor does.
+        Reads KRAKEN_API_KEY, KRAKEN_API_SECRET (or ``*_FILE``), KRAKEN_API_TIER, KRAKEN_API_URL, KRAKEN_STATE_DIR,
+        KRAKEN_STORE (``file:/dir``, ``memory:``, ``redis://...``; see RedisStore) and KRAKEN_GOVERNOR ("off": holds
+        nothing back). Raises ValueError as the constructor does.
         """
-        chosen: dict[str, Any] = {**Settings.from_env().options(), **options}
+        env = Settings.from_env()
+        chosen: dict[str, Any] = {**env.options(), **options}
         del options
         try:
+            if chosen.get("store") is None and env.store is not None:
+                chosen["store"] = env.make_store(chosen["state_dir"])
             return cls(**chosen)
         except BaseException:
             chosen.clear()  # as in the constructor: nothing for a traceback that shows locals
@@ -155,14 +159,16 @@ class KrakenSession(Client, OrderMethods):
         result = await runtime.ask_public(name, {**params, **fields} if params else fields, options)
         return converted(result, name, options) if options.converts else result
 
-    async def halt(self) -> Any:
+    async def halt(self, *, cancel: bool = True) -> Any:
         """Stop trading: waiting orders and changes fail unsent, CancelAll goes out, new ones are refused.
 
-        Holds in every process on the key, and over restarts, until :meth:`resume`. Returns CancelAll's result; raises
-        KrakenError if it could not be done, with the halt in force all the same. Cancelled: the halt stays in force.
+        CancelAll cancels all open orders of the *account*, protective stops too; ``cancel=False`` leaves them open.
+        Holds in every process on the key, and over restarts, until :meth:`resume`. Returns CancelAll's result (None
+        without it); raises KrakenError if it could not be done, with the halt in force all the same. Cancelled: the
+        halt stays in force.
         """
         key = await self._opened_key("halt() is about an API key")
-        return await key.halt.stop(lambda: self.private("CancelAll"))
+        return await key.halt.stop((lambda: self.private("CancelAll")) if cancel else None)
 
     def resume(self) -> None:
         """Let orders go again: here at once, in the other processes on the key within a moment.

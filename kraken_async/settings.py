@@ -13,6 +13,7 @@ from kraken_async.calls.retry import RetryPolicy
 from kraken_async.limits.governor import BurstGovernor
 from kraken_async.orders.policy import OrderPolicy
 from kraken_async.stores.base import UNITS
+from kraken_async.stores.url import store_of
 from kraken_async.wire.base_url import check_url
 from kraken_async.wire.signer import Signer
 
@@ -194,11 +195,12 @@ class Settings:
     base_url: str = PRODUCTION
     state_dir: str | None = None
     governor: bool = True
+    store: str | None = field(default=None, repr=False)  # its text may hold a password
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Read KRAKEN_API_KEY, KRAKEN_API_SECRET (or ``*_FILE``, naming a file that holds it), KRAKEN_API_TIER,
-        KRAKEN_API_URL, KRAKEN_STATE_DIR and KRAKEN_GOVERNOR ("off" holds nothing back).
+        KRAKEN_API_URL, KRAKEN_STATE_DIR, KRAKEN_STORE and KRAKEN_GOVERNOR ("off" holds nothing back).
 
         Raises ValueError for a file that cannot be read and for a governor setting that is neither on nor off.
         """
@@ -209,7 +211,15 @@ class Settings:
             base_url=_value(env, "KRAKEN_API_URL") or PRODUCTION,
             state_dir=_value(env, "KRAKEN_STATE_DIR"),
             governor=governor_wanted(env),
+            store=_value(env, "KRAKEN_STORE"),
         )
+
+    def make_store(self, state_dir: str | os.PathLike[str] | None = None) -> Store:
+        """Return the store that KRAKEN_STORE names, or files in the state directory; ``state_dir`` goes before.
+
+        Raises ValueError for what names no store, and for two directories that contradict each other.
+        """
+        return store_of(self.store, self.state_dir if state_dir is None else state_dir)
 
     def options(self) -> dict[str, Any]:
         """Return what KrakenSession is to be given of it."""

@@ -50,8 +50,8 @@ class Halt:
         """Return whether a halt keeps a call from being sent."""
         return (self._here or self._key.seen.halted) and recall.places(call)
 
-    async def stop(self, cancel_all: Callable[[], Awaitable[Any]]) -> Any:
-        """Take waiting orders back, write the halt down, and return what ``cancel_all`` does.
+    async def stop(self, cancel_all: Callable[[], Awaitable[Any]] | None) -> Any:
+        """Take waiting orders back, write the halt down, and return what ``cancel_all`` does (None: nothing).
 
         Raises KrakenError if that could not be done, with the halt in force all the same. Cancelled: it stays in force.
         """
@@ -70,6 +70,8 @@ class Halt:
                 str(error) or f"no answer within {PATIENCE} s",
             )
         log.warning("trading is halted on this key until resume()")
+        if cancel_all is None:
+            return None
         for _ in range(TRIES - 1):
             try:
                 return await cancel_all()

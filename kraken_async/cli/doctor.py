@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from kraken_async import FileStore, KrakenSession, NonceStoreError
+from kraken_async import KrakenSession, NonceStoreError
 from kraken_async.cli.common import FAILED, Json, Yes, dump, out, quiet, run
 from kraken_async.cli.doctor_checks import Check
 from kraken_async.cli.doctor_online import ask_kraken
-from kraken_async.cli.states import State, StateDir, directory, key_id
+from kraken_async.cli.states import State, StateDir, directory, key_id, problems
 from kraken_async.cli.states import states as _states
 from kraken_async.settings import Settings
 from kraken_async.system.paths import make_directory
@@ -123,10 +123,10 @@ def _place(state_dir: Path | None) -> Iterator[Check]:
             "free or repair the disk, or chmod u+rwx",
         )
         return
-    problems = FileStore(state_dir).problems()
-    for problem in problems:
+    found = problems(state_dir)
+    for problem in found:
         yield Check("state directory", "WARN", problem)
-    if not problems:
+    if not found:
         yield Check("state directory", "OK", f"{directory(state_dir)} will last")
 
 

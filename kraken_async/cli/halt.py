@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
 
 from kraken_async.cli.common import EXIT_CODES, Json, Yes, confirm, deliver, dump, opened, out, run, session
-from kraken_async.cli.states import StateDir
+from kraken_async.cli.states import StateDir, sessions
 
 if TYPE_CHECKING:
-    import typer
-
     from kraken_async import KrakenSession
+
+#: A session that has said nothing for so many seconds is not counted among the living.
+LIVING: Final = 20.0
 
 
 def add_to(app: typer.Typer, group: str) -> None:
@@ -19,29 +22,46 @@ def add_to(app: typer.Typer, group: str) -> None:
     app.command("resume", rich_help_panel=group, epilog=EXIT_CODES)(resume)
 
 
-def halt(state_dir: StateDir = None, yes: Yes = False, as_json: Json = False) -> None:
+def halt(
+    state_dir: StateDir = None,
+    no_cancel: Annotated[
+        bool, typer.Option("--no-cancel", help="Leave the account's open orders as they are.")
+    ] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
     """Stop trading on KRAKEN_API_KEY: CancelAll goes out, and every session on the key refuses orders from now on.
 
-    Running bots that share the state directory are stopped too, waiting orders fail unsent, and it holds over
-    restarts until `kraken-async resume`. Cancels and reads go on.
+    CancelAll cancels all open orders of the account, protective stops and those of other keys too; --no-cancel leaves
+    them. Running bots that share the store (KRAKEN_STORE, or the state directory) are stopped too, waiting orders fail
+    unsent, and it holds over restarts until `kraken-async resume`. Cancels and reads go on.
 
     Example: kraken-async halt --yes
     """
-    confirm("All open orders of the account will be cancelled, and new ones refused.", yes=yes)
-    result = run(_halt(session(state_dir=state_dir)))
-    deliver(lambda: _show(result, as_json=as_json))
+    orders = "stay open" if no_cancel else "will be cancelled, protective stops too"
+    confirm(f"All open orders of the account {orders}, and new ones are refused.", yes=yes)
+    others = [each for each in sessions(state_dir) if each["silent"] < LIVING]
+    result = run(_halt(session(state_dir=state_dir), cancel=not no_cancel))
+    deliver(lambda: _show(result, others, as_json=as_json))
 
 
-def _show(result: Any, *, as_json: bool) -> None:
+def _show(result: Any, others: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
-        dump({"halted": True, "cancelled": result})
-    else:
-        out.print(f"halted; {result['count']} orders cancelled. `kraken-async resume` lets orders go again")
+        reached = [{"pid": each.get("pid"), "host": each.get("host", "")} for each in others]
+        dump({"halted": True, "cancelled": result, "sessions": reached})
+        return
+    cancelled = "no order was cancelled" if result is None else f"{result['count']} orders cancelled"
+    seen = (
+        f"{len(others)} running sessions are stopped"
+        if others
+        else "no running session was seen on this store"
+    )
+    out.print(f"halted; {cancelled}; {seen}. `kraken-async resume` lets orders go again")
 
 
-async def _halt(client: KrakenSession) -> Any:
+async def _halt(client: KrakenSession, *, cancel: bool) -> Any:
     async with opened(client):
-        return await client.halt()
+        return await client.halt(cancel=cancel)
 
 
 def resume(state_dir: StateDir = None, yes: Yes = False, as_json: Json = False) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from kraken_async import FileStore, KrakenSession
+from kraken_async import KrakenSession
 from kraken_async.cli.common import EXIT_CODES, FAILED, Json, Yes, confirm, dump, out, run, session, usage
-from kraken_async.cli.states import State, StateDir, directory, key_id, states
+from kraken_async.cli.states import State, StateDir, directory, key_id, problems, states, store
 from kraken_async.stores.base import UNITS
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def jump(
 
 
 async def _jump(state_dir: Path | None, name: str, unit: str, seconds: float) -> int:
-    state = FileStore(state_dir).key(name, unit)
+    state = store(state_dir).key(name, unit)
     await state.open(time.monotonic)
     try:
         return await state.jump(int(seconds * 1e9) // UNITS[unit])
@@ -102,7 +102,7 @@ def audit(
     Example: kraken-async nonce audit
     """
     found = states(state_dir)
-    place = FileStore(state_dir).problems() if found else ()
+    place = problems(state_dir) if found else ()
     findings = [f"{state.key}: {trouble}" for state in found for trouble in state.trouble]
     findings += list(place)
     if online:

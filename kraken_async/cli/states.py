@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from kraken_async import FileStore
-from kraken_async.cli.common import usage
+from kraken_async import FileStore, RedisStore
+from kraken_async.cli.common import run, usage
 from kraken_async.settings import Settings
+from kraken_async.stores.base import UNITS
 from kraken_async.stores.file.inspection import inspect as look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kraken_async.stores.base import Store
     from kraken_async.stores.file.inspection import StateInspection
 
 StateDir = Annotated[
@@ -51,9 +55,23 @@ class State:
         return {**found, "last": str(self.last), "ceiling": str(self.ceiling)}
 
 
+def store(state_dir: Path | None) -> Store:
+    """Return the store that sessions would use: KRAKEN_STORE, or files in the state directory."""
+    try:
+        return Settings.from_env().make_store(state_dir)
+    except ValueError as error:
+        usage(str(error), "correct the variable, or unset it")
+
+
 def directory(state_dir: Path | None) -> Path:
-    """Return the state directory that sessions would use."""
-    return FileStore(state_dir).directory
+    """Return the directory of this host in which sessions would keep their state, or at least their journals."""
+    return store(state_dir).journal_directory(state_dir) or FileStore(state_dir).directory
+
+
+def problems(state_dir: Path | None) -> tuple[str, ...]:
+    """Return why the place of the state may not keep it, as far as that is known without opening it."""
+    found = store(state_dir)
+    return found.problems() if isinstance(found, FileStore) else ()
 
 
 def key_id() -> str | None:
@@ -67,11 +85,59 @@ def key_id() -> str | None:
 
 def states(state_dir: Path | None) -> list[State]:
     """Return the state of the environment's key, or of every key in the directory when there is none."""
-    folder, name = directory(state_dir), key_id()
+    kept, folder, name = store(state_dir), directory(state_dir), key_id()
+    if not isinstance(kept, FileStore):
+        return run(_remote(kept, name)) if name is not None else []
     if name is not None:
         path = folder / f"{name}.state"
         return [inspect(path)] if path.exists() else []
     return [inspect(path) for path in sorted(folder.glob("*.state"))]
+
+
+async def _remote(kept: Store, name: str) -> list[State]:
+    """Read the state of a key on a server: what is there, and which sessions have said that they live."""
+    key = kept.key(name, "ns")
+    await key.open(time.monotonic)
+    try:
+        if key.is_new:
+            return []
+        unit = getattr(key, "stored_unit", "ns")
+        users = [json.loads(each) for each in await key.sessions()]
+        return [
+            State(
+                key=name,
+                path=key.place,
+                unit=unit,
+                last=key.seen.last,
+                ceiling=key.seen.last,
+                lead=(key.seen.last * UNITS[unit] - time.time_ns()) / 1e9,
+                counter=key.seen.level,
+                users=tuple(sorted({int(each["pid"]) for each in users})),
+                trouble=key.problems(),
+            )
+        ]
+    finally:
+        await key.close()
+
+
+def sessions(state_dir: Path | None) -> list[dict[str, Any]]:
+    """Return what the sessions wrote last of themselves, each with ``silent`` seconds since."""
+    kept, name = store(state_dir), key_id()
+    if isinstance(kept, RedisStore):
+        if name is None:
+            usage("no API key", "set KRAKEN_API_KEY: sessions on a server are found by their key")
+        texts = [each.decode() for each in run(kept.sessions(name))]
+    else:
+        texts = []
+        for path in sorted(directory(state_dir).glob(f"{name or '*'}.status.*.json")):
+            with contextlib.suppress(OSError, UnicodeDecodeError):  # removed meanwhile, or not ours
+                texts.append(path.read_text(encoding="utf-8"))
+    found = []
+    for text in texts:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            status = json.loads(text)
+            found.append({**status, "silent": round(max(0.0, time.time() - status["written_at"]), 1)})
+    return found
 
 
 def inspect(path: Path) -> State:

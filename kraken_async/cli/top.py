@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -14,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kraken_async.cli.common import EXIT_CODES, INTERRUPTED, Json, dump, out
-from kraken_async.cli.states import StateDir, directory, key_id
+from kraken_async.cli.states import StateDir, directory, sessions
 from kraken_async.monitoring.status_file import ALIVE
 
 if TYPE_CHECKING:
@@ -48,31 +47,18 @@ def top(
     """
     folder = directory(state_dir)
     if as_json:
-        dump(sessions(folder))
+        dump(sessions(state_dir))
         return
     if once:
-        out.print(picture(sessions(folder), folder))
+        out.print(picture(sessions(state_dir), folder))
         return
     try:
         with Live(console=out, screen=True, auto_refresh=False) as live:
             while True:
-                live.update(picture(sessions(folder), folder), refresh=True)
+                live.update(picture(sessions(state_dir), folder), refresh=True)
                 time.sleep(every)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-
-
-def sessions(folder: Path) -> list[dict[str, Any]]:
-    """Return what the sessions wrote last, each with ``silent`` seconds since."""
-    found = []
-    for path in sorted(folder.glob(f"{key_id() or '*'}.status.*.json")):
-        try:
-            status = json.loads(path.read_text(encoding="utf-8"))
-            silent = time.time() - status["written_at"]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # removed meanwhile, or not ours
-        found.append({**status, "silent": round(max(0.0, silent), 1)})
-    return found
 
 
 def picture(found: list[dict[str, Any]], folder: Path) -> RenderableType:

@@ -17,17 +17,20 @@ import itertools
 import json
 import logging
 import os
+import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from kraken_async.errors import NonceStoreError
 from kraken_async.system.durable import replace
 from kraken_async.system.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
     from kraken_async.monitoring.metrics import Statistics
+    from kraken_async.stores.base import KeyState
 
 log = logging.getLogger("kraken_async.status")
 
@@ -76,6 +79,9 @@ class StatusFile:
     def start(self) -> None:
         """Begin to write, in the running loop; remove what killed processes left."""
         sweep(self.path.parent, self._key_id)
+        self._begin()
+
+    def _begin(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="kraken_async status")
 
     async def stop(self) -> None:
@@ -115,18 +121,50 @@ class StatusFile:
             "version": VERSION,
             "key": self._key_id,
             "pid": os.getpid(),
+            "host": socket.gethostname(),
             "written_at": now,
             "stats": stats,
             "last_calls": calls,
         }
         data = json.dumps(status, default=str).encode()
-        await in_thread(
-            lambda: replace(self.path, data), lambda _: self._remove(), name="kraken_async-status"
-        )
+        await self._put(data)
+
+    async def _put(self, data: bytes) -> None:
+        await in_thread(lambda: replace(self.path, data), lambda _: self._remove(), joined=True)
 
     def _remove(self) -> None:
         with contextlib.suppress(OSError):
             self.path.unlink()  # one name in a directory; not worth a thread
+
+
+class StatusInStore(StatusFile):
+    """The same for a store that keeps sessions' statuses for other hosts: written there, and taken back by the store.
+
+    A server that does not answer is asked again with the next status.
+    """
+
+    def __init__(
+        self,
+        key: KeyState,
+        key_id: str,
+        stats: Callable[[], Statistics],
+        last_calls: Iterable[Sequence[Any]] = (),
+    ) -> None:
+        super().__init__(Path(), key_id, stats, last_calls)
+        self._key = key
+
+    def start(self) -> None:
+        """Begin to write, in the running loop."""
+        self._begin()
+
+    async def _put(self, data: bytes) -> None:
+        try:
+            await self._key.beat(data)
+        except NonceStoreError as error:
+            log.debug("the status for other hosts cannot be written now: %s", error)
+
+    def _remove(self) -> None:
+        return
 
 
 def sweep(directory: Path, key_id: str) -> None:

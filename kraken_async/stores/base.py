@@ -174,6 +174,8 @@ class KeyState(abc.ABC):
     seen: Shared
     #: Called (in the loop) when a flush is due, at most once until the next flush(); see maintain().
     on_flush_due: Callable[[], None] | None = None
+    #: Whether sessions' statuses are kept here, for others on any host; see :meth:`beat`.
+    shares_status: bool = False
     #: True when the key had no state before: the first private call is then worth a warning.
     is_new: bool = False
 
@@ -187,6 +189,17 @@ class KeyState(abc.ABC):
 
         Idempotent.
         """
+
+    async def beat(self, status: bytes) -> None:
+        """Show others on the key, on any host, what this session says of itself; empty: take it back.
+
+        Only where ``shares_status``; elsewhere a session's status is a file. Raises NonceStoreError.
+        """
+        return
+
+    async def sessions(self) -> list[bytes]:
+        """Return what the living sessions on the key last said of themselves. Raises NonceStoreError."""
+        return []
 
     def drop(self) -> None:
         """Let go of every lock and handle at once, giving no reservation back: the session was never closed.

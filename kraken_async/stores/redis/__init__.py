@@ -27,6 +27,7 @@ What protects what:
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 from kraken_async.errors import NonceStoreError
@@ -98,3 +99,15 @@ class RedisStore(Store):
             f"{self.place}: a NonceSource cannot draw from Redis: give it a FileStore (one host), "
             "or use KrakenSession(store=RedisStore(...))"
         )
+
+    async def sessions(self, name: str) -> list[bytes]:
+        """Return what the living sessions on the key called ``name`` last said of themselves (JSON), from any host.
+
+        Raises NonceStoreError.
+        """
+        key = self.key(name, "ns")
+        await key.open(time.monotonic)
+        try:
+            return await key.sessions()
+        finally:
+            await key.close()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import random
+import secrets
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+#: The names of a key on the server, as the script takes them.
+PARTS: Final = ("state", "turn", "line", "seen", "go:", "recalled", "placed", "sessions")
+#: Seconds without a word after which a session counts as gone.
+SILENT: Final = 20.0
 #: How the servers of a client that the caller gave are called.
 GIVEN: Final = "redis (the caller's client)"
 #: A cancel gives the server this long before it goes out on the local floor; seconds.
@@ -40,6 +47,8 @@ MARGIN: Final = 5
 class RedisKey(KeyState):
     """One session's hold on a key in Redis."""
 
+    shares_status = True
+
     def __init__(
         self,
         address: Address | None,
@@ -52,7 +61,7 @@ class RedisKey(KeyState):
     ) -> None:
         self.place = address.place if address is not None else GIVEN
         self.seen = Shared()
-        self.unit = unit
+        self.unit = self.stored_unit = unit
         self._client = client
         self._address, self._name, self._lease, self._timeout = address, name, lease, timeout
         self._link: Link | None = None
@@ -65,6 +74,8 @@ class RedisKey(KeyState):
         self._clock: Callable[[], float] = time.monotonic
         self._offset = state.Offset(timeout)
         self._server: dict[str, Any] = {}
+        self._session = f"{os.getpid()}-{secrets.token_hex(6)}"
+        self._shown = False  # the server has a status of this session
         self._notes: list[Callable[[Shared], object]] = []
         self._recalled = Recalled()
         self._owed: list[Entry] = []  # what cancels without the server have yet to tell it
@@ -84,13 +95,14 @@ class RedisKey(KeyState):
             return
         self._clock = clock
         base = "{" + self._name + "}:"  # the braces keep the keys in one slot
-        keys = [base + part for part in ("state", "turn", "line", "seen", "go:", "recalled", "placed")]
+        keys = [base + part for part in PARTS]
         owned = self._address is not None
         client = client_of(self._address, self._timeout) if self._address is not None else self._client
         self._link = Link(client, self.place, keys, self._timeout, owned=owned)
         self._turn = Turn(self._link, keys[4], self._lease, self._known, self._adopt, self._parcel)
         try:
             view = await self._load()
+            self.stored_unit = view.unit or self.unit
             self._recalled.total, self._placed_known = view.recalled, max(0, view.placed - MOST_PLACED)
             self.is_new = view.gen == 0
             stored = view.unit
@@ -103,8 +115,21 @@ class RedisKey(KeyState):
             self._link = self._turn = None
             raise
 
+    async def beat(self, status: bytes) -> None:
+        """See :class:`KeyState`. One round trip."""
+        await self._connected().run("beat", self._session, round(SILENT * 1000), status, again=False)
+        self._shown = bool(status)
+
+    async def sessions(self) -> list[bytes]:
+        """See :class:`KeyState`."""
+        found: list[bytes] = await self._connected().run("sessions")
+        return found
+
     async def close(self) -> None:
         """Give the turn back and drop the connections; bounded by the timeout. Idempotent."""
+        if self._shown:
+            with contextlib.suppress(NonceStoreError):
+                await self.beat(b"")
         link, turn, self._link, self._turn = self._link, self._turn, None, None
         try:
             if turn is not None:

@@ -10,6 +10,7 @@ Keys, all with one hash tag:
            been lost: two versions are the same only if era and gen agree. ``seldom`` holds the slow fields.
 ``recalled``, ``placed``  lists: the newest cancelled client ids and names of placed orders, as ``<text> <time>``.
            The hash counts how many there ever were. Release 0.1.0 has neither.
+``sessions``  hash, session -> until when (ms) it counts as living, and what it last said of itself.
 ``turn``   string with a time to live: the ticket that may send.
 ``line``   list of waiting tickets, first come first served.
 ``seen``   hash, ticket -> until when (ms) it counts as waiting; a waiter that died is passed over after that.
@@ -57,6 +58,32 @@ local function newer(name, known)
   local found = {}
   if missing > 0 then found = redis.call('LRANGE', LISTS[name][1], -missing, -1) end
   return {total, found}
+end
+
+-- Statuses of living sessions: what a session last said of itself, until when it counts as living.
+
+if op == 'beat' then
+  local session, ms, status = ARGV[2], ARGV[3], ARGV[4]
+  if status == '' then
+    redis.call('HDEL', KEYS[8], session)
+  else
+    redis.call('HSET', KEYS[8], session, string.format('%d', now + tonumber(ms)) .. ' ' .. status)
+    redis.call('EXPIRE', KEYS[8], 3600)
+  end
+  return '1'
+end
+
+if op == 'sessions' then
+  local found, all = {}, redis.call('HGETALL', KEYS[8])
+  for i = 1, #all, 2 do
+    local until_ms, status = string.match(all[i + 1], '^(%d+) (.*)$')
+    if until_ms and tonumber(until_ms) > now then
+      table.insert(found, status)
+    else
+      redis.call('HDEL', KEYS[8], all[i])
+    end
+  end
+  return found
 end
 
 if op == 'news' then return {newer('recalled', ARGV[2]), newer('placed', ARGV[3])} end
