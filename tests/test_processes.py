@@ -34,7 +34,7 @@ async def main():
         print("open", flush=True)
         started = time.monotonic()
         async def one(n):
-            await client.private(options.get("endpoint", "Balance"))
+            await client.private(options.get("endpoint", "Balance"), options.get("params"))
         await asyncio.gather(*(one(n) for n in range(options["calls"])))
         print(json.dumps({"seconds": time.monotonic() - started}), flush=True)
 
@@ -198,7 +198,8 @@ def test_after_halt_no_order_leaves_from_another_process(shop: Shop) -> None:
             await client.halt()
 
     asyncio.run(halt())
-    child = shop.start(3, endpoint="AddOrder")
+    order = {"pair": "XBTUSD", "type": "buy", "ordertype": "market", "volume": "1"}
+    child = shop.start(3, endpoint="AddOrder", params=order)
     _, err = child.communicate(timeout=30)
     assert child.returncode != 0
     assert "TradingHalted" in err

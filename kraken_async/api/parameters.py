@@ -81,7 +81,6 @@ ORDER = (
         needs="price2",
         because="it is the limit price",
     ),
-    Rule(when={"ordertype": "iceberg"}, needs="displayvol"),
     Rule(when={"ordertype": "settle-position"}, needs="leverage"),
     Rule(
         when={"ordertype": "market settle-position stop-loss take-profit trailing-stop"},

@@ -9,6 +9,7 @@ import typer
 from kraken_async import __version__
 from kraken_async.cli import budget, call, demo, doctor, endpoints, gateway, halt, nonce, orders, serve, top
 from kraken_async.cli.common import EXIT_CODES, out
+from kraken_async.cli.conformance import command as conformance
 
 TRY: Final = "Try it without a key"
 ASK: Final = "Ask Kraken"
@@ -52,4 +53,5 @@ halt.add_to(app, ORDERS)
 app.add_typer(gateway.app, name="gateway", rich_help_panel=WATCH)
 top.add_to(app, WATCH)
 doctor.add_to(app, WATCH)
+conformance.add_to(app, WATCH)
 app.add_typer(nonce.app, name="nonce", rich_help_panel=WATCH)

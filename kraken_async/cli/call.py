@@ -15,6 +15,7 @@ from kraken_async import KrakenSession, guards
 from kraken_async.api.endpoints import PUBLIC, find, nearest
 from kraken_async.cli.common import (
     EXIT_CODES,
+    ONE_WAY,
     Yes,
     confirm,
     deliver,
@@ -118,11 +119,7 @@ async def _ask(
         if not private:
             return await view.public(name, params)
         if not client.stats().last_nonce:
-            confirm(
-                "This key has no nonce state here. Once used with 19-digit nonces it is closed for good to clients "
-                "that count in milliseconds (ccxt, krakenex).",
-                yes=yes,
-            )
+            confirm(ONE_WAY, yes=yes)
         return await view.private(name, params)
 
 

@@ -52,6 +52,12 @@ EXIT_CODES: Final = (
     "4 not sent: no effect; 130 interrupted."
 )
 
+#: Asked before the first private call on a key.
+ONE_WAY: Final = (
+    "This key has no nonce state here. Once used with 19-digit nonces it is closed for good to clients "
+    "that count in milliseconds (ccxt, krakenex)."
+)
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

@@ -103,7 +103,7 @@ def test_what_the_description_requires_is_required_and_nothing_else(checks: Chec
         (LIMIT | {"price": ""}, "needs price"),
         (without(STOP, "price"), "needs price"),
         (LIMIT | {"ordertype": "stop-loss-limit"}, "needs price2"),
-        (LIMIT | {"ordertype": "iceberg"}, "needs displayvol"),
+        (without(LIMIT | {"ordertype": "iceberg"}, "price"), "needs price"),
         (MARKET | {"ordertype": "settle-position"}, "needs leverage"),
         (MARKET | {"oflags": "post"}, "does not go with oflags post"),
         (MARKET | {"oflags": ["fciq", "post"]}, "does not go with oflags post"),
