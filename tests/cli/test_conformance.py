@@ -35,9 +35,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orders, "LOOK_EVERY", 0.01)
 
 
-@pytest.fixture
-def used(server: EmulatorServer) -> EmulatorServer:
-    """An account with orders and trades: one amended, two closed, one with an id of its owner's."""
+def trade() -> None:
+    """Fill an account with orders and trades: one amended, two closed, with ids of their own."""
     order: dict[str, Any] = {"pair": "XBTUSD", "type": "buy", "volume": "0.1"}
     with KrakenSession.from_env(tier="pro") as client:
         for _ in range(2):
@@ -47,6 +46,12 @@ def used(server: EmulatorServer) -> EmulatorServer:
         for price in (90, 91):
             gone = client.private("AddOrder", {**order, "ordertype": "limit", "price": price})
             client.private("CancelOrder", {"txid": gone["txid"][0]})
+
+
+@pytest.fixture
+def used(server: EmulatorServer) -> EmulatorServer:
+    """An emulator whose account has orders and trades."""
+    trade()
     return server
 
 
