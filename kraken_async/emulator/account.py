@@ -79,6 +79,7 @@ class Account:
         self.by_client_id: dict[str, Order] = {}
         self.trades: dict[str, dict[str, Any]] = {}
         self.trade_ledgers: dict[str, list[str]] = {}
+        self.trades_visible: dict[str, float] = {}
         self.positions = Positions(forget_after)
         self.withdrawals: list[dict[str, Any]] = []
         self.deposits: list[dict[str, Any]] = []
@@ -212,16 +213,19 @@ class Account:
             self.finish(order, "canceled", t, reason)
         return gone
 
-    def add_trade(self, order: Order, row: dict[str, Any]) -> str:
-        """Keep a trade of ``order`` and return its id."""
+    def add_trade(self, order: Order, row: dict[str, Any], t: float) -> str:
+        """Keep a trade of ``order`` and return its id; queries show it as late as the order's end."""
         txid = self.ids.txid("T")
         self.trade_count += 1
         self.trades[txid] = row
         order.trades.append(txid)
+        if order.closed_delay:
+            self.trades_visible[txid] = t + order.closed_delay
         if self._forget_after is not None and len(self.trades) > self._forget_after:
             oldest = next(iter(self.trades))
             del self.trades[oldest]
             self.trade_ledgers.pop(oldest, None)
+            self.trades_visible.pop(oldest, None)
         return txid
 
     # -- time --------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ class Behaviour:
         blank_ip_list: a key without a list of addresses shows ``[""]`` instead of ``[]`` (snake_case only).
         empty_balance: Balance of an account that never held anything: no ``result`` at all, or ``{}``.
         open_delay: seconds before queries show a new order, drawn for each order from (least, most).
-        closed_delay: seconds before queries show that an order was closed, drawn likewise.
+        closed_delay: seconds before queries show that an order was closed, and its trades, drawn likewise.
         closing: where an order is shown meanwhile.
         unknown_ids: what QueryOrders, QueryTrades, QueryLedgers and OpenPositions do with an id that they do not know.
     """

@@ -24,6 +24,11 @@ _PAIR_FIELDS = frozenset(
 )  # fmt: skip
 _ASSET_FIELDS = frozenset({"key", "altname", "decimals", "aclass"})
 _FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
+#: The methods of `Fault` that make one.
+_MADE_BY = frozenset(name for name, each in vars(Fault).items() if isinstance(each, classmethod)) - {
+    "without"
+}
+_MOST_FAULTS = 10_000
 
 
 def known(body: Body, names: frozenset[str]) -> dict[str, Any]:
@@ -64,10 +69,12 @@ def keys(emulator: Emulator, body: Body) -> Any:
 def balances(emulator: Emulator, body: Body) -> Any:
     """Set what an account has: ``{"account": "main", "balances": {"ZUSD": "1000"}, "replace": false}``.
 
-    Assets may also stand beside ``account``, without ``balances``.
+    Assets may also stand beside ``account``, without ``balances``; one of them as ``asset`` and ``amount``.
     """
     account = str(body.get("account", "main"))
     given = _mapping(body, "balances", "account", "replace")
+    if set(given) == {"asset", "amount"}:
+        given = {str(given["asset"]): given["amount"]}
     wanted = {name: amount(value, name) for name, value in given.items()}
     emulator.set_balances(wanted, account=account, replace=bool(body.get("replace", False)))
     return {"balances": {name: str(value) for name, value in emulator.accounts[account].balances.items()}}
@@ -97,7 +104,10 @@ def pairs(emulator: Emulator, body: Body) -> Any:
             depth=None if depth is None else amount(depth, "depth"),
         )
         return {}
-    given = known(body, _PAIR_FIELDS)
+    given = known(body, _PAIR_FIELDS | {"base", "quote"})
+    if "base" in given and "quote" in given:
+        given["name"] = f"{given.pop('base')}/{given.pop('quote')}"
+    given = known(given, _PAIR_FIELDS)
     for name in ("price", "ordermin", "costmin", "tick_size", "depth"):
         if given.get(name) is not None:
             given[name] = amount(given[name], name)
@@ -152,29 +162,34 @@ def fills(emulator: Emulator, body: Body) -> Any:
 def faults(emulator: Emulator, body: Body) -> Any:
     """Let the next calls meet a fault: ``{"endpoint": "AddOrder", "fault": "status 502 after", "times": 1}``.
 
-    ``fault`` is a name of the catalogue, or an object with the fields of `Fault`. ``{"clear": true}`` takes
-    back what has not happened.
+    ``fault`` is a name of the catalogue, or of a method of `Fault` with its arguments beside it (``{"fault": "http",
+    "status": 502, "when": "after"}``), or an object with the fields of `Fault`. ``{"clear": true}`` takes back what
+    has not happened.
     """
-    given = known(body, frozenset({"endpoint", "fault", "times", "clear"}))
-    if given.get("clear"):
+    given = dict(body)
+    endpoint, times = str(given.pop("endpoint", "*")), given.pop("times", 1)
+    cleared = given.pop("clear", False)
+    if cleared:
         emulator.faults.clear()
-    if "fault" in given:
-        times = int(given.get("times", 1))
-        emulator.faults.next(str(given.get("endpoint", "*")), *[_fault(given["fault"])] * times)
-    elif not given.get("clear"):
-        raise ValueError(f"fault is missing; there are {', '.join(CATALOGUE)}")
+    if given or not cleared:
+        if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= _MOST_FAULTS:
+            raise ValueError(f"times must be a whole number from 1 to {_MOST_FAULTS}, not {times!r}")
+        emulator.faults.next(endpoint, *[_fault(given)] * times)
     return {"catalogue": list(CATALOGUE)}
 
 
-def _fault(given: Any) -> Fault:
-    if isinstance(given, str):
-        if given not in CATALOGUE:
-            raise ValueError(f"no such fault: {given!r}; there are {', '.join(CATALOGUE)}")
-        return CATALOGUE[given]
-    options = known(dict(given), _FAULT_FIELDS)
-    if "names" in options:
-        options["names"] = tuple(options["names"])
-    return Fault(**options)
+def _fault(given: dict[str, Any]) -> Fault:
+    name = given.pop("fault", None)
+    if isinstance(name, Mapping):
+        options = {**known(name, _FAULT_FIELDS), **known(given, frozenset())}
+        return Fault(**{**options, "names": tuple(options.get("names", ()))})
+    if name in CATALOGUE:
+        return CATALOGUE[name].with_(**known(given, _FAULT_FIELDS))
+    if name not in _MADE_BY:
+        said = "fault is missing" if name is None else f"no such fault: {name!r}"
+        raise ValueError(f"{said}; there are {', '.join([*_MADE_BY, *CATALOGUE])}")
+    made: Fault = getattr(Fault, name)(**given)
+    return made
 
 
 def clock(emulator: Emulator, body: Body) -> Any:

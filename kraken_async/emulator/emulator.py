@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from . import matching, trading
+from . import matching, movement, trading
 from .account import Account
 from .auth import Key, KeySettings, Lockout
 from .delivery import Jitter, Sleep
@@ -64,7 +64,7 @@ class Emulator(Setup):
         key = Key(KeyPair("", ""), settings, Lockout(*self._lockout), self.now())
         with self._lock:
             call = Call(self.venue, self.venue.account(account), key, fields, None, self.now())
-            matching.tick(call.account, call.t)
+            movement.tick(call.account, call.t)
             try:
                 return str(trading.add_order(call)["txid"][0])
             except Refusal as refusal:
@@ -101,7 +101,7 @@ class Emulator(Setup):
         """The accounts by name, with time's effects up to now."""
         with self._lock:
             for account in self.venue.accounts.values():
-                matching.tick(account, self.now())
+                movement.tick(account, self.now())
             return self.venue.accounts
 
     @property

@@ -25,7 +25,7 @@ def _page_of(
 
 def trades_history(call: Call) -> Any:
     """TradesHistory: 50 a page, up to 100 by ``limit``."""
-    rows: Mapping[str, dict[str, Any]] = call.account.trades
+    rows = _trades_shown(call)
     kind = text(call.params, "type", "all")
     if kind not in _KINDS:
         raise bad("type")
@@ -36,6 +36,12 @@ def trades_history(call: Call) -> Any:
         rows = {name: row for name, row in rows.items() if row["pair"] == key}
     shown, beside = _page_of(call, rows, limit(call, PAGE, 100))
     return {"trades": {name: _with_position(call, name, row) for name, row in shown.items()}, **beside}
+
+
+def _trades_shown(call: Call) -> Mapping[str, dict[str, Any]]:
+    """Return the trades that queries show by now."""
+    late, rows = call.account.trades_visible, call.account.trades
+    return {name: row for name, row in rows.items() if late.get(name, 0.0) <= call.t} if late else rows
 
 
 def _is_kind(call: Call, name: str, row: Mapping[str, Any], kind: str) -> bool:
@@ -60,7 +66,7 @@ def _with_position(call: Call, name: str, row: dict[str, Any]) -> dict[str, Any]
 
 def query_trades(call: Call) -> Any:
     """QueryTrades: up to 20 ids."""
-    found = named(call, call.account.trades, _ids(call, "txid"), "EOrder:Invalid order")
+    found = named(call, _trades_shown(call), _ids(call, "txid"), "EOrder:Invalid order")
     return {
         name: _with_position(call, name, row) for name, row in found.items() if call.key.sees(row["time"])
     }

@@ -1,12 +1,11 @@
-"""Matching: what becomes of an order when it arrives, when the price moves and when time passes."""
+"""Matching: an order arrives, fires, and trades with what is offered."""
 
 from __future__ import annotations
 
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from .account import Account, Change
-from .markets import Pair
+from .account import Account
 from .orders import ZERO, Order
 from .prices import Relative, read_price
 
@@ -129,7 +128,7 @@ def trade(account: Account, order: Order, volume: Decimal, price: Decimal, t: fl
     order.executed += volume
     order.cost += cost
     order.fee += fee
-    txid = account.add_trade(order, _row(account, order, price, volume, cost, fee, t, maker=not taker))
+    txid = account.add_trade(order, _row(account, order, price, volume, cost, fee, t, maker=not taker), t)
     if order.on_margin:
         _move_margin(account, order, txid, volume, cost, fee, t)
     else:
@@ -211,7 +210,7 @@ def _move_margin(
 def _settle(account: Account, order: Order, t: float) -> None:
     """Close positions by handing over what was lent: the cost for the coins, or the coins for the cost."""
     pair, volume = order.pair, order.remaining
-    txid = account.add_trade(order, {})
+    txid = account.add_trade(order, {}, t)
     cost = account.positions.settle(order, txid)
     order.executed, order.cost = volume, cost
     row = _row(account, order, cost / volume, volume, cost, ZERO, t, maker=False)
@@ -251,69 +250,3 @@ def _conditional_close(account: Account, order: Order, volume: Decimal, t: float
         if "price2" in close:
             second.price2 = read_price(close["price2"], pair, second.side, "price2", account.behaviour)
     place(account, second, t)
-
-
-# -- changing --------------------------------------------------------------------------------------
-
-
-def amend(account: Account, order: Order, t: float, change: Change, *, delay: float = 0.0) -> str:
-    """Change an open order and return the amend's id; one filled beyond its new volume is cancelled.
-
-    OrderAmends shows it after ``delay`` seconds.
-    """
-    order.volume = max(change.volume, order.executed)
-    order.display, order.touched = change.display, t
-    if change.offset is not None:
-        order.offset, order.limit_offset, order.price = change.offset, change.limit_offset, ZERO
-        order.trail()
-    else:
-        order.price, order.price2 = change.price, change.price2
-    account.hold(order)
-    made = account.amended(order, t, delay)
-    if not order.remaining:
-        account.finish(order, "canceled", t, "User requested")
-    elif order.status == "open":
-        _take_if_changed(account, order, t)
-    return made
-
-
-def _take_if_changed(account: Account, order: Order, t: float) -> None:
-    if order.waiting and not order.fires():
-        return
-    if order.waiting or order.crosses():
-        arrive(account, order, t)
-
-
-def tick(account: Account, t: float) -> None:
-    """Let happen what time brings by ``t``: orders start and expire, the dead man's switch fires."""
-    for order in account.due(t):
-        arrive(account, order, order.starttm)
-
-
-def moved(account: Account, pair: Pair, t: float, flow: Decimal | None = None) -> None:
-    """Let orders follow a price that has moved: triggers trail and fire, limits that are crossed trade.
-
-    ``flow`` is the volume that traded at the new price, which resting orders share; None: any volume.
-    """
-    for order in [o for o in account.open.values() if o.pair is pair and o.status == "open"]:
-        if not order.is_open:
-            continue  # another one's trade has cancelled it
-        if order.offset is not None and not order.triggered:
-            order.trail()
-            account.hold(order)
-        if order.waiting:
-            arrive(account, order, t)
-        elif order.crosses():
-            flow = _rest(account, order, t, flow)
-
-
-def _rest(account: Account, order: Order, t: float, flow: Decimal | None) -> Decimal | None:
-    """Trade a resting order that the market has come to, and return the volume that is left for others."""
-    limit = order.limit
-    if limit is None:
-        arrive(account, order, t)
-        return flow
-    volume = order.remaining if flow is None else min(order.remaining, flow)
-    if volume:
-        trade(account, order, volume, limit, t, taker=False)
-    return None if flow is None else flow - volume

@@ -113,10 +113,6 @@ def kraken_emulator(request: pytest.FixtureRequest) -> Iterator[RunningEmulator]
 def _prepare(emulator: Emulator, balances: Mapping[str, str] | None, pairs: Mapping[str, Any]) -> None:
     """Set what a test starts from; a pair is given by its price, or by the options of `Emulator.add_pair`."""
     for name, given in pairs.items():
-        base, _, quote = name.partition("/")
-        for asset in (base, quote):
-            if not emulator.knows_asset(asset):
-                emulator.add_asset(asset)
         emulator.add_pair(name, **(given if isinstance(given, Mapping) else {"price": given}))
     if balances is not None:
         emulator.set_balances(balances, replace=True)

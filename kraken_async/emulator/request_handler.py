@@ -17,12 +17,13 @@ from . import (
     balances,
     books,
     cancelling,
+    changing,
     earn,
     exports,
     funding,
     history,
     key_info,
-    matching,
+    movement,
     order_queries,
     public,
     trading,
@@ -43,6 +44,7 @@ PRIVATE: dict[str, Callable[[Call], Any]] = {
     **history.ENDPOINTS,
     **key_info.ENDPOINTS,
     **trading.ENDPOINTS,
+    **changing.ENDPOINTS,
     **cancelling.ENDPOINTS,
     **funding.ENDPOINTS,
     **exports.ENDPOINTS,
@@ -159,7 +161,7 @@ class RequestHandler:
             fault.ending,
         )
         _check_account(call, arrival.endpoint)
-        matching.tick(call.account, now)
+        movement.tick(call.account, now)
         try:
             return handler(call)
         finally:

@@ -197,10 +197,6 @@ class Setup(RequestHandler):
                 Asset(key, altname or key, decimals, min(decimals, 5), aclass=aclass)
             )
 
-    def knows_asset(self, name: str) -> bool:
-        """Return whether there is an asset of this name."""
-        return self.venue.markets.knows_asset(name)
-
     def add_pair(
         self,
         name: str,
@@ -217,14 +213,20 @@ class Setup(RequestHandler):
         depth: str | Decimal | None = None,
         status: str = "online",
     ) -> None:
-        """Add a pair of known assets by its name with a slash, such as ``add_pair("AAPLx/USD", price="230")``.
+        """Add a pair by its name with a slash, such as ``add_pair("AAPLx/USD", price="230")``.
 
+        An asset of it that is not there is added, with eight decimals.
         ``key`` is Kraken's key for it, by default its name without the slash. ``depth`` is the volume at each
         price of its book; None: any volume at the best one.
         """
         base, _, quote = name.partition("/")
+        if not base or not quote:
+            raise ValueError(f"a pair is named by its assets with a slash between them, not {name!r}")
         with self._lock:
             markets = self.venue.markets
+            for asset in (base, quote):
+                if not markets.knows_asset(asset):
+                    self.add_asset(asset)
             altname = f"{base}{quote}"
             markets.add_pair(
                 Pair(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from . import matching
+from . import movement
 from .account import Account
 from .auth import Key
 from .behaviour import Behaviour
@@ -64,8 +64,8 @@ class Venue:
         """Move the price: triggers trail and fire, orders that cross now trade, together at most ``flow``."""
         pair.move(last, t, flow)
         for account in self.accounts.values():
-            matching.tick(account, t)
-            matching.moved(account, pair, t, flow)
+            movement.tick(account, t)
+            movement.moved(account, pair, t, flow)
 
 
 @dataclass(slots=True)

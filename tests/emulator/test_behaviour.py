@@ -237,7 +237,9 @@ def test_closed_order_is_shown_late_and_meanwhile_nowhere_or_as_open(closing: An
         assert list(rows) == ([txid] if expected else []), name
         if expected:
             assert (rows[txid]["status"], rows[txid]["vol_exec"]) == ("open", "0.00000000")
+    assert desk.call("TradesHistory") == {"trades": {}, "count": 0}
     desk.clock.advance(30)
+    assert desk.call("TradesHistory")["count"] == 1
     assert desk.call("OpenOrders")["open"] == {}
     assert shown(desk, "ClosedOrders")["status"] == "closed"
     assert shown(desk, "QueryOrders", txid=txid)["vol_exec"] == "1.25000000"

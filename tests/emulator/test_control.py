@@ -68,7 +68,11 @@ async def test_key_money_and_pair_are_set(remote: Remote) -> None:
     assert held == {"balances": {"ZUSD": "12.5", "XXBT": "1"}}
     assert (await remote.call("Balance"))["result"] == {"ZUSD": "12.5000", "XXBT": "1.0000000000"}
     await remote.post("balances", {"account": "sub", "ZEUR": "3"})
-    assert str(remote.emulator.accounts["sub"].balances["ZEUR"]) == "3"
+    await remote.post("balances", {"account": "sub", "asset": "ETH", "amount": "7"})
+    balances = remote.emulator.accounts["sub"].balances
+    assert (str(balances["ZEUR"]), str(balances["XETH"])) == ("3", "7")
+    await remote.post("pairs", {"base": "FOO", "quote": "EUR", "price": "2"})
+    assert str(remote.emulator.venue.markets.pair("FOO/EUR").last) == "2"
     await remote.post("pairs", {"asset": {"key": "AAPLx", "aclass": "tokenized_asset"}})
     await remote.post("pairs", {"name": "AAPLx/USD", "price": "230", "ordermin": "0.01", "leverage": []})
     await remote.post("balances", {"ZUSD": "1000"})
@@ -98,6 +102,10 @@ async def test_faults_are_queued_by_name_or_by_their_fields(remote: Remote) -> N
     await remote.post("faults", {"fault": busy, "times": 2})
     for _ in range(2):
         assert (await remote.call("Balance"))["error"] == ["EService:Busy"]
+    await remote.post("faults", {"endpoint": "Balance", "fault": "http", "status": 503, "when": "before"})
+    assert await remote.call("Balance") == 503
+    await remote.post("faults", {"fault": "status 502 before", "date": 300, "ending": "closed"})
+    assert await remote.call("Balance") == 502
     await remote.post("faults", {"fault": busy, "times": 5})
     await remote.post("faults", {"clear": True})
     assert (await remote.call("Balance"))["error"] == []
@@ -165,11 +173,15 @@ async def test_history_tells_what_arrived_from_a_number_on(remote: Remote) -> No
         ("prices", {"pair": "XBTUSD"}, "price is missing"),
         ("prices", {}, "missing"),
         ("prices", {"pair": "NOPE", "price": "1"}, "EQuery:Unknown asset pair"),
-        ("pairs", {"name": "A/B", "price": "1"}, "EQuery:Unknown asset"),
+        ("pairs", {"name": "AB", "price": "1"}, "slash"),
+        ("pairs", {"base": "A", "price": "1"}, "no such field: base"),
         ("fills", {"txid": "OAAAAA-BBBBB-CCCCCC"}, "no open order"),
         ("fills", {}, "txid is missing"),
         ("faults", {"fault": "rain"}, "no such fault"),
         ("faults", {}, "fault is missing"),
+        ("faults", {"fault": "http"}, "status"),
+        ("faults", {"fault": "reset before", "times": 0}, "times"),
+        ("faults", {"fault": "reset before", "colour": 1}, "no such field: colour"),
         ("clock", {"advance": -1}, "negative"),
         ("clock", {"advance": "NaN"}, "must be a number"),
         ("behaviour", {"volumes": "trim"}, "volumes must be one of"),

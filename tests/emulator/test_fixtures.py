@@ -123,19 +123,18 @@ def test_nothing_of_the_client_is_imported():
 def test_a_test_without_asyncio(kraken_emulator):
     kraken_emulator.assert_sent("Balance", times=0)
 
-{mark}
+@pytest.mark.asyncio
 async def test_session(kraken_session, kraken_emulator):
     await kraken_session.private("Balance")
     kraken_emulator.assert_sent("Balance", times=1)
 """
 
 
-@pytest.mark.parametrize(("mode", "mark"), [("auto", ""), ("strict", "@pytest.mark.asyncio")])
-def test_fixtures_work_in_a_foreign_suite(mode: str, mark: str, tmp_path: Path) -> None:
-    (tmp_path / "test_foreign.py").write_text(FOREIGN.replace("{mark}", mark))
+def test_fixtures_work_in_a_foreign_suite(tmp_path: Path) -> None:
+    (tmp_path / "test_foreign.py").write_text(FOREIGN)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--strict-markers", "-p", "kraken_async.emulator.plugin",
-         "-p", "pytest_asyncio.plugin", "-o", f"asyncio_mode={mode}", "test_foreign.py"],
+         "-p", "pytest_asyncio.plugin", "-o", "asyncio_mode=strict", "test_foreign.py"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,

@@ -209,3 +209,18 @@ def test_every_endpoint_that_the_client_describes_is_answered() -> None:
     described = {name for name in endpoints.PRIVATE if not name.startswith("Funding/")}
     assert described <= request_handler.PRIVATE.keys()
     assert endpoints.PUBLIC.keys() <= public.ENDPOINTS.keys()
+
+
+def test_rows_have_the_fields_that_clients_demand() -> None:
+    desk = Desk()
+    desk.call("AddExport", {"report": "trades", "description": "x"})
+    assert "endtm" in desk.call("ExportStatus", {"report": "trades"})[0]
+    assert desk.public("AssetPairs", "pair=XBTUSD")["XXBTZUSD"]["lot"] == "unit"
+    desk.call("Withdraw", {"asset": "XBT", "key": "cold", "amount": "1"})
+    assert desk.call("WithdrawStatus")[0]["network"] == "Emulated"
+    assert desk.call("WithdrawMethods", {"asset": "XBT"})[0]["fee"]["fee"] == "0.00020000"
+    assert set(desk.call("TradeVolume")["inputs"]) == {
+        "domain_spot_volume_30d",
+        "domain_futures_volume_30d",
+        "domain_assets_on_platform",
+    }
