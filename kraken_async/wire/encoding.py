@@ -4,7 +4,7 @@ Rules:
 
 1. Numbers become plain digits: Kraken reads no exponent, so `1e-8` and `Decimal("1E+2")` are written out.
 2. What cannot be told in one way only is refused with ValueError, which names the field and what to do,
-   never the value.
+   never the value. So is what fails when it is read, whatever it raises, and what is nested too deeply.
 3. Fields keep their order.
 """
 
@@ -28,6 +28,10 @@ _OURS: Final = {
     "otp": "give it to KrakenSession as otp, a text or a function",
 }
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
+# Types whose values tell what was meant by a name that is none.
+_SHOWN: Final = (str, int, float, bool, type(None))
+# Mappings and lists within each other; Kraken's own go three deep.
+_DEPTH: Final = 20
 # More digits than any amount has: Decimal("1E+999999") must not become a megabyte.
 _DIGITS: Final = 400
 
@@ -50,14 +54,19 @@ def form(params: Mapping[str, Any], *, reserved: bool = True) -> bytes:
             pairs.append(f"{name}={value}")  # most fields are short and plain
             continue
         _check_name(name, reserved=reserved)
-        if isinstance(value, (Mapping, list, tuple)) and nested is None:
-            nested = set(params)
-        for key, text in _flat(name, value):
-            if nested is not None and key != name:
-                if key in nested:
-                    _refuse(key, "is given twice", "give it once")
-                nested.add(key)
-            pairs.append(f"{quote(key, key)}={quote(key, text)}")
+        try:
+            if isinstance(value, (Mapping, list, tuple)) and nested is None:
+                nested = set(params)
+            for key, text in _flat(name, value, _DEPTH):
+                if nested is not None and key != name:
+                    if key in nested:
+                        _refuse(key, "is given twice", "give it once")
+                    nested.add(key)
+                pairs.append(f"{quote(key, key)}={quote(key, text)}")
+        except ValueError:
+            raise
+        except Exception as error:
+            _refuse_unreadable(name, error)
     return "&".join(pairs).encode("ascii")
 
 
@@ -66,11 +75,16 @@ def json_members(params: Mapping[str, Any]) -> bytes:
 
     Raises ValueError for what cannot be encoded, and for "nonce" and "otp".
     """
-    for name in params:
+    members: list[str] = []
+    for name, value in params.items():
         _check_name(name)
-    return ",".join(
-        [f"{json_string(name, name)}:{_json(name, value)}" for name, value in params.items()]
-    ).encode()
+        try:
+            members.append(f"{json_string(name, name)}:{_json(name, value, _DEPTH)}")
+        except ValueError:
+            raise
+        except Exception as error:
+            _refuse_unreadable(name, error)
+    return ",".join(members).encode()
 
 
 def query(params: Mapping[str, Any] | None = None) -> str:
@@ -97,35 +111,39 @@ def json_string(field: str, text: str) -> str:
     return encode_basestring_ascii(text)
 
 
-def _flat(field: str, value: Any) -> Iterator[tuple[str, str]]:
+def _flat(field: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
     """The form fields that one value becomes."""
+    if not depth:
+        _refuse(field, "is nested too deeply", "give what Kraken's documentation shows")
     if isinstance(value, Mapping):
         _check_filled(field, value)
         for name, item in value.items():
             _check_name(name, inside=field, reserved=False)
-            yield from _flat(f"{field}[{name}]", item)
+            yield from _flat(f"{field}[{name}]", item, depth - 1)
     elif not isinstance(value, (list, tuple)):
         yield field, _scalar(field, value)
     elif any(isinstance(item, (Mapping, list, tuple)) for item in value):
         for index, item in enumerate(value):
-            yield from _flat(f"{field}[{index}]", item)
+            yield from _flat(f"{field}[{index}]", item, depth - 1)
     else:
         _check_filled(field, value)
         yield field, ",".join([_scalar(field, item) for item in value])
 
 
-def _json(field: str, value: Any) -> str:
+def _json(field: str, value: Any, depth: int) -> str:
     if isinstance(value, str):
         return json_string(field, str.__str__(value))
+    if not depth:
+        _refuse(field, "is nested too deeply", "give what Kraken's documentation shows")
     if isinstance(value, Mapping):
-        for name in value:
+        members = []
+        for name, item in value.items():
             _check_name(name, inside=field, reserved=False)
-        members = [
-            f"{json_string(field, name)}:{_json(f'{field}[{name}]', item)}" for name, item in value.items()
-        ]
+            members.append(f"{json_string(field, name)}:{_json(f'{field}[{name}]', item, depth - 1)}")
         return f"{{{','.join(members)}}}"
     if isinstance(value, (list, tuple)):
-        return f"[{','.join([_json(f'{field}[{index}]', item) for index, item in enumerate(value)])}]"
+        items = [_json(f"{field}[{index}]", item, depth - 1) for index, item in enumerate(value)]
+        return f"[{','.join(items)}]"
     return _number(field, value)
 
 
@@ -170,9 +188,8 @@ def _refuse_type(field: str, value: object) -> NoReturn:
 
 def _check_name(name: object, *, inside: str = "", reserved: bool = True) -> None:
     if not isinstance(name, str) or not name:
-        _refuse(
-            f"{inside}[{name!r}]" if inside else repr(name), "is not a field name", "use Kraken's field names"
-        )
+        shown = repr(name) if type(name) in _SHOWN else f"of type {type(name).__name__}"
+        _refuse(f"{inside}[{shown}]" if inside else shown, "is not a field name", "use Kraken's field names")
     if reserved and name in _OURS:
         _refuse(name, "is set by the session", _OURS[name])
 
@@ -182,6 +199,14 @@ def _check_filled(field: str, value: Mapping[str, Any] | list[Any] | tuple[Any, 
         _refuse(field, "is empty", "leave it out")
 
 
+def _refuse_unreadable(field: str, error: Exception) -> NoReturn:
+    _refuse(
+        field,
+        f"cannot be read ({type(error).__name__})",
+        "give text, a number, a bool, or a list or mapping of these",
+    )
+
+
 def _refuse(field: str, what: str, cure: str) -> NoReturn:
     msg = f"field {field!r} {what}: {cure}"
-    raise ValueError(msg)
+    raise ValueError(msg) from None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kraken_async.wire.encoding import form, json_members, query
+from tests.wire.odd_fields import NotWhole, deep, fields, within_itself
 
 
 def members(params: dict[str, Any]) -> str:
@@ -175,3 +178,25 @@ def test_an_integer_of_another_kind_is_sent_as_its_digits() -> None:
             return 7
 
     assert form({"userref": Integer()}) == b"userref=7"
+
+
+@pytest.mark.parametrize("encode", [form, json_members, query])
+def test_whatever_is_passed_is_encoded_or_refused(encode: Callable[[Any], object]) -> None:
+    for seed in range(8000):
+        with contextlib.suppress(ValueError):
+            encode(fields(seed))
+
+
+@pytest.mark.parametrize("encode", [form, json_members])
+def test_what_is_nested_within_itself_is_refused(encode: Callable[[Any], bytes]) -> None:
+    for mapping in (True, False):
+        with pytest.raises(ValueError, match="is nested too deeply"):
+            encode({"close": within_itself(mapping=mapping)})
+        assert encode({"close": deep(15, mapping=mapping)})
+
+
+@pytest.mark.parametrize("encode", [form, json_members])
+def test_a_value_that_fails_when_it_is_read_is_named(encode: Callable[[Any], bytes]) -> None:
+    with pytest.raises(ValueError, match=r"field 'price' cannot be read \(TypeError\): give text") as caught:
+        encode({"price": NotWhole()})
+    assert caught.value.__suppress_context__
