@@ -6,10 +6,10 @@ import abc
 import dataclasses
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from kraken_async.call import DEFAULTS, CallOptions
-from kraken_async.order_fields import whole
+from kraken_async.order_fields import given
 from kraken_async.trading.methods import TradingMethods
 
 if TYPE_CHECKING:
@@ -75,8 +75,11 @@ class Client(TradingMethods, abc.ABC):
             queued: never sent, nothing spent. Cancelled after sending: the exchange finishes by itself and what came
             of a write is reported to ``on_orphan``.
             """
-            # Copied whole now: what is sent and recorded does not change with the caller's own lists while it waits.
-            return self._ask(self._options, endpoint, None, whole({**params, **fields} if params else fields))
+            # Copied now: what is sent and recorded does not change with the caller's own lists while it waits.
+            try:
+                return self._ask(self._options, _name(endpoint), None, given(params, fields))
+            except ValueError as error:
+                return _refuse(str(error))
 
         def public(
             self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
@@ -85,7 +88,12 @@ class Client(TradingMethods, abc.ABC):
 
             Raises KrakenError, or ValueError for a field that cannot be encoded.
             """
-            return self._ask_public(self._options, endpoint, params, fields)
+            try:
+                return self._ask_public(
+                    self._options, _name(endpoint), None, given(params, fields, private=False)
+                )
+            except ValueError as error:
+                return _refuse(str(error))
 
     @property
     def spot(self) -> Spot:
@@ -186,6 +194,18 @@ class Client(TradingMethods, abc.ABC):
 
     def _priority(self, default: Priority) -> Priority:
         return default if self._options.priority is None else self._options.priority
+
+
+def _name(endpoint: object) -> str:
+    if isinstance(endpoint, str):
+        return endpoint
+    msg = f"an endpoint's name is a text, not {type(endpoint).__name__}: use Kraken's own, such as 'Balance'"
+    raise ValueError(msg)
+
+
+async def _refuse(message: str) -> NoReturn:
+    """Raise when the call is awaited, as for any other mistake, and without frames that show its fields."""
+    raise ValueError(message)
 
 
 class ClientView(Client):

@@ -52,6 +52,13 @@ class Outcome(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+def one_line(text: str) -> str:
+    """Return a text without line breaks and other control characters: they are escaped, and forge no line of a log."""
+    if text.isprintable():
+        return text
+    return "".join([char if char.isprintable() else char.encode("unicode_escape").decode() for char in text])
+
+
 class _Common(TypedDict, total=False):
     endpoint: str | None
     outcome: Outcome | None
@@ -79,7 +86,7 @@ class KrakenError(Exception):
         retryable: bool | None = None,
         errors: Sequence[str] = (),
     ) -> None:
-        super().__init__(message)
+        super().__init__(one_line(message))  # it may hold what a server sent, and ends in logs
         self.endpoint = endpoint
         self.errors = tuple(errors)
         if outcome is not None:

@@ -4,11 +4,13 @@ Rules kept here:
 
 1. One spelling for each name: ``canonical_id`` for client ids, ``pair_key`` for pairs. Names are compared by it only.
 2. A ``userref`` of 0, null and a missing one are equal: Kraken shows all three for an order without one.
-3. What cannot be read is None or empty, never an exception: Kraken refuses by itself what it cannot read.
+3. What cannot be read is None or empty, never an exception: Kraken refuses by itself what it cannot read. Only what is
+   no field at all is refused here, once, by ``given``.
 """
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
@@ -26,6 +28,11 @@ _INTEGER: Final = re.compile(r"\s*[-+]?[0-9]{1,10}\s*")
 #: Currencies that Kraken's keys write with a Z in front.
 _FIAT: Final = frozenset({"ZUSD", "ZEUR", "ZGBP", "ZCAD", "ZJPY", "ZAUD", "ZKRW", "ZCHF"})
 _LARGEST_EXPONENT: Final = 64
+#: What a field's value may be beside mappings and lists, as it mostly is and in all its forms.
+_SIMPLE: Final = frozenset({str, int, float, bool, Decimal, type(None)})
+_READ: Final = (str, int, float, Decimal)
+#: Mappings and lists within each other; Kraken's own go three deep.
+_DEPTH: Final = 20
 #: Fields that never go into a journal, an error or a log, whatever they are nested in.
 _SECRET: Final = frozenset({"otp", "nonce", "token", "api_key", "api_secret", "password", "key", "sign"})
 
@@ -50,18 +57,68 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def whole(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields whose lists and mappings are the caller's no more; themselves where there are none."""
-    for value in fields.values():
-        if isinstance(value, (dict, list, tuple)):
-            return {name: _copied(each) for name, each in fields.items()}
+# -- what a caller gives -------------------------------------------------------------------------------------
+
+
+def given(
+    params: Mapping[str, Any] | None, fields: dict[str, Any], *, private: bool = True
+) -> dict[str, Any]:
+    """Return the fields of a call in mappings and lists of our own, whatever the caller does with theirs meanwhile.
+
+    Raises ValueError, naming the field, for a name that is none, a value that cannot be read or is nested too deeply,
+    and for a one-time password in a private call: it would stand where secrets are not looked for.
+    """
+    try:
+        if params:
+            fields = {**params, **fields}
+    except Exception:
+        msg = "the fields of a call are a mapping of names to values"
+        raise ValueError(msg) from None
+    for name, value in fields.items():
+        if type(value) not in _SIMPLE or type(name) is not str or (name == "otp" and private):
+            if private and "otp" in fields:
+                msg = (
+                    "field 'otp' is set by the session: give it to KrakenSession as otp, a text or a function"
+                )
+                raise ValueError(msg)
+            return _copied_members("", fields, _DEPTH)
     return fields
 
 
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _copied(each) for name, each in value.items()}
-    return [_copied(each) for each in value] if isinstance(value, (list, tuple)) else value
+def _copied(field: str, value: Any, depth: int) -> Any:
+    if type(value) in _SIMPLE or isinstance(value, _READ):
+        return value
+    if not depth:
+        msg = f"field {field!r} is nested too deeply: give what Kraken's documentation shows"
+        raise ValueError(msg)
+    try:
+        if isinstance(value, Mapping):
+            return _copied_members(field, value, depth)
+        if isinstance(value, (list, tuple)):
+            return [_copied(f"{field}[{index}]", item, depth - 1) for index, item in enumerate(value)]
+        return operator.index(value)  # an integer of numpy's
+    except ValueError:
+        raise
+    except Exception as error:
+        what = "is of type" if isinstance(error, TypeError) else f"cannot be read ({type(error).__name__}):"
+        cure = "give text, a number, a bool, or a list or mapping of these"
+        msg = f"field {field!r} {what} {type(value).__name__}: {cure}"
+    raise ValueError(msg)
+
+
+def _copied_members(field: str, members: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+    copied: dict[str, Any] = {}
+    for name, value in members.items():
+        if not isinstance(name, str):
+            shown = (
+                repr(name)
+                if name is None or isinstance(name, (int, float))
+                else f"of type {type(name).__name__}"
+            )
+            msg = f"field {f'{field}[{shown}]' if field else shown!r} is not a field name: use Kraken's field names"
+            raise ValueError(msg)
+        copied[name] = _copied(f"{field}[{name}]" if field else name, value, depth - 1)
+    return copied
 
 
 # -- ids ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
-from kraken_async.errors import SessionClosed
+from kraken_async.errors import SessionClosed, one_line
 from kraken_async.trading.markets import Markets
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class MarketsCache:
         markets = Markets(pairs, await caller.public("Assets"))
         if self._kept is not None:
             for change in markets.since(self._kept[1]):
-                log.warning("market changed: %s", change)
+                log.warning("market changed: %s", one_line(change))
         self._kept = asked, markets
         return markets
 

@@ -22,7 +22,7 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from kraken_async.errors import KrakenAPIError, Outcome, RateLimitExceeded, TransportError
+from kraken_async.errors import KrakenAPIError, Outcome, RateLimitExceeded, TransportError, one_line
 from kraken_async.wire.error_table import api_error, is_warning
 from kraken_async.wire.json_decoder import exact, reader
 
@@ -99,7 +99,7 @@ def _raise_errors(errors: object, response: Response, endpoint: Endpoint) -> lis
     """Raise what Kraken's entries say, or log them if all are warnings, and return them."""
     entries = [str(entry) for entry in errors] if isinstance(errors, list) else [str(errors)]
     if all(map(is_warning, entries)):
-        log.warning("%s: %s", endpoint.name, ", ".join(entries), extra={"endpoint": endpoint.name})
+        log.warning("%s: %s", endpoint.name, one_line(", ".join(entries)), extra={"endpoint": endpoint.name})
         return entries
     error = api_error(entries, endpoint.name, changes=endpoint.changes)
     if isinstance(error, RateLimitExceeded):

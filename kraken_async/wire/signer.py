@@ -8,6 +8,7 @@ Source: docs.kraken.com/exchange/guides/rest/authentication.
 from __future__ import annotations
 
 import hashlib
+import re
 from binascii import Error, a2b_base64, b2a_base64
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -25,6 +26,7 @@ __all__ = ["Signer", "query"]
 _BLOCK: Final = hashlib.sha512().block_size
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
+_SURROGATE: Final = re.compile("[\ud800-\udfff]").search
 
 
 class Signer:
@@ -85,41 +87,56 @@ class Signer:
         Raises AuthenticationError ("not sent") if the one-time password cannot be had.
         """
         stamp = b"%d" % nonce
+        # A view, as a traceback that shows locals shows nothing of what is in it.
         if endpoint.body == "json":
-            content_type, body = _JSON, self._json_body(stamp, fields, extra)
+            content_type, body = _JSON, memoryview(self._json_body(stamp, fields, extra))
         elif extra or self._otp is not None:
-            content_type, body = _FORM, self._form_body(stamp, fields, extra)
+            content_type, body = _FORM, memoryview(self._form_body(stamp, fields, extra))
         else:
-            content_type, body = _FORM, b"nonce=%b&%b" % (stamp, fields) if fields else b"nonce=" + stamp
+            plain = b"nonce=%b&%b" % (stamp, fields) if fields else b"nonce=" + stamp
+            content_type, body = _FORM, memoryview(plain)
         path = endpoint.path
-        headers = {
-            "API-Key": self._api_key,
-            "API-Sign": self.signature(path, stamp, body),
-            "Content-Type": content_type,
-        }
-        return SignedRequest("POST", path, headers, body, nonce)
+        return SignedRequest(
+            "POST",
+            path,
+            {
+                "API-Key": self._api_key,
+                "API-Sign": self.signature(path, stamp, body),
+                "Content-Type": content_type,
+            },
+            bytes(body),
+            nonce,
+        )
 
-    def signature(self, path: str, nonce: bytes, body: bytes) -> str:
+    def signature(self, path: str, nonce: bytes, body: bytes | memoryview) -> str:
         """The value of API-Sign; `nonce` in decimal, `body` exactly as it will be sent."""
+        signed = hashlib.sha256(nonce)
+        signed.update(body)
         inner = self._inner.copy()
-        inner.update(path.encode() + hashlib.sha256(nonce + body).digest())
+        inner.update(path.encode() + signed.digest())
         outer = self._outer.copy()
         outer.update(inner.digest())
         return b2a_base64(outer.digest(), newline=False).decode()
 
+    # One expression each: no local of these frames holds a password, whatever fails.
+
     def _form_body(self, stamp: bytes, fields: bytes, extra: dict[str, str]) -> bytes:
-        parts = [b"nonce=" + stamp]
-        parts += [f"{name}={quote(name, value)}".encode() for name, value in self._late(extra)]
-        if fields:
-            parts.append(fields)
-        return b"&".join(parts)
+        return b"&".join(
+            [
+                b"nonce=" + stamp,
+                *[f"{name}={quote(name, value)}".encode() for name, value in self._late(extra)],
+                *((fields,) if fields else ()),
+            ]
+        )
 
     def _json_body(self, stamp: bytes, fields: bytes, extra: dict[str, str]) -> bytes:
-        parts = [b'"nonce":"%b"' % stamp]
-        parts += [f'"{name}":{json_string(name, value)}'.encode() for name, value in self._late(extra)]
-        if fields:
-            parts.append(fields)
-        return b"{%b}" % b",".join(parts)
+        return b"{%b}" % b",".join(
+            [
+                b'"nonce":"%b"' % stamp,
+                *[f'"{name}":{json_string(name, value)}'.encode() for name, value in self._late(extra)],
+                *((fields,) if fields else ()),
+            ]
+        )
 
     def _late(self, extra: dict[str, str]) -> list[tuple[str, str]]:
         """What is known only at signing."""
@@ -133,10 +150,14 @@ class Signer:
         except Exception as exc:
             msg = f"the call was not sent: the otp function raised {type(exc).__name__}"
             raise AuthenticationError(msg, outcome=Outcome.NOT_SENT) from exc
-        if not isinstance(password, str) or not password:
-            msg = f"the call was not sent: the otp function must give a text, not {type(password).__name__}"
-            raise AuthenticationError(msg, outcome=Outcome.NOT_SENT)
-        return password
+        if isinstance(password, str) and password and not _SURROGATE(password):
+            return password
+        found = (
+            "text that is not Unicode" if isinstance(password, str) and password else type(password).__name__
+        )
+        del password
+        msg = f"the call was not sent: the otp function must give a text, not {found}"
+        raise AuthenticationError(msg, outcome=Outcome.NOT_SENT)
 
 
 def _decode(secret: str) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 from kraken_async.api.endpoints import find
 from kraken_async.errors import (
     InvalidNonce,
+    KrakenAPIError,
     KrakenError,
     OrderError,
     Outcome,
@@ -293,3 +294,22 @@ def test_retry_after_is_seconds_or_a_date_by_the_answers_own_clock(
 ) -> None:
     headers = {"retry-after": value} if date is None else {"retry-after": value, "DATE": date}
     assert failure(Response(503, headers, b"")).retry_after == seconds
+
+
+FORGED = "EGeneral:Odd\nERROR kraken_async withdrawn: all of it\x1b[2J\u2028\ud800"
+
+
+def test_what_a_server_sends_forges_no_line_of_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    body = json.dumps({"error": [FORGED.replace("EGeneral", "WGeneral")], "result": {"count": 1}}).encode()
+    with caplog.at_level("WARNING"):
+        assert decode(answer(body), READ) == {"count": 1}
+    (line,) = caplog.messages
+    assert line.isprintable()
+    assert r"WGeneral:Odd\nERROR" in line
+
+
+def test_the_message_of_an_error_is_one_line_and_its_strings_are_verbatim() -> None:
+    with pytest.raises(KrakenAPIError) as caught:
+        decode(answer(json.dumps({"error": [FORGED]}).encode()), READ)
+    assert str(caught.value).isprintable()
+    assert caught.value.errors == (FORGED,)

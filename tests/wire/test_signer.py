@@ -161,7 +161,12 @@ def test_password_function_is_asked_afresh_for_each_signature() -> None:
 
 
 @pytest.mark.parametrize(
-    ("otp", "says"), [(lambda: 1 // 0, "ZeroDivisionError"), (lambda: None, "not NoneType")]
+    ("otp", "says"),
+    [
+        (lambda: 1 // 0, "ZeroDivisionError"),
+        (lambda: None, "not NoneType"),
+        (lambda: "\ud800", "not Unicode"),
+    ],
 )
 def test_password_that_cannot_be_had_means_not_sent(otp: Any, says: str) -> None:
     with pytest.raises(AuthenticationError, match=says) as caught:
@@ -227,3 +232,22 @@ def test_traceback_with_locals_tells_no_secret_of_ours(key: str, secret: str) ->
 def test_a_signer_cannot_be_carried_off(carry: Any) -> None:
     with pytest.raises(TypeError):
         carry(Signer(KEY, SECRET))
+
+
+@pytest.mark.parametrize("endpoint", [BALANCE, ADD_ORDER, BATCH, LEVEL3], ids=lambda endpoint: endpoint.name)
+@pytest.mark.parametrize("password", ["canary\ud800", 424242424242, "canary-password"])
+def test_whatever_fails_at_signing_a_password_is_in_no_frames_locals(
+    endpoint: Any, password: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_data: bytes) -> Any:
+        raise MemoryError
+
+    signer = Signer(KEY, SECRET, lambda: password)
+    monkeypatch.setattr(hashlib, "sha256", fail)
+    with pytest.raises((AuthenticationError, MemoryError)) as caught:
+        signer.sign(endpoint, b"", 1, deadline="2026-11-24T20:00:00Z")
+    summary = traceback.StackSummary.extract(traceback.walk_tb(caught.tb), capture_locals=True)
+    ours = [frame.locals for frame in summary if "/kraken_async/" in frame.filename]
+    assert ours
+    for secret in ("canary", "424242424242", KEY):
+        assert secret not in repr(ours)
