@@ -15,7 +15,7 @@ from kraken_async.monitoring import statistics
 from kraken_async.monitoring.metrics import Metrics
 from kraken_async.orders.dead_man_switch import DeadManSwitch
 from kraken_async.runtime import Runtime
-from kraken_async.settings import Config, Settings
+from kraken_async.settings import Config, Settings, store_from_env
 from kraken_async.stores.file import FileStore
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class KrakenSession(Client, OrderMethods):
         del options
         try:
             if chosen.get("store") is None and env.store is not None:
-                chosen["store"] = env.make_store(chosen["state_dir"])
+                chosen["store"] = store_from_env(chosen["state_dir"])
             return cls(**chosen)
         except BaseException:
             chosen.clear()  # as in the constructor: nothing for a traceback that shows locals

@@ -214,13 +214,6 @@ class Settings:
             store=_value(env, "KRAKEN_STORE"),
         )
 
-    def make_store(self, state_dir: str | os.PathLike[str] | None = None) -> Store:
-        """Return the store that KRAKEN_STORE names, or files in the state directory; ``state_dir`` goes before.
-
-        Raises ValueError for what names no store, and for two directories that contradict each other.
-        """
-        return store_of(self.store, self.state_dir if state_dir is None else state_dir)
-
     def options(self) -> dict[str, Any]:
         """Return what KrakenSession is to be given of it."""
         return {
@@ -231,6 +224,16 @@ class Settings:
             "state_dir": self.state_dir,
             "governor": None if self.governor else BurstGovernor.off(),
         }
+
+
+def store_from_env(
+    state_dir: str | os.PathLike[str] | None = None, env: Mapping[str, str] | None = None
+) -> Store:
+    """Return the store that KRAKEN_STORE names, or files in ``state_dir`` (None: KRAKEN_STATE_DIR, or the user's).
+
+    Raises ValueError for what names no store, and for two directories that contradict each other.
+    """
+    return store_of(_value(env, "KRAKEN_STORE"), state_dir or _value(env, "KRAKEN_STATE_DIR"))
 
 
 def governor_wanted(env: Mapping[str, str] | None = None) -> bool:

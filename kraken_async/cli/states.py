@@ -15,7 +15,7 @@ import typer
 
 from kraken_async import FileStore, RedisStore
 from kraken_async.cli.common import run, usage
-from kraken_async.settings import Settings
+from kraken_async.settings import Settings, store_from_env
 from kraken_async.stores.base import UNITS
 from kraken_async.stores.file.inspection import inspect as look
 
@@ -58,7 +58,7 @@ class State:
 def store(state_dir: Path | None) -> Store:
     """Return the store that sessions would use: KRAKEN_STORE, or files in the state directory."""
     try:
-        return Settings.from_env().make_store(state_dir)
+        return store_from_env(state_dir)
     except ValueError as error:
         usage(str(error), "correct the variable, or unset it")
 
