@@ -136,8 +136,9 @@ class LostOrders:
         no more can be learnt. Raises SessionClosed when this session is. Cancelled: nothing changes.
         """
         if isinstance(what, OutcomeUnknown):
-            if what._resolver is not None:
-                return await what.resolve()
+            mine = what._resolver
+            if isinstance(mine, partial) and mine.func == self._resolve:
+                return await mine()
             what = intent_of_error(what, self._policy)
         return await self._resolve(self._tracker.pending(what))
 

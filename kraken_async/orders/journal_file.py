@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kraken_async.order_fields import redacted
 from kraken_async.orders.intent import Intent
 from kraken_async.system.durable import put_in_place, sync
-from kraken_async.system.flock import LOCK_EX, TRY, flock
+from kraken_async.system.flock import TRY, flock
 from kraken_async.system.paths import boot_id
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ STALE: Final = 3600.0
 
 _OPENING: Final = ("id", "endpoint", "sent_at", "deadline", "due", "clock_error", "generated", "made")
 _SENDING: Final = ("sent_at", "due", "clock_error", "boot_clock", "nonce")
+#: How often a file's lock is tried for, in a few milliseconds altogether.
+LOCK_TRIES: Final = 4
 #: By how much Kraken's time was not known where an older line says only that it was known, in seconds.
 _OLD_CLOCK_ERROR: Final = 1.0
 
@@ -133,14 +135,28 @@ def new_file(path: Path, lines: list[dict[str, Any]], *, synced: bool) -> int:
 
 
 def close_in(path: Path, intent: Intent) -> None:
+    """Strike an intent off a dead session's file. A living one's is left alone: it finds out by itself."""
     fd = os.open(path, os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0))
     try:
-        flock(fd, LOCK_EX)  # only another reader can hold it, and only for a moment
+        if not _locked(fd):
+            return
         os.write(fd, b"\n" + encode({"op": "done", "id": intent.id}))
         if not read(fd, intent.session)[0]:
             path.unlink(missing_ok=True)
     finally:
         os.close(fd)
+
+
+def _locked(fd: int) -> bool:
+    """Lock a file against other readers, each of which holds it for a moment. False: its session lives."""
+    for attempt in range(LOCK_TRIES):
+        try:
+            flock(fd, TRY)
+        except BlockingIOError:
+            time.sleep(0.001 * attempt)
+        else:
+            return True
+    return False
 
 
 def sweep(draft: Path) -> None:

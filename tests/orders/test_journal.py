@@ -356,3 +356,12 @@ async def test_a_draft_without_a_name_is_swept_when_it_is_old(tmp_path: Path) ->
     assert Journal(tmp_path, KEY).left(0.0) == []
     assert new.exists()
     assert not old.exists()
+
+
+async def test_an_intent_of_a_living_session_is_closed_by_that_session_alone(tmp_path: Path) -> None:
+    living, one = Journal(tmp_path, KEY), intent()
+    await living.record(one)
+    living.sent(sent(one))
+    Journal(tmp_path, KEY).settle(replace(sent(one), session=living.session))  # at once: it waits for no lock
+    die(living)
+    assert [each.id for each in Journal(tmp_path, KEY).left(500.0)] == [one.id]
