@@ -388,7 +388,9 @@ def make_session(config: AccountConfig, folder: Any) -> KrakenSession:
         store=store_of(config.store, folder),
         governor=None if config.governor else BurstGovernor.off(),
         guard=no_funding,
-        orders=OrderPolicy(settle_timeout=SETTLE_TIMEOUT),
+        orders=OrderPolicy(
+            settle_timeout=SETTLE_TIMEOUT, hold_pair_while_unknown=config.hold_pair_while_unknown
+        ),
         retry=RetryPolicy(budget=READ_TIMEOUT),
         account=config.name,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -76,22 +76,24 @@ class Running:
 
 
 def write_config(
-    folder: Path, emulator: Emulator, url: str, *, listen: str = "127.0.0.1:0", more: str = ""
+    folder: Path,
+    emulator: Emulator,
+    url: str,
+    *,
+    listen: str = "127.0.0.1:0",
+    more: str = "",
+    store: str = "",
+    governor: str = "off",
 ) -> Path:
     key = folder / "kraken.key"
     key.write_text("\n".join(emulator.key) + "\n")
     key.chmod(0o600)
     path = folder / "gateway.toml"
     path.write_text(
-        f'listen = "{listen}"\n'
-        + more
-        + f'\n[accounts.main]\nkey_file = "kraken.key"\ntier = "pro"\nbase_url = "{url}"\n'
-        f'store = "file:{folder}/state"\ngovernor = "off"\n'
+        f'listen = "{listen}"\n{more}\n[accounts.main]\nkey_file = "kraken.key"\ntier = "pro"\n'
+        f'base_url = "{url}"\nstore = "{store or f"file:{folder}/state"}"\ngovernor = "{governor}"\n'
     )
     return path
-
-
-Start = Callable[..., Awaitable[Running]]
 
 
 @pytest.fixture(autouse=True)

@@ -111,6 +111,18 @@ def test_an_order_under_way_when_sigterm_comes_is_answered(tmp_path: Path, serve
 
 
 @pytest.mark.proof
+def test_the_demo_runs_programs_in_several_languages_and_ends_with_nobody_refused() -> None:
+    command = [sys.executable, "-m", "kraken_async", "demo", "--gateway", "--calls", "20", "--json"]
+    found = json.loads(
+        subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    )
+    assert found["ok"] is True
+    assert {"python"} <= {each["program"] for each in found["programs"]}
+    assert all(each["answered"] == each["calls"] and not each["refused"] for each in found["programs"])
+    assert (found["refused_for_nonce"], found["open_orders_after_halt"]) == (0, 0)
+
+
+@pytest.mark.proof
 def test_8_programs_with_500_calls_each_are_never_refused(tmp_path: Path, server: EmulatorServer) -> None:
     config = write_config(tmp_path, server.emulator, server.url)
     key = token(config, "bots", "trade,read")

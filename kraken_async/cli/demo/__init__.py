@@ -43,6 +43,15 @@ def demo(
     peers: Annotated[
         bool, typer.Option("--peers", help="Also through krakenex, ccxt and python-kraken-sdk, if installed.")
     ] = False,
+    gateway: Annotated[
+        bool,
+        typer.Option(
+            "--gateway", help="Instead: Python, JavaScript and curl on one key, through the gateway."
+        ),
+    ] = False,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="With --gateway: let its page be looked at until Ctrl-C.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make the same gathered calls with a plain client and with KrakenSession, against a local emulator of Kraken.
@@ -52,6 +61,9 @@ def demo(
 
     Example: kraken-async demo --calls 100
     """
+    if gateway:
+        _through_the_gateway(calls, stay=stay, as_json=as_json)
+        return
     with quiet(), progress(hidden=as_json) as bar:  # quiet: a demo's state is meant to be gone afterwards
         found: dict[str, Any] = {"sides": run(side_by_side(calls, bar))}
         if peers:
@@ -71,6 +83,19 @@ def demo(
         _show(found, calls)
         out.print(_verdict(ours, good=good))
     if not good:
+        raise typer.Exit(FAILED)
+
+
+def _through_the_gateway(calls: int, *, stay: bool, as_json: bool) -> None:
+    from kraken_async.cli.demo import gateway
+
+    with quiet(), progress(hidden=as_json) as bar:
+        found = gateway.show_gateway(calls, bar, stay=stay, quiet=as_json)
+    if as_json:
+        dump(gateway.plain(found))
+    else:
+        gateway.show(found)
+    if not found.good:
         raise typer.Exit(FAILED)
 
 

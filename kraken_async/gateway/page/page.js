@@ -20,6 +20,7 @@
     breaker: "Closed: calls pass. Kraken's lockout, or nonces that could not be healed, open it, and private calls then fail at once instead of making it worse.",
   };
   const RESUME = "trading is halted on this key until somebody runs \u201ckraken-async resume\u201d in a shell";
+  const NO_ANSWER = { TransportError: "no usable answer", RequestTimeout: "no answer in time", QueueTimeout: "waited too long" };
   const byId = (id) => document.getElementById(id);
   const state = { token: "", timer: 0, answeredAt: 0, accounts: new Map(), tokenMayHalt: false, asking: null };
 
@@ -36,6 +37,7 @@
   function plural(n, one, many) { return `${count(n)} ${n === 1 ? one : many}`; }
   function points(n) { return Number(n).toFixed(1); }
   function milliseconds(s) { return s > 0 && s < 0.001 ? "<1" : count(Math.round(s * 1000)); }
+  function duration(s) { return s < 1 ? `${milliseconds(s)} ms` : s < 100 ? `${s.toFixed(1)} s` : seconds(s); }
   function seconds(s) {
     const n = Math.max(0, s);
     if (n < 10) return `${n.toFixed(1)} s`;
@@ -225,8 +227,8 @@
     text(parts.median, any ? milliseconds(stats.round_trip.p50) : "None");
     text(parts["median-unit"], any ? "ms, median" : "made yet");
     parts["wait-sub"].hidden = !any;
-    text(parts["trip-sub"], !any ? "no call has been answered yet" : `99 of 100 within ${milliseconds(stats.round_trip.p99)} ms`);
-    text(parts["wait-sub"], `wait before it: ${milliseconds(stats.wait.p50)} ms, 99 of 100 within ${milliseconds(stats.wait.p99)} ms`);
+    text(parts["trip-sub"], !any ? "no call has been answered yet" : `99 of 100 within ${duration(stats.round_trip.p99)}`);
+    text(parts["wait-sub"], `waited before: ${duration(stats.wait.p50)}; 99 of 100 within ${duration(stats.wait.p99)}`);
     const lead = stats.nonce_lead, used = stats.last_nonce > 0;
     const safe = stats.durable ? "kept safe over a crash" : "not kept safe over a crash";
     text(parts.ahead, used ? Math.max(0, lead).toFixed(1) : "None");
@@ -278,17 +280,17 @@
       ["answered", stats.answered, "answered", "Kraken did what was asked."],
       ["refused", stats.refused, "refused", "Kraken refused it: no effect."],
       ["not-sent", stats.not_sent, "not sent", "It did not leave the gateway: no effect."],
-      ["unknown", stats.unknown, "unknown", "It may have been done: its answer was lost, and could not be found out in time."],
+      ["unknown", stats.unknown, "unknown", "No answer came, and it could not be found out in time what became of it. Of a read that is harmless; orders among them are listed on this page."],
       ["retries", stats.retries, "repeated", "Sendings that were repeated because the one before was certain to have had no effect."],
     ];
-    rows(parts.counts, shown, () => shown.map(([name, n, label, sentence]) => {
-      const item = make("li", undefined, name === "unknown" && n ? "bad" : "");
+    rows(parts.counts, [...shown, stats.unresolved], () => shown.map(([name, n, label, sentence]) => {
+      const item = make("li", undefined, name === "unknown" && stats.unresolved ? "bad" : "");
       item.dataset.tip = sentence;
       item.append(make("b", count(n)), label);
       return item;
     }));
     const errors = Object.entries(stats.errors).sort((a, b) => b[1] - a[1]).slice(0, 5);
-    text(parts.errors, errors.length ? `Most frequent: ${errors.map(([code, n]) => `${code} (${count(n)})`).join(", ")}` : "No error yet.");
+    text(parts.errors, errors.length ? `Most frequent: ${errors.map(([code, n]) => `${NO_ANSWER[code] || code} (${count(n)})`).join(", ")}` : "No error yet.");
   }
 
   function showEngine(parts, account, stats) {
@@ -337,7 +339,7 @@
   function showCalls(parts, calls) {
     const kinds = { answered: "ok", unknown: "doubt" };
     rows(parts.calls, calls, (all) => all.length ? [...all].reverse().map((call) => {
-      const took = make("td", `${milliseconds(call.took)} ms`, "num");
+      const took = make("td", duration(call.took), "num");
       const outcome = make("td", call.error ? `${call.outcome}: ${call.error}` : call.outcome, kinds[call.outcome] || "no");
       return row(clock(call.at), call.token, call.endpoint, outcome, took);
     }) : nothing(5, "No program has called yet."));
