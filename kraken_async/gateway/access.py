@@ -28,17 +28,26 @@ PAGE_HEADERS: Final = {
 }
 
 
+_MOST: Final = 64
+
+
 class Access:
     """Judges a request by its headers. ``names``: further host names, of an operator's proxy. ``unix``: on a socket."""
 
     def __init__(self, names: tuple[str, ...] = (), *, unix: bool = False) -> None:
         self._names = frozenset(names)
         self._unix = unix
+        self._known: dict[str, bool] = {}  # by Host as it is sent, for those that were judged before
 
     def refusal(self, headers: Mapping[str, str]) -> str:
         """Return why the request may not come in; empty when it may."""
         host = headers.get("Host", "")
-        if not self._knows(host):
+        known = self._known.get(host)
+        if known is None:
+            known = self._knows(host)
+            if len(self._known) < _MOST:
+                self._known[host] = known
+        if not known:
             return "this Host is not the gateway's; allowed_hosts in its configuration names a proxy's"
         origin = headers.get("Origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kraken_async.api.endpoints import find, has_effect
 from kraken_async.call import CallTrace
@@ -65,8 +65,7 @@ class Job:
     ids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastCall:
+class LastCall(NamedTuple):
     """One of the last calls, for the page. ``took``: seconds from its arrival at the gateway to its reply."""
 
     at: float
@@ -134,8 +133,11 @@ class Account:
     async def public(self, who: str, name: str, fields: dict[str, Any]) -> Reply:
         """Make a public call, at the pace that Kraken allows this address."""
         try:
-            async with self.gates.passing(who, "public", self.config.queue_timeout):
+            await self.gates.enter(who, "public", self.config.queue_timeout)
+            try:
                 return _reply(await upstream.public(self.session, name, fields, timeout=READ_TIMEOUT))
+            finally:
+                self.gates.leave(who, "public")
         except KrakenError as error:
             return replies.of_error(error, changes=False)
         except ValueError as error:
@@ -143,12 +145,15 @@ class Account:
 
     async def _read(self, token: str, endpoint: Endpoint, fields: dict[str, Any]) -> Reply:
         try:
-            async with self.gates.passing(token, "read", self.config.queue_timeout) as left:
+            left = await self.gates.enter(token, "read", self.config.queue_timeout)
+            try:
                 return _reply(
                     await upstream.private(
                         self.session, endpoint.name, fields, timeout=READ_TIMEOUT, queue_timeout=left
                     )
                 )
+            finally:
+                self.gates.leave(token, "read")
         except KrakenError as error:
             return replies.of_error(error, changes=False)
         except ValueError as error:
@@ -247,7 +252,8 @@ class Account:
         answer: upstream.Answer | None = None
         error: KrakenError | None = None
         try:
-            async with self.gates.passing(job.token, line, self.config.queue_timeout) as left:
+            left = await self.gates.enter(job.token, line, self.config.queue_timeout)
+            try:
                 answer = await upstream.private(
                     self.session,
                     endpoint.name,
@@ -256,6 +262,8 @@ class Account:
                     queue_timeout=left,
                     trace=job.trace,
                 )
+            finally:
+                self.gates.leave(job.token, line)
             reply = _reply(answer)
         except KrakenError as failed:
             error = failed
@@ -320,16 +328,7 @@ class Account:
 
     def _note(self, token: str, endpoint: str, reply: Reply, took: float) -> None:
         self.calls_by_token[token] = self.calls_by_token.get(token, 0) + 1
-        self.last_calls.append(
-            LastCall(
-                at=time.time(),
-                token=token,
-                endpoint=endpoint,
-                outcome=reply.outcome,
-                error=reply.error,
-                took=took,
-            )
-        )
+        self.last_calls.append(LastCall(time.time(), token, endpoint, reply.outcome, reply.error, took))
 
     # -- stopping -------------------------------------------------------------------------------------------------
 
@@ -372,20 +371,21 @@ class Account:
             await asyncio.wait([job.task for job in self._jobs])
 
 
-def make_session(config: AccountConfig, folder: Any) -> KrakenSession:
+def make_session(config: AccountConfig) -> KrakenSession:
     """Return the session of an account. Raises ValueError for what cannot work."""
     from kraken_async.calls.retry import RetryPolicy
-    from kraken_async.gateway.stores import store_of
     from kraken_async.limits.governor import BurstGovernor
     from kraken_async.orders.policy import OrderPolicy
     from kraken_async.session import KrakenSession
+    from kraken_async.stores.url import store_of
 
     return KrakenSession(
         config.key,
         config.secret,
         base_url=config.base_url,
         tier=config.tier,
-        store=store_of(config.store, folder),
+        store=store_of(config.store, config.state_dir, name=f"accounts.{config.name}.store"),
+        state_dir=config.state_dir,
         governor=None if config.governor else BurstGovernor.off(),
         guard=no_funding,
         orders=OrderPolicy(

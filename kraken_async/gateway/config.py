@@ -74,6 +74,7 @@ class AccountConfig:
     tier: str | None = None
     base_url: str = PRODUCTION
     store: str | None = None
+    state_dir: Path | None = None
     governor: bool = True
     hold_pair_while_unknown: bool = False
     queue_timeout: float = 30.0
@@ -149,7 +150,7 @@ def private_file(path: Path, what: str) -> None:
 
 
 _ACCOUNT: Final = (
-    *("key_file", "key", "secret", "tier", "base_url", "store", "governor"),
+    *("key_file", "key", "secret", "tier", "base_url", "store", "state_dir", "governor"),
     *("hold_pair_while_unknown", "queue_timeout"),
 )
 
@@ -173,6 +174,7 @@ def _account(name: str, data: object, path: Path) -> AccountConfig:
         tier=tier,
         base_url=_text(data, "base_url", PRODUCTION),
         store=_text(data, "store", "") or None,
+        state_dir=path.parent.absolute() / _text(data, "state_dir", "") if "state_dir" in data else None,
         governor=_governor(where, data.get("governor", "on")),
         hold_pair_while_unknown=data.get("hold_pair_while_unknown", False),
         queue_timeout=float(_number(data, "queue_timeout", 0.1)) if "queue_timeout" in data else 30.0,

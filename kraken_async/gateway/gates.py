@@ -13,13 +13,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kraken_async.errors import QueueFull, QueueTimeout
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 #: Calls of one token, and one line, that are with the session at once.
 WIDTH: Final = 4
@@ -77,33 +73,44 @@ class Gates:
         self._cancels: dict[str, int] = {}
         self._all = 0
 
-    @asynccontextmanager
-    async def passing(self, token: str, line: str, seconds: float) -> AsyncIterator[float]:
-        """Wait for a place in a token's line, and hold it; give the seconds that are left of ``seconds``.
+    async def enter(self, token: str, line: str, seconds: float) -> float:
+        """Wait for a place in a token's line; :meth:`leave` gives it back. Return what is left of ``seconds``.
 
-        Raises QueueFull where as many wait as may, and QueueTimeout when ``seconds`` are over. Neither has an effect.
+        Raises QueueFull where as many wait as may, and QueueTimeout when ``seconds`` are over. Neither has an effect,
+        nor has it when it is cancelled.
         """
         if line == "cancel":
-            with _Counted(self._cancels, token, CANCELS):
-                yield seconds
-            return
+            _count_up(self._cancels, token, CANCELS)
+            return seconds
         if self._all >= self.most:
             raise QueueFull(f"{self._all} calls wait at the gateway, as many as may")
-        with _Counted(self._count, token, self.most_per_token):
-            self._all += 1
-            try:
-                found = self._lines.get((token, line))
-                if found is None:
-                    found = self._lines[token, line] = _Line(WIDTH)
-                left = seconds if found.try_enter() else await _entered(found, seconds)
-                try:
-                    yield left
-                finally:
-                    found.leave()
-                    if not found.inside:
-                        self._lines.pop((token, line), None)
-            finally:
-                self._all -= 1
+        _count_up(self._count, token, self.most_per_token)
+        self._all += 1
+        found = self._lines.get((token, line))
+        if found is None:
+            found = self._lines[token, line] = _Line(WIDTH)
+        if found.try_enter():
+            return seconds
+        try:
+            return await _entered(found, seconds)
+        except BaseException:
+            self._count_off(token, line, found)
+            raise
+
+    def leave(self, token: str, line: str) -> None:
+        """Give a place back that was entered."""
+        if line == "cancel":
+            _count_down(self._cancels, token)
+            return
+        found = self._lines[token, line]
+        found.leave()
+        self._count_off(token, line, found)
+
+    def _count_off(self, token: str, line: str, found: _Line) -> None:
+        _count_down(self._count, token)
+        self._all -= 1
+        if not found.inside and not found.waiting:
+            self._lines.pop((token, line), None)
 
     def waiting(self) -> dict[str, int]:
         """Return how many calls of each token wait here or are with the session, cancels among them."""
@@ -123,23 +130,16 @@ async def _entered(line: _Line, seconds: float) -> float:
     return max(0.001, seconds - (loop.time() - started))
 
 
-class _Counted:
-    """Counts a token's calls while the block runs; more than ``most`` is QueueFull."""
+def _count_up(counts: dict[str, int], token: str, most: int) -> None:
+    count = counts.get(token, 0)
+    if count >= most:
+        raise QueueFull(f"{count} calls of this token wait at the gateway, as many as may")
+    counts[token] = count + 1
 
-    __slots__ = ("counts", "most", "token")
 
-    def __init__(self, counts: dict[str, int], token: str, most: int) -> None:
-        self.counts, self.token, self.most = counts, token, most
-
-    def __enter__(self) -> None:
-        count = self.counts.get(self.token, 0)
-        if count >= self.most:
-            raise QueueFull(f"{count} calls of this token wait at the gateway, as many as may")
-        self.counts[self.token] = count + 1
-
-    def __exit__(self, *_: object) -> None:
-        count = self.counts[self.token] - 1
-        if count:
-            self.counts[self.token] = count
-        else:
-            del self.counts[self.token]
+def _count_down(counts: dict[str, int], token: str) -> None:
+    count = counts[token] - 1
+    if count:
+        counts[token] = count
+    else:
+        del counts[token]

@@ -78,7 +78,7 @@ class Gateway:
         self._draining = False
         self._halts = 0
         for each in config.accounts:
-            session = make_session(each, config.folder)
+            session = make_session(each)
             self.accounts[each.name] = Account(each, session, config, self.audit)
 
     def __repr__(self) -> str:
@@ -340,6 +340,8 @@ async def _body(request: web.BaseRequest) -> bytes:
     if (request.content_length or 0) > fields.LARGEST:
         raise ValueError(f"body: more than {fields.LARGEST} bytes")
     data = bytearray()
+    if request.content.is_eof():  # nearly always: it came with the headers
+        return request.content.read_nowait()
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
             while chunk := await request.content.readany():

@@ -5,7 +5,6 @@ No parameter of a call, no key and no token is in it, but for the fields of orde
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import time
@@ -42,7 +41,7 @@ def of_account(account: Account, *, resolve_with: str) -> dict[str, Any]:
         "governor": account.config.governor,
         "waiting_by_token": account.gates.waiting(),
         "calls_by_token": dict(account.calls_by_token),
-        "last_calls": [dataclasses.asdict(call) for call in list(account.last_calls)[-SHOWN_CALLS:]],
+        "last_calls": [call._asdict() for call in list(account.last_calls)[-SHOWN_CALLS:]],
         "unresolved": [shown(intent, resolve_with) for intent in intents],
         "unheard": account.unheard.shown(),
         "sessions": neighbours(account),

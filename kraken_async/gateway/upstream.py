@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kraken_async.call import CallTrace
+from kraken_async.call import CallOptions, CallTrace
+from kraken_async.client import ClientView
 from kraken_async.errors import KrakenAPIError
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ async def private(
     Raises KrakenError for what has no answer of Kraken's own, and ValueError as the session does.
     """
     trace = CallTrace() if trace is None else trace
-    view = session.with_options(timeout=timeout, queue_timeout=queue_timeout, trace=trace)
+    # As with_options makes it, without looking at every option: each call of each client passes here.
+    view = ClientView(session, CallOptions(timeout=timeout, queue_timeout=queue_timeout, trace=trace))
     try:
         result = await view.private(endpoint, fields)
     except KrakenAPIError as error:

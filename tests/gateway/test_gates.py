@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from kraken_async import QueueFull, QueueTimeout
-from kraken_async.gateway.gates import CANCELS, WIDTH, Gates
+from kraken_async.gateway.gates import CANCELS, WIDTH
+from kraken_async.gateway.gates import Gates as Lines
+
+
+class Gates(Lines):
+    """Lines that are entered and left by a block."""
+
+    @asynccontextmanager
+    async def passing(self, token: str, line: str, seconds: float) -> AsyncIterator[None]:
+        await self.enter(token, line, seconds)
+        try:
+            yield
+        finally:
+            self.leave(token, line)
 
 
 async def hold(gates: Gates, token: str, line: str, order: list[str], release: asyncio.Event) -> None:
