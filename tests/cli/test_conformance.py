@@ -229,9 +229,10 @@ def test_a_planted_difference_of_a_read_is_found(
     ],
 )
 def test_a_behaviour_that_is_not_assumed_is_found(
-    used: EmulatorServer, behaviour: Behaviour, fact: str
+    server: EmulatorServer, behaviour: Behaviour, fact: str
 ) -> None:
-    used.emulator.behaviour = behaviour
+    server.emulator.behaviour = behaviour
+    trade()
     assert list(differing("--validate")) == [fact]
 
 
