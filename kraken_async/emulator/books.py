@@ -15,6 +15,7 @@ from .wire import bad, flag, integer, text
 _GROUPED_DEPTHS = frozenset({10, 25, 100, 250, 1000})
 _GROUPINGS = frozenset({1, 5, 10, 25, 50, 100, 250, 500, 1000})
 _LEVEL3_DEPTHS = frozenset({0, 10, 25, 100, 250, 1000})
+_MOST = 10_000
 #: Volume shown at each price when any volume can be had there.
 _SHOWN = Decimal(1)
 
@@ -73,7 +74,7 @@ def _grouped_book(call: PublicCall) -> Any:
     def side(taker: str) -> list[dict[str, str]]:
         rounding = ROUND_CEILING if taker == "buy" else ROUND_FLOOR
         grouped: dict[Decimal, Decimal] = {}
-        for price, volume in levels(pair, taker, depth * grouping):
+        for price, volume in levels(pair, taker, min(depth * grouping, _MOST)):
             group = (price / step).to_integral_value(rounding) * step
             grouped[group] = grouped.get(group, Decimal(0)) + volume
         return [{"price": f"{p:.5f}", "qty": pair.volume_text(q)} for p, q in islice(grouped.items(), depth)]

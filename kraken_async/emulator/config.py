@@ -51,7 +51,7 @@ class EmulatorConfig:
     host: str = "127.0.0.1"
     port: int = 0
     control_port: int | None = 0
-    control_token: str | None = None
+    control_token: str | None = field(default=None, repr=False)
     allow_remote: bool = False
     tier: str = "starter"
     limits: bool = False
@@ -62,7 +62,7 @@ class EmulatorConfig:
     history_limit: int | None = 10_000
     behaviour: Mapping[str, Any] = field(default_factory=dict)
     accounts: Mapping[str, Any] = field(default_factory=dict)
-    keys: tuple[Mapping[str, Any], ...] = ()
+    keys: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     assets: tuple[Mapping[str, Any], ...] = ()
     pairs: tuple[Mapping[str, Any], ...] = ()
     market: tuple[Mapping[str, Any], ...] = ()

@@ -57,8 +57,8 @@ class Emulator(Setup):
     def place(self, *, account: str = "main", **fields: Any) -> str:
         """Place an order as another writer on ``account`` would, and return its txid.
 
-        ``fields`` are those of AddOrder. It has no nonce, is in no key's record and costs nothing; ValueError with
-        Kraken's words when it is refused.
+        ``fields`` are those of AddOrder. It has no nonce and is in no key's record, but costs the account's engine
+        counter what any order does; ValueError with Kraken's words when it is refused.
         """
         settings = KeySettings(account, frozenset(PERMISSIONS), self.tier)
         key = Key(KeyPair("", ""), settings, Lockout(*self._lockout), self.now())
@@ -83,7 +83,10 @@ class Emulator(Setup):
         raise KeyError(txid)
 
     def fill(self, txid: str, volume: str | Decimal | None = None) -> None:
-        """Fill an open order, wholly or by ``volume``; KeyError when it is not open."""
+        """Fill an open order, wholly or by ``volume``.
+
+        KeyError when it is not open, ValueError for more than is left of it.
+        """
         with self._lock:
             order = self._open_order(txid)
             amount = order.remaining if volume is None else Decimal(volume)

@@ -14,6 +14,8 @@ from .values import Refusal
 DISPLAYED = {"XBT": "BTC", "XDG": "DOGE"}
 #: Volume of the public trade that moves a price when none is given.
 _MOVES = Decimal("0.1")
+#: Prices of a book with depth, on each side; beyond them nothing is offered.
+_LEVELS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ class Pair:
         if self.depth is None:
             yield price, None
             return
-        while price > 0:
+        for _ in range(_LEVELS):
+            if price <= 0:
+                return
             there = self.depth - self.taken.get(price, Decimal(0))
             if there > 0:
                 yield price, there

@@ -11,6 +11,7 @@ from .prices import Relative, read_price
 
 TAKER = Decimal("0.0040")
 MAKER = Decimal("0.0025")
+_POSITION_CLOSED = "Reduce only:Position is closed"
 
 
 # -- arriving --------------------------------------------------------------------------------------
@@ -50,9 +51,9 @@ def arrive(account: Account, order: Order, t: float) -> None:
 
 def _offered(order: Order) -> Decimal:
     """Return how much of the order could trade at once."""
-    total, limit = ZERO, order.limit
+    total = ZERO
     for price, there in order.pair.offers(order.side):
-        if limit is not None and (price > limit if order.side == "buy" else price < limit):
+        if not order.reaches(price):
             break
         total += order.remaining if there is None else there
         if total >= order.remaining:
@@ -62,13 +63,12 @@ def _offered(order: Order) -> Decimal:
 
 def _take(account: Account, order: Order, t: float) -> None:
     """Trade with the offers that the order's limit allows, until it is filled."""
-    while order.is_open and order.crosses():
-        offer = next(order.pair.offers(order.side), None)
-        if offer is None:
+    for price, there in order.pair.offers(order.side):
+        if not order.reaches(price):
             return
-        price, there = offer
-        if _self_trade(account, order, price, t):
-            continue
+        while _self_trade(account, order, price, t):
+            if not order.is_open:
+                return
         volume = order.remaining if there is None else min(order.remaining, there)
         if order.quote_volume is not None:
             volume = _affordable(order, price, volume)
@@ -76,6 +76,8 @@ def _take(account: Account, order: Order, t: float) -> None:
                 return
         order.pair.take(price, volume)
         trade(account, order, volume, price, t, taker=True)
+        if not order.is_open:
+            return
 
 
 def _affordable(order: Order, price: Decimal, volume: Decimal) -> Decimal:
@@ -108,6 +110,8 @@ def _self_trade(account: Account, order: Order, price: Decimal, t: float) -> boo
 
 def fill(account: Account, order: Order, volume: Decimal, t: float) -> str:
     """Trade ``volume`` of an open order at its limit, or at the market, and return the trade's id."""
+    if not 0 < volume <= order.remaining:
+        raise ValueError(f"there are {order.remaining} left to fill, not {volume}")
     order.triggered = order.conditional
     market = order.pair.ask if order.side == "buy" else order.pair.bid
     return trade(account, order, volume, order.limit or market, t, taker=False)
@@ -118,7 +122,7 @@ def trade(account: Account, order: Order, volume: Decimal, price: Decimal, t: fl
     if order.reduce_only:
         volume = min(volume, account.positions.volume_against(order.pair, order.side))
         if not volume:
-            account.finish(order, "canceled", t, "Reduce only:Position is closed")
+            account.finish(order, "canceled", t, _POSITION_CLOSED)
             return ""
     if volume == order.remaining:
         account.keep_as_shown(order)
@@ -142,10 +146,12 @@ def _end_if_filled(account: Account, order: Order, t: float) -> None:
     left = order.remaining
     if order.quote_volume is not None and order.quote_volume - order.cost < order.pair.lot * order.pair.last:
         left = ZERO  # what is left of its money buys no lot any more
-    if left:
-        account.hold(order)
-    else:
+    if not left:
         account.finish(order, "closed", t, None)
+    elif order.reduce_only and not account.positions.volume_against(order.pair, order.side):
+        account.finish(order, "canceled", t, _POSITION_CLOSED)
+    else:
+        account.hold(order)
 
 
 def _row(

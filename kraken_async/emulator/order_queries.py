@@ -75,7 +75,7 @@ def query_orders(call: Call) -> Any:
 def order_amends(call: Call) -> Any:
     """OrderAmends: the history of one order's changes."""
     order = call.account.orders.get(text(call.params, "order_id"))
-    if order is None or order.visible > call.t:
+    if order is None or order.visible > call.t or not call.key.sees(order.opened):
         raise Refusal("EOrder:Invalid order")
     rows = [row for row in order.amends if order.amends_visible.get(row["amend_id"], 0.0) <= call.t]
     return {"count": len(rows), "amends": rows}

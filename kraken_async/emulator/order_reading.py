@@ -64,6 +64,9 @@ def _read_prices(order: Order, params: Mapping[str, Any], behaviour: Behaviour) 
         order.offset = trailing(price, "price", "+")
         if with_limit:
             order.limit_offset = trailing(text(params, "price2"), "price2", "+-")
+        order.trail()
+        if order.price <= 0 or (order.limit_offset is not None and order.price2 <= 0):
+            raise Refusal("EOrder:Invalid price")
         return
     order.price = read_price(price, order.pair, order.side, "price", behaviour)
     if with_limit:
@@ -80,13 +83,13 @@ def trailing(value: str, name: str, signs: str) -> Relative:
 
 def _read_volume(order: Order, params: Mapping[str, Any], behaviour: Behaviour) -> None:
     volume, pair = decimal(params, "volume"), order.pair
+    closes_all = order.on_margin and not volume  # not: a volume that is cut to nothing
     if "viqc" in order.oflags:
         if order.ordertype != "market" or order.side != "buy" or order.on_margin:
             raise bad("oflags")
         order.quote_volume = volume.quantize(pair.money, ROUND_DOWN)
         volume = (order.quote_volume / pair.best("buy")).quantize(pair.lot, ROUND_DOWN)
     order.volume = read_volume(volume, pair, "volume", behaviour)
-    closes_all = order.on_margin and not order.volume
     if closes_all or order.ordertype == "settle-position":
         return
     if order.volume < pair.ordermin:

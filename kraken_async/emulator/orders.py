@@ -116,11 +116,12 @@ class Order:
         """Return whether the order would trade at once."""
         if self.status == "pending" or self.waiting:
             return False
+        return self.limit is None or self.reaches(self.pair.best(self.side))
+
+    def reaches(self, price: Decimal) -> bool:
+        """Return whether the order would trade at ``price``, offered to it."""
         limit = self.limit
-        if limit is None:
-            return True
-        best = self.pair.best(self.side)
-        return limit >= best if self.side == "buy" else limit <= best
+        return limit is None or (limit >= price if self.side == "buy" else limit <= price)
 
     def fires(self) -> bool:
         """Return whether the last price has reached the trigger price, which a profit has on a stop's other side."""

@@ -192,6 +192,7 @@ def test_key_sees_only_what_lies_in_its_query_window() -> None:
         answer = desk.call(name, key=key)
         assert (answer[rows], answer["count"]) == ({}, 0)
     assert desk.call("QueryOrders", {"txid": f"{before},{after}"}, key=key).keys() == {before}
+    assert desk.refusal("OrderAmends", {"order_id": after}, key=key) == "EOrder:Invalid order"
 
 
 def test_key_is_unknown_after_its_last_day() -> None:

@@ -83,6 +83,23 @@ def test_volume_0_closes_all_that_stands_against_it(opening: dict[str, str]) -> 
     assert desk.refusal("AddOrder", {**closing, "volume": "0"}) == "EOrder:Unknown position"
 
 
+def test_volume_that_is_cut_to_nothing_closes_nothing() -> None:
+    desk = Desk()
+    desk.call("AddOrder", LONG)
+    assert desk.refusal("AddOrder", {**SHORT, "volume": "0.000000001"}) == "EOrder:Order minimum not met"
+    assert len(rows(desk)) == 1
+
+
+def test_resting_reduce_only_order_ends_with_the_position() -> None:
+    desk = Desk()
+    desk.call("AddOrder", LONG)
+    resting = {**SHORT, "ordertype": "limit", "price": "66000", "volume": "3", "reduce_only": "true"}
+    (txid,) = desk.call("AddOrder", resting)["txid"]
+    desk.emulator.move("XBTUSD", "66001")
+    order = desk.emulator.orders[txid]
+    assert (order.status, order.executed, rows(desk)) == ("canceled", Decimal(1), [])
+
+
 def test_reduce_only_never_opens() -> None:
     desk = Desk()
     assert (

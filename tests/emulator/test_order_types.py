@@ -98,6 +98,18 @@ def test_trailing_price_must_be_relative_upwards(fields: dict[str, str], field: 
     assert Desk().refusal("AddOrder", {**TRAIL, **fields}) == f"EGeneral:Invalid arguments:{field}"
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"price": "+100%"},
+        {"price": "+60000"},
+        {"ordertype": "trailing-stop-limit", "price": "+5%", "price2": "-100%"},
+    ],
+)
+def test_trailing_distance_beyond_all_prices_is_refused(fields: dict[str, str]) -> None:
+    assert Desk().refusal("AddOrder", {**TRAIL, **fields}) == "EOrder:Invalid price"
+
+
 def test_trailing_distance_can_be_amended_and_is_kept_by_an_edit() -> None:
     desk = Desk()
     txid = place(desk, **TRAIL, price="+5%")
@@ -303,6 +315,13 @@ def test_immediate_orders_take_what_is_there_or_nothing(
     txid = place(desk, **LIMIT | {"price": price, "volume": "1.5", "timeinforce": force})
     order = desk.emulator.orders[txid]
     assert (order.status, order.executed) == (end, Decimal(executed))
+
+
+def test_order_larger_than_the_book_is_filled_as_far_as_it_goes() -> None:
+    desk = with_depth("0.001")
+    txid = place(desk, **MARKET | {"volume": "11"})
+    order = desk.emulator.orders[txid]
+    assert (order.status, order.executed, order.reason) == ("canceled", Decimal(10), "Insufficient liquidity")
 
 
 def test_market_order_by_cost_spends_no_more_than_it_may() -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+from kraken_async.emulator.orders import ORDER_TYPES
 from tests.emulator.emulator_support import LIMIT, MARKET, START, Desk
 
 UUID = "6d1b345e-2821-40e2-ad83-4ecb18a06876"
@@ -613,3 +614,62 @@ def test_books_balance_whatever_happens(seed: int) -> None:
     named = [order.cl_ord_id for order in account.open.values() if order.cl_ord_id]
     assert len(named) == len(set(named))
     assert set(account.orders) == set(account.open) | set(account.closed)
+
+
+def any_order(rng: random.Random) -> dict[str, str]:
+    """Return an order of any type, sensible or not."""
+    price = str(rng.randrange(50_000, 70_000))
+    fields = {
+        "pair": "XBTUSD",
+        "type": rng.choice(["buy", "sell"]),
+        "ordertype": rng.choice(sorted(ORDER_TYPES)),
+        "price": rng.choice([price, "+2%", "-1%", "#50"]),
+        "price2": rng.choice([price, "-1%", "+0.5%"]),
+        "volume": rng.choice(["0.1", "1.23456789123", "0", "3"]),
+    }
+    for name, values in {
+        "oflags": ["fcib", "viqc", "post"],
+        "leverage": ["2", "5"],
+        "timeinforce": ["IOC", "FOK"],
+        "starttm": ["+30"],
+        "expiretm": ["+60"],
+        "reduce_only": ["true"],
+        "stptype": ["cancel-oldest", "cancel-both"],
+        "close[ordertype]": ["limit", "stop-loss", "trailing-stop"],
+    }.items():
+        if rng.random() < 0.2:
+            fields[name] = rng.choice(values)
+    if "close[ordertype]" in fields:
+        fields["close[price]"] = rng.choice([price, "+1%"])
+    return fields
+
+
+@pytest.mark.parametrize("depth", [None, "0.5"])
+@pytest.mark.parametrize("seed", range(4))
+def test_books_balance_whatever_kinds_of_orders_meet(seed: int, depth: str | None) -> None:
+    rng, desk = random.Random(seed), Desk()
+    if depth is not None:
+        desk.emulator.set_pair("XBTUSD", depth=depth)
+    account = desk.emulator.accounts["main"]
+    start, placed = dict(account.balances), 0
+    for _ in range(250):
+        answer = json.loads(desk.send("AddOrder", any_order(rng)).body)
+        placed += not answer["error"]
+        desk.clock.advance(rng.choice([0, 1, 20]))
+        if rng.random() < 0.4:
+            desk.emulator.move("XBTUSD", str(rng.randrange(50_000, 70_000)), volume=rng.choice([None, "0.3"]))
+        if account.open and rng.random() < 0.1:
+            desk.send("CancelOrder", {"txid": rng.choice(list(account.open))})
+    assert placed > 40
+    needs = [order.need() for order in desk.emulator.orders.values() if order.is_open]
+    for asset in ("XXBT", "ZUSD"):
+        assert account.held(asset) == sum(amount for name, amount in needs if name == asset)
+        lines = [row for row in account.ledgers.values() if row["asset"] == asset]
+        moved = sum(Decimal(row["amount"]) - Decimal(row["fee"]) for row in lines)
+        assert account.balances[asset] - start[asset] == moved
+    for order in desk.emulator.orders.values():
+        rows = [account.trades[txid] for txid in order.trades]
+        assert order.executed == sum((Decimal(row["vol"]) for row in rows), Decimal(0)) <= order.volume
+        assert order.cost == sum((Decimal(row["cost"]) for row in rows), Decimal(0))
+    for position in account.positions.open.values():
+        assert 0 < position.remaining <= position.volume
