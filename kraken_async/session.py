@@ -13,7 +13,6 @@ from kraken_async.client import Client, converted
 from kraken_async.errors import AuthenticationError, Outcome
 from kraken_async.monitoring import statistics
 from kraken_async.monitoring.metrics import Metrics
-from kraken_async.orders.dead_man_switch import DeadManSwitch
 from kraken_async.runtime import Runtime
 from kraken_async.settings import Config, Settings, store_from_env
 from kraken_async.stores.file import FileStore
@@ -296,10 +295,3 @@ class KrakenSession(Client, OrderMethods):
 
     def _order_parts_now(self) -> KeyRuntime | None:
         return None if self._runtime is None else self._runtime.key
-
-    def dead_man_switch(self, seconds: float, *, every: float = 15.0) -> DeadManSwitch:
-        """Return an ``async with`` in which all orders of the *account* are cancelled if this program falls silent.
-
-        Kraken's CancelAllOrdersAfter, set to ``seconds`` and refreshed ``every`` so many; disarmed on a clean exit.
-        """
-        return DeadManSwitch(self, seconds, every)

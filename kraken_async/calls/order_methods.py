@@ -1,11 +1,14 @@
-"""OrderMethods: what a session offers for orders whose outcome is not certain."""
+"""OrderMethods: what a session offers for orders whose outcome is not certain, and against its own silence."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kraken_async.orders.dead_man_switch import DeadManSwitch
+
 if TYPE_CHECKING:
+    from kraken_async.call import Caller
     from kraken_async.calls.cancellation import Cancellation
     from kraken_async.calls.lost_orders import LostOrders
     from kraken_async.errors import OutcomeUnknown
@@ -74,3 +77,10 @@ class OrderMethods:
         """
         parts = await self._order_parts("dismiss()")
         await parts.lost_orders.dismiss(intent)
+
+    def dead_man_switch(self: Caller, seconds: float, *, every: float = 15.0) -> DeadManSwitch:
+        """Return an ``async with`` in which all orders of the *account* are cancelled if this program falls silent.
+
+        Kraken's CancelAllOrdersAfter, set to ``seconds`` and refreshed ``every`` so many; disarmed on a clean exit.
+        """
+        return DeadManSwitch(self, seconds, every)
