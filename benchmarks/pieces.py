@@ -81,7 +81,7 @@ def _signing() -> dict[str, Callable[[], Any]]:
 
 def _coding() -> dict[str, Callable[[], Any]]:
     from kraken_async.api.endpoints import find
-    from kraken_async.wire.json_decoder import reader
+    from kraken_async.wire.json_decoder import reader, strict
     from kraken_async.wire.messages import Response
     from kraken_async.wire.response_decoder import decode
     from kraken_async.wire.signer import Signer
@@ -95,12 +95,9 @@ def _coding() -> dict[str, Callable[[], Any]]:
         "decode a Balance": lambda: decode(answer, balance),
         "read its JSON by json.loads": lambda: json.loads(ENVELOPE),
     }
-    for library in ("json", "orjson", "msgspec"):
-        try:
-            read = reader(library)
-        except ImportError:
-            continue
-        found[f"read its JSON by our {library} reader"] = partial(read, ENVELOPE)
+    found["read its JSON by our reader"] = partial(strict, ENVELOPE)
+    if reader() is not strict:
+        found["read its JSON by our reader, msgspec there"] = partial(reader(), ENVELOPE)
     return found
 
 

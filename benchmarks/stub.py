@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Final
 
 
-def _answer(result: bytes) -> bytes:
+@lru_cache(maxsize=4)
+def _answer(result: bytes, second: int) -> bytes:
+    """Return an answer of this second: a ``Date`` that stood still would be looked at by each call, as none is."""
     body = b'{"error":[],"result":' + result + b"}"
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nDate: %b\r\nContent-Length: %d\r\n\r\n"
-    return head % (b"Tue, 24 Nov 2026 20:00:00 GMT", len(body)) + body
+    return head % (formatdate(second, usegmt=True).encode(), len(body)) + body
 
 
 #: An account's balances, as Kraken's documentation shows them.
@@ -23,7 +28,8 @@ BALANCE: Final = (
     b'"ETH2":"2.5885574330","USD.M":"1213029.2780"}'
 )
 ENVELOPE: Final = b'{"error":[],"result":' + BALANCE + b"}"
-_BALANCE: Final = _answer(BALANCE)
+#: One order placed; the id is the same for all, as nothing here looks at it.
+ORDER: Final = b'{"descr":{"order":"buy 1.25000000 XBTUSD @ limit 37500.0"},"txid":["OAAAAA-BBBBB-CCCCCC"]}'
 
 
 class Stub(asyncio.Protocol):
@@ -46,7 +52,8 @@ class Stub(asyncio.Protocol):
             if len(data) < end:
                 break
             data = data[end:]
-            self._transport.write(_BALANCE)
+            result = ORDER if head.startswith(b"post /0/private/addorder ") else BALANCE
+            self._transport.write(_answer(result, int(time.time())))
         self._waiting = data
 
 

@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -32,23 +32,36 @@ class BadAnswer(Exception):
 class Headers(Mapping[str, str]):
     """An answer's headers as they came. Names are looked up in any case; of equal ones the first counts."""
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_by_name", "_pairs")
 
     def __init__(self, pairs: list[tuple[bytes, bytes]]) -> None:
         self._pairs = pairs
+        self._by_name: dict[str, tuple[str, str]] | None = (
+            None  # made at the first look: most answers get none
+        )
+
+    def _read(self) -> dict[str, tuple[str, str]]:
+        found = self._by_name
+        if found is None:
+            found = self._by_name = {}
+            for raw_name, raw_value in self._pairs:
+                name = _text(raw_name)
+                found.setdefault(name.lower(), (name, _text(raw_value.rstrip(b" \t"))))
+        return found
 
     def __getitem__(self, name: str) -> str:
-        wanted = name.lower().encode("utf-8", "surrogateescape")
-        for key, value in self._pairs:
-            if key.lower() == wanted:
-                return _text(value.rstrip(b" \t"))
-        raise KeyError(name)
+        return self._read()[name.lower()][1]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a header, or ``default`` where there is none."""
+        found = self._read().get(name.lower())
+        return default if found is None else found[1]
 
     def __iter__(self) -> Iterator[str]:
-        return iter({key.lower(): _text(key) for key, _ in reversed(self._pairs)}.values())
+        return iter([name for name, _ in self._read().values()])
 
     def __len__(self) -> int:
-        return len({key.lower() for key, _ in self._pairs})
+        return len(self._read())
 
     def __repr__(self) -> str:  # a cookie of the edge is nobody else's business
         return f"<Headers {', '.join(self)}>"

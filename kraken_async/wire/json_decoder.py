@@ -1,10 +1,10 @@
-"""JSON in: the same values whichever library reads it, by a fast one if it is installed.
+"""JSON in: the same values with and without the extra ``speed``.
 
 Rules, which the standard library alone keeps too:
 
 1. Text is UTF-8. Integers of any size stay integers. Of equal keys the last one counts.
 2. NaN and infinities are refused, also as a number that is too large for a float.
-3. What a fast library refuses is read again by the standard one, which decides.
+3. What msgspec refuses is read again by the standard library, which decides.
 """
 
 from __future__ import annotations
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Reader = Callable[[bytes], Any]
-
-#: In order of preference: orjson turns integers beyond 64 bits into floats, and looking for them costs time.
-LIBRARIES: Final = ("msgspec", "orjson")
-
-_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 
 
 def strict(body: bytes) -> Any:
@@ -46,51 +41,23 @@ def exact(body: bytes) -> Any:
 
 
 @cache
-def reader(library: str | None = None) -> Reader:
-    """The function that reads JSON: by that library, or the first of LIBRARIES that is installed.
-
-    "json" is the standard one. What is returned raises ValueError for what is not JSON. Raises ImportError if
-    the library named is not installed.
-    """
-    if library is None:
-        return next((found for name in LIBRARIES if (found := _try(name))), strict)
-    if library == "json":
-        return strict
-    module = import_module(library)
-    if library == "msgspec":  # whose errors are ValueErrors only in newer releases
-        return _guarded(module.json.decode, errors=(module.DecodeError,))
-    return _guarded(module.loads, _may_exceed_64_bits)
-
-
-def _try(library: str) -> Reader | None:
+def reader() -> Reader:
+    """The function that reads JSON: msgspec's if it is installed, else ``strict``. It raises ValueError."""
     try:
-        return reader(library)
+        msgspec = import_module("msgspec")
     except ImportError:
-        return None
-
-
-def _guarded(
-    fast: Reader,
-    doubtful: Callable[[bytes], object] | None = None,
-    errors: tuple[type[Exception], ...] = (),
-) -> Reader:
-    refusals: tuple[type[Exception], ...] = (ValueError, RecursionError, *errors)
+        return strict
+    fast: Reader = msgspec.json.decode
+    # Its own error is a ValueError only in newer releases.
+    refusals: tuple[type[Exception], ...] = (ValueError, RecursionError, msgspec.DecodeError)
 
     def read(body: bytes) -> Any:
-        if doubtful is not None and doubtful(body):
-            return strict(body)
         try:
             return fast(body)
         except refusals:
             return strict(body)
 
     return read
-
-
-def _may_exceed_64_bits(body: bytes) -> bool:
-    # A search for runs of digits; several times faster so than by a regular expression.
-    zeros = body.translate(_ZEROS)
-    return b"0" * 20 in zeros or b"-" + b"0" * 19 in zeros
 
 
 def _finite(text: str) -> float:
