@@ -173,6 +173,8 @@ class KeyRuntime:
             metrics, config.observers, config.on_orphan, tasks.start, clock, config.on_settled
         )
         journal = open_journal(config.orders, store.journal_directory(config.state_dir), signer.key_id)
+        if journal is not None:
+            await journal.look(server_time.now())
         tracker = OrderTracker(config.orders, journal, server_time, state)
         stack.callback(tracker.close_journal)
         ledger = CallLedger(queue, listeners=(tracker, reporter))  # every call ends here, once
@@ -281,7 +283,13 @@ class KeyRuntime:
             unresolved=self.tracker.open_count,
         )
         return statistics.with_key(
-            calls, self.state, self.gate, self.config.unit, now, finding=self.nonces.finding
+            calls,
+            self.state,
+            self.gate,
+            self.config.unit,
+            now,
+            finding=self.nonces.finding,
+            journals=self.tracker.problems(),
         )
 
     def budget(self) -> Budget:

@@ -86,9 +86,19 @@ def of_calls(
 
 
 def with_key(
-    statistics: Statistics, key: KeyState, gate: Admission, unit: str, now: float, *, finding: str | None
+    statistics: Statistics,
+    key: KeyState,
+    gate: Admission,
+    unit: str,
+    now: float,
+    *,
+    finding: str | None,
+    journals: tuple[str, ...] = (),
 ) -> Statistics:
-    """Return statistics with what concerns the key, and the problems. ``finding``: of another writer on the key."""
+    """Return statistics with what concerns the key, and the problems.
+
+    ``finding``: of another writer on the key. ``journals``: what is wrong with order journals.
+    """
     seen, tier = key.seen, gate.tier
     until = circuit_breaker.closed_until(seen, now)
     ticks = time.time_ns() // UNITS[unit]
@@ -110,7 +120,8 @@ def with_key(
         store=MappingProxyType(key.figures()),
     )
     return replace(
-        complete, problems=(*key.problems(), *_problems(complete), *([finding] if finding else []))
+        complete,
+        problems=(*key.problems(), *journals, *_problems(complete), *([finding] if finding else [])),
     )
 
 

@@ -10,6 +10,7 @@ Rules kept here:
 3. An order is on record before its turn is asked for, and marked as sent before its bytes leave. A dead
    session's order without the mark was never sent, unless lines are damaged or the machine has been started anew since.
 4. A line that cannot be read is counted and skipped: it must not hide the others.
+   The file keeps its name: if its directory is moved or removed in mid-run, it is made anew before an order goes out.
 5. No secrets: see :func:`kraken_async.order_fields.redacted`.
 """
 
@@ -23,20 +24,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.errors import NonceStoreError
+from kraken_async.orders.dead_sessions import DeadSessions
 from kraken_async.orders.intent import Intent
 from kraken_async.orders.journal_file import (
-    bounded,
-    close_in,
     encode,
+    has_its_name,
     lines_of,
     new_file,
     opening,
-    read,
     sending,
-    sweep,
     sync_and_close,
 )
-from kraken_async.system.flock import TRY_SHARED, flock
 from kraken_async.system.fork import unwatch_forks, watch_forks
 from kraken_async.system.paths import make_directory
 from kraken_async.system.threads import in_thread
@@ -48,8 +46,6 @@ __all__ = ["Intent", "Journal", "open_journal"]
 
 log = logging.getLogger("kraken_async.journal")
 
-#: Whether locks tell living sessions from dead ones (not on Windows: there this process' own count as living).
-LOCKS: Final = os.name != "nt"
 #: Lines of what is over by now that a file may hold before it is written afresh.
 MOST_DEAD_LINES: Final = 1024
 
@@ -63,15 +59,16 @@ class Journal:
     """One session's open intents, and those that dead sessions of the same key left behind. One loop only.
 
     ``directory`` None: in memory, gone with the object. Nothing is created before the first intent.
-    ``damaged``: unreadable lines met so far.
     """
 
     def __init__(self, directory: Path | None, key: str, *, synced: bool = False) -> None:
         self.session = f"{os.getpid()}-{secrets.token_hex(6)}"
-        self.damaged = 0
         self._directory = directory
-        self._prefix = f"{key}.intents."
-        self._path = None if directory is None else directory / f"{self._prefix}{self.session}.jsonl"
+        prefix = f"{key}.intents."
+        self._path = None if directory is None else directory / f"{prefix}{self.session}.jsonl"
+        self._dead = (
+            None if directory is None else DeadSessions(directory, prefix, f"{prefix}{self.session}.jsonl")
+        )
         self._synced = synced
         self._fd = -1
         self._open: dict[str, Intent] = {}
@@ -79,7 +76,6 @@ class Journal:
         self._torn = False
         self._failing = False
         self._shut = False
-        self._seen_dead: dict[str, float] = {}
 
     def __repr__(self) -> str:
         return f"<Journal {self._path or 'in memory'}, {len(self._open)} open>"
@@ -93,6 +89,7 @@ class Journal:
         """
         self._write(opening(intent))
         self._open[intent.id] = intent
+        self._keep_name()
         if self._synced and self._fd >= 0:
             copy = os.dup(
                 self._fd
@@ -108,6 +105,7 @@ class Journal:
         if intent.id in self._open:
             self._write(sending(intent))
             self._open[intent.id] = intent
+            self._keep_name()
 
     def done(self, intent_id: str) -> None:
         """Its outcome is known. Never raises: an intent that stays open is only looked up once more."""
@@ -164,6 +162,22 @@ class Journal:
         self._fd = new_file(self._path, [], synced=self._synced)
         watch_forks(self)
 
+    def _keep_name(self) -> None:
+        """Look whether what was just written can be found; if its directory was moved or removed, write it there anew.
+
+        Raises NonceStoreError when that fails: the intent is on nobody's record then, and must not be sent.
+        """
+        if self._path is None or self._fd < 0:
+            return
+        try:
+            if has_its_name(self._fd, self._path):
+                return
+            log.warning("the intent journal %s was moved or removed in mid-run; it is made anew", self._path)
+            make_directory(self._path.parent)
+        except OSError as error:
+            raise self._failed(error) from error
+        self._rewrite()
+
     def _rewrite(self) -> None:
         """Keep the open intents alone. Rare, and small: done in the loop."""
         if self._path is None or self._fd < 0:
@@ -191,64 +205,37 @@ class Journal:
 
     # -- those of dead sessions ----------------------------------------------------------------------------
 
+    @property
+    def damaged(self) -> int:
+        """How many unreadable lines were met so far."""
+        return self._dead.damaged if self._dead is not None else 0
+
+    def problems(self) -> tuple[str, ...]:
+        """Return which journals could not be read, in plain sentences."""
+        return self._dead.problems() if self._dead is not None else ()
+
+    async def look(self, now: float) -> None:
+        """Read what dead sessions left, in a thread, so that :meth:`left` has little to read. Never raises."""
+        dead = self._dead
+        if dead is None:
+            return
+        with suppress(NonceStoreError, RuntimeError, MemoryError):  # left() reads, and says what is wrong
+            await in_thread(lambda: dead.left(now), joined=True)
+
     def left(self, now: float) -> list[Intent]:
         """Return the open intents of sessions of this key that have died; ``now`` is Kraken's time.
 
-        Reads small files where it stands, in the loop. A directory that cannot be read gives none, and is logged.
+        Reads small files that have changed where it stands, in the loop. A file that cannot be read is named and left
+        out. Raises NonceStoreError when the directory cannot be looked through.
         """
-        found: list[Intent] = []
-        if self._directory is None:
-            return found
-        try:
-            paths = sorted(self._directory.glob(f"{self._prefix}*.jsonl*"))
-        except OSError as error:
-            log.warning("the intents in %s cannot be read: %s", self._directory, error.strerror)
-            return found
-        for path in paths:
-            if path == self._path or not (
-                LOCKS or not path.name.startswith(self._prefix + f"{os.getpid()}-")
-            ):
-                continue
-            if path.suffix != ".jsonl":
-                sweep(path)
-            else:
-                found += self._left_in(path, now)
-        return found
-
-    def _left_in(self, path: Path, now: float) -> list[Intent]:
-        session = path.name[len(self._prefix) : -len(".jsonl")]
-        try:
-            fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            log.warning("the intents in %s cannot be read: %s. Check its permissions", path, error.strerror)
-            return []
-        try:
-            flock(fd, TRY_SHARED)
-            intents, damaged = read(fd, session)
-        except BlockingIOError:
-            return []  # its session lives
-        finally:
-            os.close(fd)
-        if damaged and session not in self._seen_dead:
-            self.damaged += damaged
-            log.warning("%s holds %d lines that cannot be read; they are left out", path, damaged)
-        if not intents and not damaged:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-        seen = self._seen_dead.setdefault(session, now)
-        return [bounded(intent, seen) for intent in intents]
+        return self._dead.left(now) if self._dead is not None else []
 
     def settle(self, intent: Intent) -> None:
         """Close an intent, whosever it is. A dead session's file goes with its last one. Never raises."""
         if intent.session in ("", self.session):
             self.done(intent.id)
-        elif self._directory is not None:
-            path = self._directory / f"{self._prefix}{intent.session}.jsonl"
+        elif self._dead is not None:
             try:
-                close_in(path, intent)
-            except FileNotFoundError:
-                return
+                self._dead.close(intent)
             except OSError as error:
                 self._say(self._failed(error))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: A file that never got its name is thrown away after this many seconds.
 STALE: Final = 3600.0
+#: Bytes of a file that are read at most: a foreign one may have any size.
+MOST_READ: Final = 64 * 2**20
 
 
 _OPENING: Final = ("id", "endpoint", "sent_at", "deadline", "due", "clock_error", "generated", "made")
@@ -58,7 +60,7 @@ def read(fd: int, session: str) -> tuple[list[Intent], int]:
     """Return the open intents in a file, and how many of its lines cannot be read."""
     os.lseek(fd, 0, os.SEEK_SET)
     with os.fdopen(os.dup(fd), "rb") as file:
-        lines = file.read().split(b"\n")
+        lines = file.read(MOST_READ).split(b"\n")
     found: dict[str, Intent] = {}
     damaged = 0
     for raw in lines:
@@ -81,7 +83,7 @@ def read(fd: int, session: str) -> tuple[list[Intent], int]:
                     boot_clock=line.get("boot_clock"),
                     nonce=int(line.get("nonce", 0)),
                 )
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             damaged += 1
     here = boot_id().hex()
     # Without its mark an intent was not sent, if the mark cannot have been lost.
@@ -134,12 +136,29 @@ def new_file(path: Path, lines: list[dict[str, Any]], *, synced: bool) -> int:
     return put_in_place(path, data, synced=synced, append=True, prepare=lambda fd: flock(fd, TRY))
 
 
+def open_quietly(path: Path, flags: int) -> int:
+    """Open a file that may be anything: not through a link, and without waiting for the other end of a pipe."""
+    return os.open(
+        path,
+        flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0),
+    )
+
+
+def has_its_name(fd: int, path: Path) -> bool:
+    """Return whether a descriptor's file is the one that ``path`` names."""
+    try:
+        named, mine = path.stat(follow_symlinks=False), os.fstat(fd)
+    except FileNotFoundError:
+        return False
+    return (named.st_dev, named.st_ino) == (mine.st_dev, mine.st_ino)
+
+
 def close_in(path: Path, intent: Intent) -> None:
     """Strike an intent off a dead session's file. A living one's is left alone: it finds out by itself."""
-    fd = os.open(path, os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0))
+    fd = open_quietly(path, os.O_RDWR | os.O_APPEND)
     try:
-        if not _locked(fd):
-            return
+        if not _locked(fd) or not has_its_name(fd, path):
+            return  # its session lives, or another reader has closed its last one
         os.write(fd, b"\n" + encode({"op": "done", "id": intent.id}))
         if not read(fd, intent.session)[0]:
             path.unlink(missing_ok=True)

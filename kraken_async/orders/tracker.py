@@ -80,10 +80,13 @@ class OrderTracker(CallListener):
         self._owners: dict[str, str] = {}  # txid or amend id -> the id of the intent that became it
         self._strangers: dict[str, PendingOrder] = {}  # looked up here, of another session or process
         self._left: dict[str, PendingOrder] = {}  # what dead sessions left, as it was last read
-        if self._read_left():
-            log.warning(
-                "of sessions that died, orders may be live: %d, see client.unresolved()", len(self._left)
-            )
+        try:
+            if self._read_left():
+                log.warning(
+                    "of sessions that died, orders may be live: %d, see client.unresolved()", len(self._left)
+                )
+        except NonceStoreError as error:  # unresolved() raises it, and it is among the problems
+            log.warning("%s", error)
 
     def __repr__(self) -> str:
         return f"<OrderTracker {len(self._live)} on their way, {len(self._given_up)} unknown>"
@@ -284,6 +287,10 @@ class OrderTracker(CallListener):
             for order in (*lost, *self._given_up.values(), *self._left.values())
             if (pair := order.intent.params.get("pair")) is not None
         )
+
+    def problems(self) -> tuple[str, ...]:
+        """Return which journals could not be read, in plain sentences."""
+        return self._journal.problems() if self._journal is not None else ()
 
     def close_journal(self) -> None:
         """Give the journal back; what is open stays on record. Idempotent."""
