@@ -113,7 +113,7 @@ def _page(call: Call, rows: list[dict[str, Any]], name: str) -> Any:
     ]
     if call.params.get("cursor") is None:
         return found
-    cursor = text(call.params, "cursor", "false")
+    cursor = text(call.params, "cursor", "false").lower()
     offset = 0
     if cursor not in ("true", "false"):
         if not cursor.isdecimal():

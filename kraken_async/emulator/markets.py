@@ -199,6 +199,7 @@ _PAIRS = (
     ("ADAUSD", "ADAUSD", "ADA/USD", "ADA", "ZUSD", 6, 8, "2", "0.5", "0.500000"),
     ("SOLUSD", "SOLUSD", "SOL/USD", "SOL", "ZUSD", 2, 7, "0.02", "0.5", "150.00"),
     ("DOTUSD", "DOTUSD", "DOT/USD", "DOT", "ZUSD", 4, 6, "0.6", "0.5", "5.0000"),
+    ("DOTEUR", "DOTEUR", "DOT/EUR", "DOT", "ZEUR", 4, 6, "0.6", "0.45", "4.6000"),
     ("XXLMZUSD", "XLMUSD", "XLM/USD", "XXLM", "ZUSD", 6, 8, "15", "0.5", "0.300000"),
     ("XXRPZUSD", "XRPUSD", "XRP/USD", "XXRP", "ZUSD", 5, 8, "2", "0.5", "2.00000"),
     ("USDTZUSD", "USDTUSD", "USDT/USD", "USDT", "ZUSD", 5, 8, "5", "0.5", "1.00000"),

@@ -140,7 +140,7 @@ def test_recent_deposits_are_filtered_and_paged_by_cursor() -> None:
     refids = [desk.emulator.deposit("XBT", "1") for _ in range(3)]
     desk.emulator.deposit("ETH", "2")
     assert [row["refid"] for row in desk.call("DepositStatus", {"asset": "XBT"})] == refids[::-1]
-    first = desk.call("DepositStatus", {"asset": "XBT", "cursor": "true", "limit": "2"})
+    first = desk.call("DepositStatus", {"asset": "XBT", "cursor": "True", "limit": "2"})
     assert (len(first["deposits"]), first["next_cursor"]) == (2, "2")
     rest = desk.call("DepositStatus", {"asset": "XBT", "cursor": first["next_cursor"], "limit": "2"})
     assert ([row["refid"] for row in rest["deposits"]], rest["next_cursor"]) == (refids[:1], None)
@@ -160,7 +160,7 @@ def test_wallet_transfer_goes_one_way_only(changes: dict[str, str], field: str) 
 def test_assets_and_pairs_that_clients_ask_for_are_there_and_more_can_be_added() -> None:
     desk = Desk()
     assert {"DOT", "XXLM", "XXRP", "USDC"} <= desk.public("Assets").keys()
-    assert {"DOTUSD", "XXLMZUSD", "XXRPZUSD"} <= desk.public("AssetPairs").keys()
+    assert {"DOTUSD", "DOTEUR", "XXLMZUSD", "XXRPZUSD"} <= desk.public("AssetPairs").keys()
     desk.emulator.add_asset("AAPLx", aclass="tokenized_asset")
     desk.emulator.add_pair("AAPLx/USD", price="230", ordermin="0.01")
     assert list(desk.public("Assets", "aclass=tokenized_asset")) == ["AAPLx"]
