@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from kraken_async.calls import log_messages
@@ -14,11 +15,13 @@ from kraken_async.errors import AuthenticationError, Outcome
 from kraken_async.monitoring import statistics
 from kraken_async.monitoring.metrics import Metrics
 from kraken_async.runtime import Runtime
-from kraken_async.settings import Config, Settings, store_from_env
+from kraken_async.settings import Config, Settings
 from kraken_async.stores.file import FileStore
+from kraken_async.stores.url import store_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from os import PathLike
     from types import TracebackType
     from typing import Unpack
 
@@ -92,16 +95,48 @@ class KrakenSession(Client, OrderMethods):
     def from_env(cls, **options: Unpack[AllSessionOptions]) -> Self:
         """Return a session with the environment's key, tier, address and store; ``options`` go before.
 
-        Reads KRAKEN_API_KEY, KRAKEN_API_SECRET (or ``*_FILE``), KRAKEN_API_TIER, KRAKEN_API_URL, KRAKEN_STATE_DIR,
-        KRAKEN_STORE (``file:/dir``, ``memory:``, ``redis://...``; see RedisStore) and KRAKEN_GOVERNOR ("off": holds
-        nothing back). Raises ValueError as the constructor does.
+        Reads KRAKEN_API_KEY, KRAKEN_API_SECRET, KRAKEN_API_OTP (or ``*_FILE``), KRAKEN_API_TIER, KRAKEN_API_URL,
+        KRAKEN_STATE_DIR, KRAKEN_STORE (``file:/dir``, ``memory:``, ``redis://...``; see RedisStore) and KRAKEN_GOVERNOR
+        ("off": holds nothing back). What these do not say, the profile that KRAKEN_PROFILE names does. Raises
+        ValueError as the constructor does.
         """
-        env = Settings.from_env()
-        chosen: dict[str, Any] = {**env.options(), **options}
+        chosen: dict[str, Any] = {**options}
         del options
+        return cls._from(Settings.from_env, chosen)
+
+    @classmethod
+    def from_profile(
+        cls,
+        name: str = "main",
+        *,
+        path: str | PathLike[str] | None = None,
+        **options: Unpack[AllSessionOptions],
+    ) -> Self:
+        """Return a session with what a profile says of an account; ``options`` go before.
+
+        Args:
+            name: ``[profile.NAME]`` in a TOML file, with ``key_file`` (two lines: key, secret; or ``key`` and
+                ``secret``), ``otp`` or ``otp_file``, ``tier``, ``account``, ``store``, ``state_dir``, ``base_url``,
+                ``nonce_unit``, ``timeout``, ``governor`` ("off"). Paths are taken from where the file lies.
+            path: the file; None: what KRAKEN_PROFILES names, else profiles.toml in the user's configuration directory.
+
+        Raises ValueError naming the file, the entry and the cure.
+        """
+        chosen: dict[str, Any] = {**options}
+        del options
+        return cls._from(partial(Settings.from_profile, name, path), chosen)
+
+    @classmethod
+    def _from(cls, read: Callable[[], Settings], chosen: dict[str, Any]) -> Self:
         try:
-            if chosen.get("store") is None and env.store is not None:
-                chosen["store"] = store_from_env(chosen["state_dir"])
+            settings = read()
+            surroundings = settings.options()
+            if chosen.get("api_key") is not None:
+                surroundings.pop("otp", None)  # it belongs to another key
+            chosen.update({**surroundings, **chosen})
+            surroundings.clear()
+            if chosen.get("store") is None and settings.store is not None:
+                chosen["store"] = store_of(settings.store, chosen["state_dir"])
             return cls(**chosen)
         except BaseException:
             chosen.clear()  # as in the constructor: nothing for a traceback that shows locals
@@ -204,7 +239,7 @@ class KrakenSession(Client, OrderMethods):
         if self._config.signer is not None and (key := (await self._opened()).key) is not None:
             return key
         self._check_open()
-        msg = f"{what}: give the session api_key and api_secret"
+        msg = f"{what}: give the session api_key and api_secret, or from_env() KRAKEN_API_KEY and KRAKEN_API_SECRET"
         raise AuthenticationError(msg, endpoint=endpoint, outcome=Outcome.NOT_SENT)
 
     async def drain(self) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict
 
 from kraken_async.api.endpoints import Tier
 from kraken_async.calls.retry import RetryPolicy
+from kraken_async.credentials import OtpFile, clean, read_secret
 from kraken_async.limits.governor import BurstGovernor
 from kraken_async.orders.policy import OrderPolicy
 from kraken_async.stores.base import UNITS
@@ -18,7 +20,7 @@ from kraken_async.wire.base_url import check_url
 from kraken_async.wire.signer import Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Iterable, Mapping
 
     import aiohttp
 
@@ -187,7 +189,7 @@ def _check_callable(name: str, given: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A session's surroundings. The key and the secret show in no repr."""
+    """A session's surroundings. The key, the secret and the password show in no repr."""
 
     api_key: str | None = field(default=None, repr=False)
     api_secret: str | None = field(default=None, repr=False)
@@ -196,26 +198,53 @@ class Settings:
     state_dir: str | None = None
     governor: bool = True
     store: str | None = field(default=None, repr=False)  # its text may hold a password
+    otp: str | Callable[[], str] | None = field(default=None, repr=False)
+    account: str | None = None
+    nonce_unit: str | None = None
+    timeout: float | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Read KRAKEN_API_KEY, KRAKEN_API_SECRET (or ``*_FILE``, naming a file that holds it), KRAKEN_API_TIER,
-        KRAKEN_API_URL, KRAKEN_STATE_DIR, KRAKEN_STORE and KRAKEN_GOVERNOR ("off" holds nothing back).
+        """Read KRAKEN_API_KEY, KRAKEN_API_SECRET, KRAKEN_API_OTP (or ``*_FILE``, naming a file that holds it),
+        KRAKEN_API_TIER, KRAKEN_API_URL, KRAKEN_STATE_DIR, KRAKEN_STORE and KRAKEN_GOVERNOR ("off" holds nothing back).
 
-        Raises ValueError for a file that cannot be read and for a governor setting that is neither on nor off.
+        What these do not say, the profile that KRAKEN_PROFILE names does. Raises ValueError for a file that cannot be
+        read, for no such profile, and for a governor setting that is neither on nor off.
         """
-        return cls(
-            api_key=_secret(env, "KRAKEN_API_KEY"),
-            api_secret=_secret(env, "KRAKEN_API_SECRET"),
-            tier=_value(env, "KRAKEN_API_TIER"),
-            base_url=_value(env, "KRAKEN_API_URL") or PRODUCTION,
-            state_dir=_value(env, "KRAKEN_STATE_DIR"),
-            governor=governor_wanted(env),
-            store=_value(env, "KRAKEN_STORE"),
-        )
+        given = {
+            "tier": _value(env, "KRAKEN_API_TIER"),
+            "base_url": _value(env, "KRAKEN_API_URL"),
+            "state_dir": _value(env, "KRAKEN_STATE_DIR"),
+            "store": _value(env, "KRAKEN_STORE"),
+            "governor": governor_wanted(env) if _value(env, "KRAKEN_GOVERNOR") else None,
+        }
+        found: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        key, secret, otp = _secret(env, "KRAKEN_API_KEY"), _secret(env, "KRAKEN_API_SECRET"), _otp(env)
+        if key is not None or secret is not None:  # a pair, and its password, are never made of two
+            found |= {"api_key": key, "api_secret": secret, "otp": otp}
+        elif otp is not None:
+            found["otp"] = otp
+        name = _value(env, "KRAKEN_PROFILE")
+        return cls(**found) if name is None else dataclasses.replace(cls.from_profile(name, env=env), **found)
+
+    @classmethod
+    def from_profile(
+        cls, name: str, path: str | os.PathLike[str] | None = None, env: Mapping[str, str] | None = None
+    ) -> Settings:
+        """Read a profile; see profiles.py. Raises ValueError naming the file, the entry and the cure."""
+        from kraken_async.profiles import profiles_file, read_profile
+
+        profile = read_profile(name, profiles_file(env) if path is None else path)
+        known = {each.name: getattr(profile, each.name) for each in dataclasses.fields(cls)}
+        return cls(**{field: value for field, value in known.items() if value is not None})
 
     def options(self) -> dict[str, Any]:
         """Return what KrakenSession is to be given of it."""
+        optional = {
+            name: value
+            for name in ("otp", "account", "nonce_unit", "timeout")
+            if (value := getattr(self, name)) is not None
+        }
         return {
             "api_key": self.api_key,
             "api_secret": self.api_secret,
@@ -223,6 +252,7 @@ class Settings:
             "base_url": self.base_url,
             "state_dir": self.state_dir,
             "governor": None if self.governor else BurstGovernor.off(),
+            **optional,
         }
 
 
@@ -231,14 +261,19 @@ def store_from_env(
 ) -> Store:
     """Return the store that KRAKEN_STORE names, or files in ``state_dir`` (None: KRAKEN_STATE_DIR, or the user's).
 
+    What these do not say, the profile that KRAKEN_PROFILE names does.
     Raises ValueError for what names no store, and for two directories that contradict each other.
     """
-    return store_of(_value(env, "KRAKEN_STORE"), state_dir or _value(env, "KRAKEN_STATE_DIR"))
+    store, directory = _value(env, "KRAKEN_STORE"), state_dir or _value(env, "KRAKEN_STATE_DIR")
+    if _value(env, "KRAKEN_PROFILE") is not None:
+        settings = Settings.from_env(env)
+        store, directory = settings.store, state_dir or settings.state_dir
+    return store_of(store, directory)
 
 
 def governor_wanted(env: Mapping[str, str] | None = None) -> bool:
     """Return False when KRAKEN_GOVERNOR says "off"."""
-    value = (_value(env, "KRAKEN_GOVERNOR") or "").strip().lower()
+    value = (_value(env, "KRAKEN_GOVERNOR") or "").lower()
     if value in ("off", "0", "no", "false"):
         return False
     if value in ("", "on", "1", "yes", "true"):
@@ -249,18 +284,17 @@ def governor_wanted(env: Mapping[str, str] | None = None) -> bool:
 
 def _value(env: Mapping[str, str] | None, name: str) -> str | None:
     # The environment itself is never a local of ours: a traceback that shows locals would show all of it.
-    return (os.environ if env is None else env).get(name) or None
+    return clean((os.environ if env is None else env).get(name) or "") or None
 
 
 def _secret(env: Mapping[str, str] | None, name: str) -> str | None:
     value = _value(env, name)
-    if value:
-        return value.strip()
-    path = _value(env, f"{name}_FILE")
-    if not path:
-        return None
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        msg = f"{name}_FILE names {path}, which cannot be read ({exc.__class__.__name__}): check path and permissions"
-        raise ValueError(msg) from None
+    path = None if value else _value(env, f"{name}_FILE")
+    return value if path is None else read_secret(path, f"{name}_FILE")
+
+
+def _otp(env: Mapping[str, str] | None) -> str | Callable[[], str] | None:
+    """Return the one-time password, or what reads it from its file for each call: another program may renew it."""
+    value = _value(env, "KRAKEN_API_OTP")
+    path = None if value else _value(env, "KRAKEN_API_OTP_FILE")
+    return value if path is None else OtpFile(path, "KRAKEN_API_OTP_FILE")

@@ -86,6 +86,21 @@ class KrakenSession(Client):
         session._begin(recipe)
         return session
 
+    @classmethod
+    def from_profile(
+        cls,
+        name: str = "main",
+        *,
+        path: str | os.PathLike[str] | None = None,
+        **options: Unpack[AllSessionOptions],
+    ) -> Self:
+        """Return a session with what a profile says of an account; see the asynchronous one."""
+        session = cls.__new__(cls)
+        recipe = _Recipe(asynchronous.KrakenSession.from_profile, (name,), {"path": path, **options})
+        del options
+        session._begin(recipe)
+        return session
+
     def __repr__(self) -> str:
         state = "closed" if self._closed else "new" if self._thread is None else "open"
         return f"<kraken_async.sync.KrakenSession {state}>"

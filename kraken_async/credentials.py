@@ -1,0 +1,69 @@
+"""Keys, secrets and one-time passwords as people keep them: variables and files, with what editors and shells add."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+log = logging.getLogger("kraken_async")
+
+_QUOTES: Final = ('"', "'")
+
+
+def clean(text: str) -> str:
+    """Return ``text`` without blanks, a byte order mark and the quotes that an env file keeps."""
+    text = text.strip().lstrip("\ufeff").strip()
+    if len(text) >= 2 and text[0] == text[-1] and text[0] in _QUOTES:
+        text = text[1:-1].strip()
+    return text
+
+
+def read_secret(path: str | os.PathLike[str], name: str) -> str:
+    """Return what a file holds. ``name``: what to call it in an error. Raises ValueError, which shows none of it."""
+    return clean(_read(path, name))
+
+
+def _read(path: str | os.PathLike[str], name: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        kind = type(error).__name__
+    msg = f"{name} names {path}, which cannot be read ({kind}): check path and permissions"
+    raise ValueError(msg)
+
+
+def read_key_pair(path: Path, name: str) -> tuple[str, str]:
+    """Return key and secret from a file of two lines. Raises ValueError, which shows none of it.
+
+    A file that others may read is warned of.
+    """
+    lines = [clean(line) for line in _read(path, name).splitlines()]
+    pair = [line for line in lines if line]
+    if len(pair) != 2:
+        count = len(pair)
+        del lines, pair  # nothing for a traceback that shows locals
+        msg = f"{name} names {path}, which holds {count} lines: it takes two, the key and the secret"
+        raise ValueError(msg)
+    if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        log.warning("%s may be read by others on this machine: chmod 600 %s", path, path)
+    return pair[0], pair[1]
+
+
+class OtpFile:
+    """A one-time password that another program keeps in a file: read for each call that is signed."""
+
+    __slots__ = ("_name", "_path")
+
+    def __init__(self, path: str | os.PathLike[str], name: str) -> None:
+        self._path, self._name = Path(path), name
+        read_secret(path, name)
+
+    def __call__(self) -> str:
+        """Return the password that the file holds now. Raises ValueError."""
+        return read_secret(self._path, self._name)
+
+    def __repr__(self) -> str:
+        return f"<OtpFile {self._path}>"

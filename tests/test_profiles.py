@@ -1,0 +1,210 @@
+"""Profiles, one-time passwords and keys as people keep them."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kraken_async import AuthenticationError, BurstGovernor, KrakenSession, MemoryStore, sync
+from kraken_async.credentials import clean, read_key_pair
+from kraken_async.emulator.plugin import RunningEmulator
+from kraken_async.profiles import profiles_file
+from kraken_async.settings import Settings
+
+SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
+
+
+def write(folder: Path, text: str, key: str = f"some key\n{SECRET}\n") -> Path:
+    (folder / "main.key").write_text(key)
+    (folder / "main.key").chmod(0o600)
+    path = folder / "profiles.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("abc", "abc"),
+        ("  abc\n", "abc"),
+        ('"abc"', "abc"),
+        ("'abc'", "abc"),
+        ("\ufeffabc", "abc"),
+        ('\ufeff "abc" ', "abc"),
+        ('"abc', '"abc'),
+        ('"', '"'),
+        ("", ""),
+    ],
+)
+def test_what_editors_and_env_files_add_is_left_out(text: str, right: str) -> None:
+    assert clean(text) == right
+
+
+def test_the_environment_is_read_as_docker_hands_it_over(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b"\xef\xbb\xbf" + SECRET.encode() + b"\r\n")
+    found = Settings.from_env(
+        {"KRAKEN_API_KEY": '"some key"', "KRAKEN_API_SECRET_FILE": f"'{path}'", "KRAKEN_API_TIER": "'pro'"}
+    )
+    assert (found.api_key, found.api_secret, found.tier) == ("some key", SECRET, "pro")
+    assert SECRET not in repr(found)
+
+
+async def test_a_profile_makes_a_session(kraken_emulator: RunningEmulator, tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        f"""
+        [profile.main]
+        key_file = "main.key"
+        tier = "pro"
+        account = "of a profile"
+        state_dir = "state"
+        base_url = "{kraken_emulator.url}"
+        governor = "off"
+        """,
+        f"{kraken_emulator.api_key}\n{kraken_emulator.api_secret}\n",
+    )
+    async with KrakenSession.from_profile("main", path=path) as client:
+        assert "XXBT" in await client.private("Balance")
+        assert not client.governor.enabled
+        assert client._config.account == "of a profile"
+    assert list((tmp_path / "state").iterdir())
+    async with KrakenSession.from_profile(path=path, store=MemoryStore()) as client:  # options go before
+        assert not client.stats().durable
+
+
+def test_without_await_too(kraken_emulator: RunningEmulator, tmp_path: Path) -> None:
+    key = f'key = "{kraken_emulator.api_key}"\nsecret = "{kraken_emulator.api_secret}"'
+    path = write(
+        tmp_path, f'[profile.main]\n{key}\nbase_url = "{kraken_emulator.url}"\nstate_dir = "s"\ntier = "pro"'
+    )
+    with sync.KrakenSession.from_profile(path=path) as client:
+        assert "XXBT" in client.private("Balance")
+
+
+def test_the_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, '[profile.main]\nkey_file = "main.key"\n[profile.other]\ntier = "intermediate"')
+    monkeypatch.setenv("KRAKEN_PROFILES", str(path))
+    assert profiles_file() == path
+    assert Settings.from_profile("main").api_key == "some key"
+    monkeypatch.delenv("KRAKEN_PROFILES")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert profiles_file().name == "profiles.toml"
+
+
+def test_the_environment_goes_before_the_profile_that_it_names(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, '[profile.main]\nkey_file = "main.key"\ntier = "starter"\notp = "1234"\nstore = "memory:"'
+    )
+    env = {"KRAKEN_PROFILES": str(path), "KRAKEN_PROFILE": "main", "KRAKEN_API_TIER": "pro"}
+    found = Settings.from_env(env)
+    assert (found.api_key, found.tier, found.otp, found.store) == ("some key", "pro", "1234", "memory:")
+    assert found.governor
+    assert not Settings.from_env({**env, "KRAKEN_GOVERNOR": "off"}).governor
+    mixed = Settings.from_env({**env, "KRAKEN_API_KEY": "another"})  # a pair is never made of two
+    assert (mixed.api_key, mixed.api_secret, mixed.otp) == ("another", None, None)
+    with pytest.raises(ValueError, match="no profile 'mine'"):
+        Settings.from_env({**env, "KRAKEN_PROFILE": "mine"})
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('[profile.main]\nteir = "pro"', "unknown entry 'teir': 'tier'"),
+        ('[profile.main]\nkey = "a"', "go together"),
+        ('[profile.main]\nkey_file = "main.key"\nkey = "a"\nsecret = "b"', "one of them"),
+        ('[profile.main]\nkey_file = "missing.key"', "cannot be read"),
+        ("[profile.main]\ntier = 3", "tier is a text"),
+        ('[profile.main]\ngovernor = "perhaps"', "on"),
+        ("[profile.other]", "no profile 'main'"),
+        ("profile = 5", "tables"),
+        ("[profile", "not TOML"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, text: str, why: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ValueError, match=why) as caught:
+        KrakenSession.from_profile("main", path=path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="KRAKEN_PROFILES"):
+        KrakenSession.from_profile("main", path=tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("lines", ["one", "one\ntwo\nthree"])
+def test_a_key_file_holds_two_lines(tmp_path: Path, lines: str) -> None:
+    path = write(tmp_path, '[profile.main]\nkey_file = "main.key"', lines)
+    with pytest.raises(ValueError, match="it takes two"):
+        KrakenSession.from_profile("main", path=path)
+
+
+def test_a_key_file_that_others_may_read_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "k"
+    path.write_text(f'\ufeff"some key"\n\n"{SECRET}"\n', encoding="utf-8")
+    path.chmod(0o644)
+    with caplog.at_level(logging.WARNING):
+        assert read_key_pair(path, "k") == ("some key", SECRET)
+    assert "chmod 600" in caplog.text
+
+
+def test_no_traceback_shows_a_secret(tmp_path: Path) -> None:
+    broken = f'[profile.main]\nkey = "some key"\nsecret = "{SECRET}"\ntier = "gold"\nteir = "pro"'
+    for text in (broken, broken.replace("teir", "account")):
+        path = write(tmp_path, text)
+        with pytest.raises(ValueError) as caught:
+            KrakenSession.from_profile("main", path=path)
+        frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+        ours = [frame for frame in frames if "kraken_async" in Path(frame.filename).parts]
+        assert ours
+        assert not [frame.name for frame in ours if SECRET in str(frame.locals)]
+
+
+async def test_a_one_time_password_comes_from_the_environment_or_a_file(
+    kraken_emulator: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = ["111111", "222222", "333333"]
+    key = kraken_emulator.emulator.add_key(otp=lambda: codes[0])
+    monkeypatch.setenv("KRAKEN_API_KEY", key.api_key)
+    monkeypatch.setenv("KRAKEN_API_SECRET", key.api_secret)
+    monkeypatch.setenv("KRAKEN_API_URL", kraken_emulator.url)
+    options: Any = {"governor": BurstGovernor.off(), "tier": "pro", "state_dir": tmp_path / "state"}
+    monkeypatch.setenv("KRAKEN_API_OTP", "111111")
+    async with KrakenSession.from_env(**options) as client:
+        assert "XXBT" in await client.private("Balance")
+    monkeypatch.delenv("KRAKEN_API_OTP")
+    path = tmp_path / "code"
+    path.write_text("111111\n")
+    monkeypatch.setenv("KRAKEN_API_OTP_FILE", str(path))
+    async with KrakenSession.from_env(**options) as client:
+        assert "XXBT" in await client.private("Balance")
+        codes.pop(0)
+        path.write_text("222222\n")  # another program renews it
+        assert "XXBT" in await client.private("Balance")
+    other = kraken_emulator.emulator.add_key()
+    async with KrakenSession.from_env(
+        api_key=other.api_key, api_secret=other.api_secret, **options
+    ) as client:
+        assert "XXBT" in await client.private("Balance")  # the environment's password is not this key's
+    sent = [a.params.get("otp") for a in kraken_emulator.emulator.history if a.endpoint == "Balance"]
+    assert sent[-1] is None
+    monkeypatch.setenv("KRAKEN_API_OTP_FILE", str(tmp_path / "none"))
+    with pytest.raises(ValueError, match="KRAKEN_API_OTP_FILE"):
+        KrakenSession.from_env(**options)
+
+
+async def test_a_first_program_without_a_key_is_told_which_variables_to_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("KRAKEN_API_KEY", raising=False)
+    with pytest.raises(AuthenticationError, match="KRAKEN_API_KEY") as caught:
+        async with KrakenSession.from_env() as client:
+            await client.private("Balance")
+    assert "\n" not in str(caught.value)
