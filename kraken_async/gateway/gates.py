@@ -18,7 +18,7 @@ from typing import Final
 from kraken_async.errors import QueueFull, QueueTimeout
 
 #: Calls of one token, and one line, that are with the session at once.
-WIDTH: Final = 4
+WIDTH: Final = 8
 #: Cancels of one token that may be waiting or on their way.
 CANCELS: Final = 256
 
@@ -41,17 +41,22 @@ class _Line:
         self.inside += 1
         return True
 
-    async def enter(self) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def enter(self, seconds: float) -> None:
+        """Wait for a place. Raises QueueTimeout after ``seconds``."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(seconds, _expire, waiter, seconds)
         self.waiting.append(waiter)
         try:
             await waiter
         except BaseException:
-            if not waiter.cancelled():
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self.leave()  # it had just been given a place
             elif waiter in self.waiting:
                 self.waiting.remove(waiter)  # a line is bounded, so looking it up is cheap
             raise
+        finally:
+            timer.cancel()
 
     def leave(self) -> None:
         while self.waiting:
@@ -91,11 +96,14 @@ class Gates:
             found = self._lines[token, line] = _Line(WIDTH)
         if found.try_enter():
             return seconds
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         try:
-            return await _entered(found, seconds)
+            await found.enter(seconds)
         except BaseException:
             self._count_off(token, line, found)
             raise
+        return max(0.001, seconds - (loop.time() - started))
 
     def leave(self, token: str, line: str) -> None:
         """Give a place back that was entered."""
@@ -118,16 +126,9 @@ class Gates:
         return {name: self._count.get(name, 0) + self._cancels.get(name, 0) for name in sorted(names)}
 
 
-async def _entered(line: _Line, seconds: float) -> float:
-    """Wait for a place in ``line``; return the seconds that are left of ``seconds``."""
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    try:
-        async with asyncio.timeout(seconds):
-            await line.enter()
-    except TimeoutError:
-        raise QueueTimeout(f"waited {seconds:g} s at the gateway and was not sent") from None
-    return max(0.001, seconds - (loop.time() - started))
+def _expire(waiter: asyncio.Future[None], seconds: float) -> None:
+    if not waiter.done():
+        waiter.set_exception(QueueTimeout(f"waited {seconds:g} s at the gateway and was not sent"))
 
 
 def _count_up(counts: dict[str, int], token: str, most: int) -> None:

@@ -106,6 +106,43 @@ async def test_who_waits_too_long_is_not_sent() -> None:
     await asyncio.gather(*waiting)
 
 
+async def test_those_whose_time_is_over_are_passed_by() -> None:
+    gates, release = Gates(most=100, most_per_token=100), asyncio.Event()
+    waiting = [asyncio.create_task(hold(gates, "a", "read", [], release)) for _ in range(WIDTH)]
+    await asyncio.sleep(0)
+    late = [asyncio.create_task(gates.enter("a", "read", 0.01)) for _ in range(5)]
+    await asyncio.sleep(0.005)
+    last = asyncio.create_task(gates.enter("a", "read", 30.0))
+    await asyncio.sleep(0.02)
+    release.set()
+    await asyncio.gather(*waiting)
+    assert {type(error) for error in await asyncio.gather(*late, return_exceptions=True)} == {QueueTimeout}
+    assert 0 < await last <= 30.0
+    gates.leave("a", "read")
+    assert not gates._lines
+    assert not gates.waiting()
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_cancelled_caller_whose_time_is_over_at_once_frees_no_place_twice(turns: int) -> None:
+    gates, release = Gates(most=100, most_per_token=100), asyncio.Event()
+    waiting = [asyncio.create_task(hold(gates, "a", "read", [], release)) for _ in range(WIDTH)]
+    await asyncio.sleep(0)
+    late = asyncio.create_task(gates.enter("a", "read", 30.0))
+    await asyncio.sleep(0)
+    (waiter,) = next(iter(gates._lines.values())).waiting
+    waiter.set_exception(QueueTimeout("over"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    late.cancel()
+    await asyncio.gather(late, return_exceptions=True)
+    (line,) = gates._lines.values()
+    assert line.inside == WIDTH
+    release.set()
+    await asyncio.gather(*waiting)
+    assert not gates._lines
+
+
 async def test_those_who_leave_keep_no_place() -> None:
     gates, release = Gates(most=1000, most_per_token=500), asyncio.Event()
     order: list[str] = []
