@@ -33,15 +33,12 @@ async def traffic(running: Running, over: asyncio.Event) -> None:
                 await bot.call("Balance")
             await asyncio.sleep(0.2)
 
-    await asyncio.gather(trade(), *(read() for _ in range(14)))
+    await asyncio.gather(trade(), *(read() for _ in range(5)))
 
 
 async def lose_an_order(running: Running) -> None:
     bot = running.client(name="dca.js")
-    running.emulator.faults.next("AddOrder", Fault.http(502, "after"))
-    running.emulator.faults.plan = lambda _, name: (
-        Fault.http(503) if name in ("OpenOrders", "ClosedOrders", "QueryOrders") else None
-    )
+    running.emulator.faults.next("AddOrder", Fault.http(502, "after").with_(visibility=600.0))
     await bot.call("AddOrder", {**ORDER, "volume": "0.05", "price": "30000"})
 
 

@@ -184,7 +184,9 @@
     const parts = partsOf(account), stats = account.stats;
     text(parts.name, account.name);
     showState(parts, account, stats, status);
-    const problems = stats.problems.map((each) => each.startsWith("trading is halted") ? RESUME : each);
+    const lost = `the outcome of ${plural(stats.unresolved, "order", "orders")} is not known: see below`;
+    const problems = stats.problems.map((each) =>
+      each.startsWith("trading is halted") ? RESUME : each.startsWith("the outcome of orders is unknown") ? lost : each);
     rows(parts.problems, problems, (all) => all.map((each) => make("li", each)));
     showTiles(parts, account, stats, status);
     showQueue(parts, account, stats);
