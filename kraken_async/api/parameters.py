@@ -247,7 +247,6 @@ PARAMETERS: Final[dict[str, Fields]] = {
     ),
     "Ledgers": fields(
         "asset aclass type start end ofs without_count rebase_multiplier account_id",
-        ("asset", TEXTS),
         ("type", LEDGER_KIND),
         ("without_count", BOOLEAN),
         ("rebase_multiplier", REBASE_MULTIPLIER),
@@ -261,7 +260,6 @@ PARAMETERS: Final[dict[str, Fields]] = {
     ),
     "TradeVolume": fields(
         "pair fee-info fee_schedule rebase_multiplier",
-        ("pair", TEXTS),
         ("fee-info", BOOLEAN),
         ("fee_schedule", BOOLEAN),
         ("rebase_multiplier", REBASE_MULTIPLIER),

@@ -6,7 +6,8 @@ Rules:
    form it is not known whether ``%25`` is read.
 2. ``validate`` that is false is left out: Kraken documents what true does, and an order must not depend on how false is
    read.
-3. In a JSON body ``close[price]`` and the like become the mapping that they are short for.
+3. A list of objects goes in a JSON body.
+4. In a JSON body ``close[price]`` and the like become the mapping that they are short for.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ _STEP: Final = re.compile(r"\[([^\]]*)\]")
 
 def as_sent(endpoint: Endpoint, params: dict[str, Any], body: Body | None) -> tuple[Endpoint, dict[str, Any]]:
     """The endpoint and the fields as they are to be encoded; ``body`` None: whatever fits the fields."""
-    if not (endpoint.engine or body):
+    if not (endpoint.engine or body or any(map(_holds_objects, params.values()))):
         return endpoint, params
     if "validate" in params and str(params["validate"]).lower() == "false":
         params = {name: value for name, value in params.items() if name != "validate"}
-    if body is None and endpoint.body == "form" and _has_percent(params):
+    if (
+        body is None
+        and endpoint.body == "form"
+        and (_has_percent(params) or any(map(_holds_objects, params.values())))
+    ):
         body = "json"
     if body is not None and body != endpoint.body:
         endpoint = _in_body(endpoint, body)
@@ -69,6 +74,10 @@ def _listed(value: Any) -> Any:
     if inner and all(name.isdigit() for name in inner):
         return [inner[name] for name in sorted(inner, key=int)]
     return inner
+
+
+def _holds_objects(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value)
 
 
 def _has_percent(params: Mapping[str, Any]) -> bool:

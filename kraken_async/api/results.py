@@ -83,6 +83,11 @@ Service: TypeAlias = str
 Permission: TypeAlias = str
 
 
+class AssetOfClass(TypedDict):
+    asset: str
+    aclass: str  # such as currency, tokenized_asset, forex
+
+
 class ConditionalClose(TypedDict):
     ordertype: CloseOrderType
     price: Number  # limit or trigger price, absolute or relative

@@ -15,6 +15,7 @@ from kraken_async.api.results import (
     AddOrderBatchResult,
     AddOrderResult,
     AmendOrderResult,
+    AssetOfClass,
     AssetPair,
     AssetPairPart,
     AssetPairsResult,
@@ -1178,7 +1179,7 @@ class Spot(Protocol):
     def ledgers(
         self,
         *,
-        asset: str | Sequence[str] | None = None,
+        asset: str | Sequence[str] | Sequence[AssetOfClass] | None = None,
         aclass: str | None = None,
         type: LedgerKind | None = None,
         start: float | str | None = None,
@@ -1193,9 +1194,8 @@ class Spot(Protocol):
         Permission: Data - Query ledger entries. Costs 2 of the call counter. Priority HISTORY.
 
         Args:
-            asset: only these assets.
-            aclass: deprecated, 2026-09-30, list of {asset, aclass} in `asset` (JSON body); class of the
-                assets.
+            asset: only these assets; a list of objects goes in a JSON body.
+            aclass: deprecated, 2026-09-30, a list of {asset, aclass} in asset instead; class of the assets.
             type: kind of entry; default all.
             start: after this time or id (exclusive).
             end: up to this time or id (inclusive).
@@ -1227,7 +1227,7 @@ class Spot(Protocol):
     def trade_volume(
         self,
         *,
-        pair: str | Sequence[str] | None = None,
+        pair: str | Sequence[str] | Sequence[AssetOfClass] | None = None,
         fee_info: bool | None = None,
         fee_schedule: bool | None = None,
         rebase_multiplier: RebaseMultiplier | None = None,
@@ -1237,8 +1237,8 @@ class Spot(Protocol):
         Permission: Funds permissions - Query. Costs 1 of the call counter. Priority READ.
 
         Args:
-            pair: pairs whose fees are asked for.
-            fee_info: deprecated, no longer to be used; show the fees.
+            pair: pairs whose fees are asked for; a list of objects goes in a JSON body.
+            fee_info: deprecated, no longer to be used; deprecated, pair alone asks for them; show the fees.
             fee_schedule: add the schedules of fees.
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
         """

@@ -197,6 +197,16 @@ async def test_a_relative_price_in_percent_goes_as_json(wire: tuple[KrakenSessio
     assert json.loads(sent.order[1])["close"] == {"ordertype": "limit", "price": "5%"}
 
 
+async def test_a_list_of_objects_goes_as_json(wire: tuple[KrakenSession, Wire]) -> None:
+    client, sent = wire
+    await client.private("Ledgers", {"asset": [{"asset": "XBT", "aclass": "currency"}]})
+    kind, body = sent.order
+    assert "json" in kind
+    assert json.loads(body)["asset"] == [{"asset": "XBT", "aclass": "currency"}]
+    await client.private("Ledgers", {"asset": ["XBT", "ETH"]})
+    assert "json" not in sent.order[0]
+
+
 async def test_a_view_can_ask_for_either_body(wire: tuple[KrakenSession, Wire]) -> None:
     client, sent = wire
     await in_body(client, "json").private("AddOrder", LIMIT)

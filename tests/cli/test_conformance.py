@@ -323,3 +323,11 @@ def test_the_size_of_the_order_is_the_least_that_the_pair_takes() -> None:
     dear = orders.Market("XBTUSD", {**row, "costmin": "10"}, Decimal("60000"))
     assert dear.volume * dear.price >= 10
     assert dear.volume == Decimal("0.00027778")
+
+
+def test_the_page_about_orders_lists_what_is_assumed_and_asked() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "orders.md").read_text(encoding="utf-8")
+    rows = [
+        f"| {fact} | {text} | {tier} |" for tier, facts in ASSUMED.items() for fact, text in facts.items()
+    ]
+    assert "\n".join(rows) in page
