@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .emulator import Emulator
+from .values import Refusal
 
 _YEAR = 365 * 86_400.0
-_LONGEST = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,10 @@ def play(emulator: Emulator, market: Market) -> Iterator[float]:
 
     >>> # for seconds in play(emulator, RandomWalk("XBTUSD", seed=1)): clock.advance(seconds)
     """
-    pair = emulator.venue.markets.pair(market.pair)
+    try:
+        pair = emulator.venue.markets.pair(market.pair)
+    except Refusal:
+        raise ValueError(f"no such pair: {market.pair}") from None
     for move in market.moves(pair.last):
         yield move.after / market.speed
         price = max(pair.tick, (move.price / pair.tick).to_integral_value() * pair.tick)
@@ -166,4 +169,4 @@ def play(emulator: Emulator, market: Market) -> Iterator[float]:
 async def run(emulator: Emulator, market: Market) -> None:
     """Move the price in real time until the market ends or the task is cancelled."""
     for seconds in play(emulator, market):
-        await asyncio.sleep(min(seconds, _LONGEST))
+        await asyncio.sleep(seconds)

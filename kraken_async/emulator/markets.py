@@ -41,6 +41,7 @@ class Asset:
             "altname": self.altname,
             "decimals": self.decimals,
             "display_decimals": self.display_decimals,
+            "collateral_value": 1,
             "status": self.status,
         }
 
@@ -153,6 +154,7 @@ class Pair:
             "base": self.base,
             "aclass_quote": "currency",
             "quote": self.quote,
+            "execution_venue": "international",
             "lot": "unit",
             "pair_decimals": self.pair_decimals,
             "cost_decimals": self.cost_decimals,

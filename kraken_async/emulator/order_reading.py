@@ -17,6 +17,10 @@ from .wire import bad, decimal, flag, integer, rfc3339, text
 _CLOSE_TYPES = ORDER_TYPES - AT_MARKET - {"iceberg"}
 _FLAGS = frozenset({"post", "fcib", "fciq", "viqc", "nompp"})
 _FREE_TEXT = re.compile(r"[!-~]{1,18}")
+_SIDES = frozenset({"buy", "sell"})
+_FORCES = frozenset({"GTC", "IOC", "GTD", "FOK"})
+_SELF_TRADES = frozenset({"cancel-newest", "cancel-oldest", "cancel-both"})
+_TRIGGERS = frozenset({"last", "index"})
 _MONTH = 31 * 86_400
 
 
@@ -30,20 +34,18 @@ def read_order(params: Mapping[str, Any], pair: Pair, t: float, behaviour: Behav
         txid="",
         account="",
         pair=pair,
-        side=one_of(params, "type", frozenset({"buy", "sell"})),
+        side=one_of(params, "type", _SIDES),
         ordertype=ordertype,
         volume=ZERO,
         price=ZERO,
         cl_ord_id=_cl_ord_id(params),
         userref=_userref(params),
         oflags=_flags(params),
-        timeinforce=one_of(params, "timeinforce", frozenset({"GTC", "IOC", "GTD", "FOK"}), "GTC"),
+        timeinforce=one_of(params, "timeinforce", _FORCES, "GTC"),
         leverage=_leverage(params, pair),
         reduce_only=flag(params, "reduce_only"),
-        stptype=one_of(
-            params, "stptype", frozenset({"cancel-newest", "cancel-oldest", "cancel-both"}), "cancel-newest"
-        ),
-        trigger=one_of(params, "trigger", frozenset({"last", "index"}), "last"),
+        stptype=one_of(params, "stptype", _SELF_TRADES, "cancel-newest"),
+        trigger=one_of(params, "trigger", _TRIGGERS, "last"),
         display=decimal(params, "displayvol", "0"),
         starttm=_moment(params, "starttm", t),
         expiretm=_moment(params, "expiretm", t),
@@ -135,6 +137,8 @@ def one_of(params: Mapping[str, Any], name: str, choices: frozenset[str], defaul
 
 
 def _flags(params: Mapping[str, Any]) -> tuple[str, ...]:
+    if not params.get("oflags"):
+        return ("fciq",)
     given = tuple(part.strip() for part in text(params, "oflags", "").split(",") if part.strip())
     if not _FLAGS.issuperset(given) or {"fcib", "fciq"}.issubset(given):
         raise bad("oflags")

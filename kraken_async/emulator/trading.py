@@ -21,7 +21,7 @@ def require_market(call: Call, pair: Pair, *orders: Order, cancel: bool = False)
     """Refuse what the status of the exchange or of the pair does not allow."""
     if call.venue.status == "maintenance":
         raise Refusal("EService:Unavailable")
-    if cancel:
+    if cancel or call.venue.status == pair.status == "online":
         return
     allowed = {
         "cancel_only": False,

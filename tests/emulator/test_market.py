@@ -77,6 +77,8 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
             market_of({"pair": "XBTUSD", **wrong})
     with pytest.raises(ValueError, match="no such file"):
         market_of({"pair": "XBTUSD", "replay": str(tmp_path / "missing.csv")})
+    with pytest.raises(ValueError, match="no such pair: NOPE"):
+        next(play(Emulator(), RandomWalk("NOPE")))
     with pytest.raises(ValueError, match="speed"):
         market_of({"pair": "XBTUSD", "replay": written(tmp_path, TRADES), "speed": -1})
 
