@@ -78,6 +78,18 @@ class CallTrace:
         return self._body if self._body and self._outcome is outcome else None
 
 
+class Sink(Protocol):
+    """Takes a file that Kraken answers with, piece by piece, so that it is never in memory as a whole."""
+
+    def begin(self) -> object:
+        """Begin, or begin again: what came before belongs to an exchange that failed."""
+        ...
+
+    def write(self, piece: bytes, /) -> object:
+        """Take the next piece. What it raises is the call's error."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
     """What ``with_options`` may set for the calls of one view of a session.
@@ -85,6 +97,7 @@ class CallOptions:
     ``timeout`` bounds one exchange and ``queue_timeout`` the wait before it, both in seconds. ``trace`` takes note of
     one call. ``amounts`` and ``times``: results are converted (api/amounts.py). ``body``: the form of the request, if
     not the endpoint's own. ``lenient``: what checks find is said, and sent all the same. ``account_id``: the wallet.
+    ``sink``: takes the file that is answered; the result is then its first bytes.
     """
 
     priority: Priority | None = None
@@ -98,6 +111,7 @@ class CallOptions:
     body: Body | None = None
     lenient: bool = False
     account_id: str | None = None
+    sink: Sink | None = None
 
     @property
     def converts(self) -> bool:

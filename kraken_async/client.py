@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kraken_async.api.kinds import Body
     from kraken_async.api.overloads import AnyCall, PrivateCall, PublicCall
     from kraken_async.api.spot import Spot
-    from kraken_async.call import CallTrace
+    from kraken_async.call import CallTrace, Sink
     from kraken_async.trading.markets_cache import MarketsCache
     from kraken_async.trading.paginate import Paginator
 
@@ -181,6 +181,10 @@ class Client(TradingMethods, abc.ABC):
         if not self._options.converts:
             return self
         return ClientView(self._owner(), dataclasses.replace(self._options, amounts=False, times=False))
+
+    def _into(self, sink: Sink) -> Client:
+        """Return a view whose calls write a file that is answered into ``sink``."""
+        return ClientView(self._owner(), dataclasses.replace(self._options, sink=sink))
 
     def _times(self) -> type[datetime] | None:
         """Return datetime where this view's options ask for it."""

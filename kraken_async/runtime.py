@@ -38,10 +38,10 @@ from kraken_async.orders.journal import open_journal
 from kraken_async.orders.reconciler import OrderReconciler
 from kraken_async.orders.tracker import OrderTracker
 from kraken_async.server_time import ServerTime
-from kraken_async.wire.transport import Transport
+from kraken_async.wire.transport import Transport, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from kraken_async.call import Call, CallOptions
     from kraken_async.errors import KrakenError
@@ -49,11 +49,10 @@ if TYPE_CHECKING:
     from kraken_async.monitoring.metrics import Statistics
     from kraken_async.settings import Config
     from kraken_async.stores.base import KeyState, Store
-    from kraken_async.wire.messages import Response, SignedRequest
     from kraken_async.wire.signer import Signer
+    from kraken_async.wire.transport import Send
 
     Clock = Callable[[], float]
-    Send = Callable[[SignedRequest, float], Awaitable[Response]]
 
 
 class Runtime:
@@ -84,7 +83,7 @@ class Runtime:
             metrics = Metrics(clock())
             transport = Transport(config.base_url, http=config.http, plain_http=config.plain_http)
             stack.push_async_callback(transport.close)
-            send = transport.send if config.transport is None else config.transport
+            send = transport.send if config.transport is None else whole(config.transport)
             server_time = ServerTime(clock)
             public = PublicCalls(config.base_url, send, config.governor, config.retry, server_time)
             key = None

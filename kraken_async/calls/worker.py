@@ -26,7 +26,7 @@ from kraken_async.orders import recall
 from kraken_async.wire.response_decoder import decode, decode_traced
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from kraken_async.call import Call
     from kraken_async.calls.halt import Halt
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from kraken_async.stores.base import KeyState, Shared
     from kraken_async.wire.messages import Response, SignedRequest
     from kraken_async.wire.signer import Signer
+    from kraken_async.wire.transport import Send
 
 
 class CallWorker:
@@ -51,7 +52,7 @@ class CallWorker:
         queue: RequestQueue,
         gate: Admission,
         signer: Signer,
-        send: Callable[[SignedRequest, float], Awaitable[Response]],
+        send: Send,
         *,
         ledger: CallLedger,
         tracker: OrderTracker,
@@ -118,7 +119,10 @@ class CallWorker:
             if self._gate.starting:
                 await self._gate.started(call, call.sent_at)
             request = self._sign(call, nonce)
-            response = await self._send(request, call.timeout)
+            sink = call.options.sink
+            response = await (
+                self._send(request, call.timeout) if sink is None else self._send(request, call.timeout, sink)
+            )
             result = self._decode(call, response)
         except KrakenError as error:
             await self._replies.failed(call, error)

@@ -21,7 +21,7 @@ import uuid
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from kraken_async.errors import KrakenAPIError, KrakenError, Outcome, TransportError
 from kraken_async.trading.numbers import seconds
@@ -42,8 +42,8 @@ _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 15.0
 #: Seconds for which a report that was asked for may not show.
 _UNSEEN: Final = 60.0
-#: Seconds for the download of a report.
-_DOWNLOAD: Final = 600.0
+#: Seconds for a report to begin to come; while it comes, it is waited for.
+_DOWNLOAD: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +96,7 @@ class Export:
         row = await self._found()
         while row is None:
             row = await self._made()
-        patient = self._caller.with_options(timeout=_DOWNLOAD)
-        packed = await patient.private("RetrieveExport", id=row["id"])
-        await asyncio.to_thread(self._put, packed)
+        await self._fetch(row["id"])
         await self._tell("saved", row["id"])
         await self._remove(row["id"])
         await asyncio.to_thread(self._note.unlink, missing_ok=True)
@@ -200,40 +198,76 @@ class Export:
     def _write_note(self, note: dict[str, Any]) -> None:
         _replace(self._note, json.dumps({**note, "wanted": self._wanted}).encode())
 
-    def _put(self, packed: bytes) -> None:
-        try:
-            with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-                broken = archive.testzip()
-        except zipfile.BadZipFile as error:
-            broken = str(error)
-        if broken is not None:
-            msg = f"the report came incomplete ({broken}); the same call again fetches it again"
-            raise TransportError(msg, endpoint="RetrieveExport", outcome=Outcome.UNKNOWN, retryable=True)
-        _replace(self._path, packed)
+    async def _fetch(self, report_id: str) -> None:
+        """Put the report in its place. It is written as it comes, so that its size does not matter."""
+        patient = self._caller.with_options(timeout=_DOWNLOAD)
+        with _Part(self._path) as part:
+            into = getattr(patient, "_into", None)  # a stand-in may give the file as a result only
+            answer = await (patient if into is None else into(part)).private("RetrieveExport", id=report_id)
+            await asyncio.to_thread(part.put_report, answer)
 
 
 def _is(row: dict[str, Any], note: dict[str, Any]) -> bool:
     return bool(row.get("id") == note["id"] if note["id"] else row.get("descr") == note["description"])
 
 
+class _Part:
+    """A file beside ``path`` that takes its place in one step, durably, once it is complete; else it is removed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._beside = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
+
+    def __enter__(self) -> Self:
+        self._file = self._beside.open("x+b")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._beside.unlink(missing_ok=True)  # gone, if it was put in its place
+
+    def begin(self) -> None:
+        """See Sink."""
+        self._file.seek(0)
+        self._file.truncate()
+
+    def write(self, piece: bytes) -> None:
+        """See Sink."""
+        self._file.write(piece)
+
+    def put_report(self, answer: bytes) -> None:
+        """Check the report and put it in its place; ``answer`` is all of it, if nothing was written before."""
+        if not self._file.tell():
+            self._file.write(answer)
+        self._file.seek(0)
+        try:
+            with zipfile.ZipFile(self._file) as archive:
+                broken = archive.testzip()
+        except zipfile.BadZipFile as error:
+            broken = str(error)
+        if broken is not None:
+            msg = f"the report came incomplete ({broken}); the same call again fetches it again"
+            raise TransportError(msg, endpoint="RetrieveExport", outcome=Outcome.UNKNOWN, retryable=True)
+        self.put()
+
+    def put(self) -> None:
+        """Put what was written in its place."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._beside.replace(self._path)
+        with contextlib.suppress(OSError):  # some systems open no folder; the rename itself is done
+            folder = os.open(self._path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
 def _replace(path: Path, content: bytes) -> None:
     """Put ``content`` in the place of ``path`` in one step, durably."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with beside.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    with contextlib.suppress(OSError):  # some systems open no folder; the rename itself is done
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    with _Part(path) as part:
+        part.write(content)
+        part.put()
 
 
 def read_export(path: str | os.PathLike[str]) -> Iterator[dict[str, str]]:

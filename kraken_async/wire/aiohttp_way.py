@@ -31,8 +31,7 @@ from kraken_async.wire.direct import CONNECT, EARLY, TRIES
 from kraken_async.wire.messages import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from kraken_async.call import Sink
     from kraken_async.wire.messages import SignedRequest
 
 log = logging.getLogger("kraken_async.transport")
@@ -180,9 +179,7 @@ class AiohttpWay:
         """The session in use; None once it is closed."""
         return self._http
 
-    async def send(
-        self, request: SignedRequest, timeout: float, sink: Callable[[bytes], object] | None = None
-    ) -> Response:
+    async def send(self, request: SignedRequest, timeout: float, sink: Sink | None = None) -> Response:
         """Send one request and return its answer; see :meth:`Transport.send`."""
         due = self._loop.time() + timeout
         error: TransportError | None = None
@@ -203,7 +200,7 @@ class AiohttpWay:
         body: _Body | None,
         due: float,
         timeout: float,
-        sink: Callable[[bytes], object] | None,
+        sink: Sink | None,
     ) -> Response:
         task = asyncio.current_task()
         asked = task.cancelling() if task is not None else 0
@@ -248,7 +245,7 @@ class AiohttpWay:
         answer: aiohttp.ClientResponse,
         sent: _Body | None,
         heard: _Heard,
-        sink: Callable[[bytes], object] | None,
+        sink: Sink | None,
     ) -> Response:
         """Read an answer within the limits; what came before the request was written is none."""
         try:

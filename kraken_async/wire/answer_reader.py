@@ -18,7 +18,7 @@ from kraken_async.wire.body import LARGEST, BadBody, Body
 from kraken_async.wire.messages import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from kraken_async.call import Sink
 
 HEAD: Final = 64 * 1024
 FIELD: Final = 8190
@@ -111,7 +111,7 @@ class AnswerReader:
         )
         self._parser = parser
 
-    def expect(self, sink: Callable[[bytes], object] | None) -> None:
+    def expect(self, sink: Sink | None) -> None:
         """Begin with the next answer."""
         self._headers: list[tuple[bytes, bytes]] = []
         self._chunked = self._interim = False

@@ -6,7 +6,9 @@ import zlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from kraken_async.call import Sink
 
 #: Bytes of an answer at most, unpacked; Kraken's largest, AssetPairs, has about one million.
 LARGEST: Final = 64 * 1024 * 1024
@@ -26,13 +28,13 @@ class Body:
 
     Args:
         encoding: the answer's Content-Encoding; with one that is not known the bytes stay as they are.
-        sink: takes a file (a zip archive) piece by piece, without a limit; ``finish`` then returns no bytes. Anything
-            but a file is collected as without it.
+        sink: takes a file (a zip archive) piece by piece, without a limit; ``finish`` then returns its first bytes
+            alone. Anything but a file is collected as without it.
     """
 
     __slots__ = ("_inflater", "_pieces", "_sink", "_streaming", "size")
 
-    def __init__(self, encoding: str = "", sink: Callable[[bytes], object] | None = None) -> None:
+    def __init__(self, encoding: str = "", sink: Sink | None = None) -> None:
         self.size = 0
         self._pieces: list[bytes] = []
         self._sink = sink
@@ -75,16 +77,18 @@ class Body:
         start = b"".join([*self._pieces, piece])
         self._streaming = start.startswith(_FILE)
         if self._streaming:
-            self._pieces = []
-            self._pour(start)
+            self._pieces = [_FILE]
+            self._pour(start, first=True)
         else:
             self._sink = None
             self._pieces = [start]
 
-    def _pour(self, piece: bytes) -> None:
+    def _pour(self, piece: bytes, *, first: bool = False) -> None:
         assert self._sink is not None
         try:
-            self._sink(piece)
+            if first:
+                self._sink.begin()
+            self._sink.write(piece)
         except Exception as error:
             raise BadBody(f"the answer could not be kept ({type(error).__name__}: {error})") from error
 

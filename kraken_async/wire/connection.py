@@ -22,6 +22,7 @@ from kraken_async.wire.deadline import Deadline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kraken_async.call import Sink
     from kraken_async.wire.messages import Response
 
 KEEP_ALIVE: Final = 15.0
@@ -55,7 +56,7 @@ class Connection(asyncio.Protocol):
         packet: memoryview,
         due: float,
         seconds: float,
-        sink: Callable[[bytes], object] | None = None,
+        sink: Sink | None = None,
     ) -> asyncio.Future[Response]:
         """Send a request; the future gets its answer, or TransportError. Raises TransportError if none can be sent."""
         transport = self._transport

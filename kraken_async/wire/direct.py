@@ -17,10 +17,11 @@ from kraken_async.wire.base_url import is_loopback
 from kraken_async.wire.connection import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from yarl import URL
 
+    from kraken_async.call import Sink
     from kraken_async.wire.messages import Response, SignedRequest
 
 CONNECT: Final = 10.0
@@ -57,9 +58,7 @@ class Direct:
         self._loopback = loopback
         self._closed = False
 
-    async def post(
-        self, request: SignedRequest, timeout: float, sink: Callable[[bytes], object] | None = None
-    ) -> Response:
+    async def post(self, request: SignedRequest, timeout: float, sink: Sink | None = None) -> Response:
         """Send one request and return its answer; see :meth:`Transport.send`."""
         now = self._loop.time()
         due = now + timeout

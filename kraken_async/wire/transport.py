@@ -12,7 +12,7 @@ Both ways keep the same promises, and give the same outcomes: an error says whet
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 from urllib.request import getproxies, proxy_bypass
 
 from yarl import URL
@@ -24,16 +24,36 @@ from kraken_async.wire.body import ENCODINGS
 from kraken_async.wire.direct import Direct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
     from types import TracebackType
 
     import aiohttp
 
+    from kraken_async.call import Sink
     from kraken_async.wire.messages import Response, SignedRequest
 
 log = logging.getLogger("kraken_async.transport")
 
 _PROXIES: Final = ("http", "https")
+
+
+class Send(Protocol):
+    """Sends one request and returns its answer; see :meth:`Transport.send`."""
+
+    def __call__(
+        self, request: SignedRequest, timeout: float, sink: Sink | None = None, /
+    ) -> Awaitable[Response]:
+        """Send and read."""
+        ...
+
+
+def whole(send: Callable[[SignedRequest, float], Awaitable[Response]]) -> Send:
+    """Return a caller's transport as one that is asked like ours: a file is in its answer, whole."""
+
+    async def asked(request: SignedRequest, timeout: float, _sink: Sink | None = None, /) -> Response:
+        return await send(request, timeout)
+
+    return asked
 
 
 class Transport:
@@ -101,13 +121,11 @@ class Transport:
     ) -> None:
         await self.close()
 
-    async def send(
-        self, request: SignedRequest, timeout: float, sink: Callable[[bytes], object] | None = None
-    ) -> Response:
+    async def send(self, request: SignedRequest, timeout: float, sink: Sink | None = None) -> Response:
         """Send one request and return the whole answer, of at most 64 MiB.
 
         ``timeout``: seconds for the exchange; a download that makes progress may take longer. ``sink``: takes a file,
-        such as RetrieveExport's, piece by piece and without that limit; the answer's body is then empty.
+        such as RetrieveExport's, piece by piece and without that limit; the answer's body is then its first two bytes.
 
         Raises TransportError, or RequestTimeout after ``timeout`` seconds; their ``outcome`` is "not sent" if no byte
         can have left, else "unknown". SessionClosed after :meth:`close`. Cancelled: the connection is dropped, what
