@@ -106,7 +106,10 @@ class Description:
 
 @cache
 def description() -> Description:
-    """Kraken's API as it is described in ``spot.toml``, read once. Raises ValueError for what cannot be read."""
+    """Kraken's API as it is described in ``spot.toml``, read once. Raises ValueError for what cannot be read.
+
+    In an installed package that file holds results and rules alone, without words.
+    """
     return read(files("kraken_async.api").joinpath("spot.toml").read_text(encoding="utf-8"))
 
 
@@ -114,10 +117,10 @@ def read(text: str) -> Description:
     """The description that ``text``, in the form of ``spot.toml``, holds. Raises ValueError."""
     data = tomllib.loads(text)
     found = Description(
-        data["sources"],
+        data.get("sources", {}),
         {name: parse(type_) for name, type_ in data["types"].items()},
         {name: tuple(rules) for name, rules in data["rules"].items()},
-        data["type_rules"],
+        data.get("type_rules", {}),
         {name: _endpoint(name, table) for name, table in data["endpoints"].items()},
     )
     _check(found)
@@ -137,7 +140,7 @@ def _endpoint(name: str, table: dict[str, Any]) -> Described:
     where = f"/0/{'public' if public else 'private'}/{name}"
     endpoint = Described(
         name,
-        about=table.pop("about"),
+        about=table.pop("about", ""),
         public=public,
         beta=table.pop("beta", False),
         method=table.pop("method", "GET" if public else "POST"),
@@ -155,8 +158,8 @@ def _endpoint(name: str, table: dict[str, Any]) -> Described:
         legacy=table.pop("legacy", ""),
         since=table.pop("since", ""),
         limited_to=table.pop("limited_to", ""),
-        doc=table.pop("doc"),
-        sources=tuple(table.pop("sources")),
+        doc=table.pop("doc", ""),
+        sources=tuple(table.pop("sources", ())),
         parameters=tuple(fields(table.pop("parameters", ""))),
         result=parse(table.pop("result")),
         variants=tuple(

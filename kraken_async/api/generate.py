@@ -13,6 +13,7 @@ from kraken_async.api.description import Description, description
 from kraken_async.api.writers.conversions import conversions_file
 from kraken_async.api.writers.pages import pages
 from kraken_async.api.writers.results import results_file
+from kraken_async.api.writers.shapes import shapes_file
 from kraken_async.api.writers.spot import overloads_file, spot_file
 from kraken_async.api.writers.sync import sync_calls_file
 from kraken_async.api.writers.tables import endpoint_table_file, parameters_file
@@ -31,6 +32,7 @@ def made(known: Description) -> dict[Path, str]:
         _PACKAGE / "results.py": results_file(known),
         _PACKAGE / "overloads.py": overloads_file(known),
         _PACKAGE / "spot.py": spot_file(known),
+        _PACKAGE / "spot.min.toml": shapes_file(known),
         _PACKAGE / "sync_calls.py": sync_calls_file(known),
         **{_PAGES / name: text for name, text in pages(known).items()},
     }

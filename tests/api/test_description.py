@@ -29,6 +29,18 @@ def test_replies_of_every_shape_fit_the_description(name: str) -> None:
         assert kinds(name, result) == []
 
 
+def test_the_description_of_an_installed_package_has_the_same_results_and_rules() -> None:
+    path = Path(__file__).parents[2] / "kraken_async" / "api" / "spot.min.toml"
+    small = read(path.read_text(encoding="utf-8"))
+    assert set(small.endpoints) == {name for name, each in KNOWN.endpoints.items() if not each.beta}
+    assert small.rules["order"] == KNOWN.rules["order"]
+    for name, results in REPLIES.items():
+        assert small.endpoints[name].public == KNOWN.endpoints[name].public
+        for result in [*results, None, [], {}, {"x": [1]}, "text"]:
+            here, there = small.endpoints[name].result, KNOWN.endpoints[name].result
+            assert differences(result, here, small) == differences(result, there, KNOWN)
+
+
 def test_there_are_replies_of_every_endpoint_that_answers_in_json() -> None:
     described = {name for name, each in KNOWN.endpoints.items() if not each.beta and not each.binary}
     assert described == set(REPLIES)
