@@ -23,6 +23,9 @@ def emulator(
     control_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port of the control API; 0: a free one.")
     ] = None,
+    key_file: Annotated[
+        str | None, typer.Option(help="File with an API key and its secret, a line each.")
+    ] = None,
     tier: Annotated[
         str | None, typer.Option(help="starter, intermediate or pro; counts with --limits.")
     ] = None,
@@ -48,6 +51,7 @@ def emulator(
         "host": host,
         "port": port,
         "control_port": control_port,
+        "key_file": key_file,
         "tier": tier,
         "limits": limits or None,
         "lockout": lockout or None,

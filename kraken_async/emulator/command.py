@@ -48,6 +48,8 @@ async def _serve(config: EmulatorConfig, *, as_json: bool) -> int:
 
     emulator = config.emulator()
     markets = config.markets()
+    for each in markets:
+        market.pair_of(emulator, each)
     stop = _signalled()
     async with contextlib.AsyncExitStack() as stack:
         server = EmulatorServer(
@@ -124,6 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", help="loopback address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, help="port; 0 takes a free one (0)")
     parser.add_argument("--control-port", type=int, help="port of the control API; 0 takes a free one (0)")
+    parser.add_argument("--key-file", help="file with an API key and its secret, a line each")
     parser.add_argument("--tier", choices=sorted(TIERS), help="whose limits apply (starter)")
     parser.add_argument("--limits", action="store_true", default=None, help="enforce Kraken's counters")
     parser.add_argument(

@@ -45,7 +45,8 @@ class EmulatorConfig:
     ``jitter`` is in seconds. ``control_port`` is None for no control API, 0 for a free port. ``accounts`` are
     objects with ``balances`` by their names; what is given replaces the money of the start. ``keys``, ``assets`` and
     ``pairs`` are objects with the options of `Emulator.add_key`, `add_asset` and `add_pair`; the first key is the
-    one that is announced. ``market`` is one object for each pair whose price moves by itself.
+    one that is announced, and ``key_file`` may hold its name and its secret, a line each. ``market`` is one object
+    for each pair whose price moves by itself.
     """
 
     host: str = "127.0.0.1"
@@ -62,6 +63,7 @@ class EmulatorConfig:
     history_limit: int | None = 10_000
     behaviour: Mapping[str, Any] = field(default_factory=dict)
     accounts: Mapping[str, Any] = field(default_factory=dict)
+    key_file: str | None = None
     keys: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     assets: tuple[Mapping[str, Any], ...] = ()
     pairs: tuple[Mapping[str, Any], ...] = ()
@@ -111,6 +113,8 @@ class EmulatorConfig:
             if name in switches:
                 switches[name] = tuple(switches[name])
         first, *others = self.keys or ({},)
+        if self.key_file is not None:
+            first = {**first, **_read_key(Path(self.key_file))}
         if any(("api_key" in key) != ("api_secret" in key) for key in self.keys):
             raise ValueError("api_key and api_secret of a key are given both, or neither")
         emulator = Emulator(
@@ -145,3 +149,14 @@ class EmulatorConfig:
     def markets(self) -> list[Market]:
         """Return what moves prices. ValueError names what is wrong with it."""
         return [market_of(each, seed=self.seed) for each in self.market]
+
+
+def _read_key(path: Path) -> dict[str, str]:
+    """Return the key and the secret in a file, without naming them in any error."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {type(error).__name__}") from None
+    if len(lines) != 2:
+        raise ValueError(f"{path} must hold an API key and its secret, a line each")
+    return {"api_key": lines[0], "api_secret": lines[1]}

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .emulator import Emulator
+from .markets import Pair
 from .values import Refusal
 
 _YEAR = 365 * 86_400.0
@@ -151,15 +152,20 @@ def market_of(given: Mapping[str, Any], *, seed: int | None = None) -> Market:
     return RandomWalk(**{"seed": seed, **options})
 
 
+def pair_of(emulator: Emulator, market: Market) -> Pair:
+    """Return the pair that a market moves; ValueError when there is none of its name."""
+    try:
+        return emulator.venue.markets.pair(market.pair)
+    except Refusal:
+        raise ValueError(f"no such pair: {market.pair}") from None
+
+
 def play(emulator: Emulator, market: Market) -> Iterator[float]:
     """Move the price, step by step: yields the seconds to let pass before each move.
 
     >>> # for seconds in play(emulator, RandomWalk("XBTUSD", seed=1)): clock.advance(seconds)
     """
-    try:
-        pair = emulator.venue.markets.pair(market.pair)
-    except Refusal:
-        raise ValueError(f"no such pair: {market.pair}") from None
+    pair = pair_of(emulator, market)
     for move in market.moves(pair.last):
         yield move.after / market.speed
         price = max(pair.tick, (move.price / pair.tick).to_integral_value() * pair.tick)

@@ -139,6 +139,21 @@ def test_field_that_is_wrong_is_named(fields: dict[str, Any], said: str) -> None
         EmulatorConfig.of(fields).emulator()
 
 
+def test_key_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("trader\n\ndHJhZGVy\n")
+    config = EmulatorConfig(key_file=str(path), keys=({"account": "sub"}, {}))
+    emulator = config.emulator()
+    assert emulator.key == ("trader", "dHJhZGVy")
+    assert emulator._gate.keys["trader"].settings.account == "sub"
+    assert "dHJhZGVy" not in repr(EmulatorConfig(keys=({"api_key": "a", "api_secret": "dHJhZGVy"},)))
+    path.write_text("alone\n")
+    with pytest.raises(ValueError, match="a line each"):
+        config.emulator()
+    with pytest.raises(ValueError, match="cannot be read"):
+        EmulatorConfig(key_file=str(tmp_path)).emulator()
+
+
 def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"missing\.toml cannot be read"):
         EmulatorConfig.read(tmp_path / "missing.toml")
