@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
 import sys
 import time
@@ -72,7 +73,7 @@ async def _serve(config: GatewayConfig, *, as_json: bool) -> None:
 
 def _say_where(serving: Gateway, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(f'{{"url": "{serving.url}"}}\n')
+        sys.stdout.write(json.dumps({"url": serving.url}) + "\n")
     else:
         sys.stdout.write(serving.url + "\n")
     sys.stdout.flush()
@@ -115,7 +116,7 @@ def add(
     except ValueError as error:
         usage(str(error))
     if as_json:
-        dump({"name": name, "token": text})
+        sys.stdout.write(json.dumps({"name": name, "token": text}) + "\n")  # a line, as the address is
     else:
         out.print(text, markup=False)
         err.print("shown this once; a running gateway knows it already")

@@ -387,12 +387,18 @@ def _plain(code: int, text: str) -> web.Response:
 
 
 def _unix_socket(path: Path) -> socket.socket:
-    """Return a socket bound at ``path``, 0600 in a directory that is this user's alone. Raises ValueError, OSError."""
+    """Return a socket bound at ``path``, 0600; its directory is made 0700 where there is none.
+
+    Raises ValueError where others may put a socket of theirs in its place, and OSError.
+    """
     if sys.platform == "win32":  # pragma: no cover
         raise ValueError("there are no unix sockets on Windows")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if stat.S_IMODE(path.parent.stat().st_mode) & 0o077:
-        raise ValueError(f"others may enter {path.parent}: chmod 700 {path.parent}, or another directory")
+    mode = path.parent.stat().st_mode
+    if mode & 0o022 and not mode & stat.S_ISVTX:
+        raise ValueError(
+            f"others may replace what is in {path.parent}: chmod 700 {path.parent}, or another one"
+        )
     if path.is_socket() and not _answers(path):
         path.unlink()  # of a gateway that was killed
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

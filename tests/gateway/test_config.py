@@ -57,6 +57,18 @@ def test_a_configuration_with_a_secret_in_it_is_a_key_file_too(folder: Path) -> 
     assert GatewayConfig.load(path).accounts[0].secret == "s"
 
 
+def test_of_an_emulator_on_this_machine_a_key_is_no_secret(folder: Path) -> None:
+    path = folder / "gateway.toml"
+    for url, good in (("http://127.0.0.1:8099", True), ("http://localhost.evil.example", False)):
+        path.write_text(f'[accounts.main]\nkey = "k"\nsecret = "s"\nbase_url = "{url}"\n')
+        path.chmod(0o644)
+        if good:
+            assert GatewayConfig.load(path).accounts[0].secret == "s"
+        else:
+            with pytest.raises(ValueError, match="chmod 600"):
+                GatewayConfig.load(path)
+
+
 @pytest.mark.parametrize(
     "listen", ["0.0.0.0:8810", "192.168.1.5:80", "[::]:8810", "example.com:80", "evil.localhost:80", ":8810"]
 )

@@ -515,9 +515,10 @@ async def test_a_socket_left_by_a_killed_gateway_is_taken_over_and_a_living_one_
             assert path.exists()
 
 
-async def test_a_directory_that_others_may_enter_holds_no_socket(tmp_path: Path) -> None:
+async def test_a_directory_in_which_others_may_replace_it_holds_no_socket(tmp_path: Path) -> None:
     emulator = Emulator(seed=1)
-    (tmp_path / "run").mkdir(mode=0o755)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(0o777)
     async with EmulatorServer(emulator) as server:
         config = GatewayConfig.load(
             write_config(tmp_path, emulator, server.url, listen=f"unix:{tmp_path}/run/gateway.sock")
