@@ -1,4 +1,4 @@
-"""Which requests may come in at all: a page of somebody else's, in the operator's own browser, may not. Pure.
+"""Access: refuse requests that a foreign page makes in the operator's own browser. Pure.
 
 The gateway answers to its own names only (a name that an attacker points at 127.0.0.1 is a foreign ``Host``), takes no
 request that another page makes (``Origin``, ``Sec-Fetch-Site``), sets no cookie, and answers no CORS question.

@@ -77,7 +77,7 @@ class LastCall(NamedTuple):
 
 
 class Account:
-    """Makes the calls of tokens on one session. The session is opened and closed by the gateway."""
+    """Make the calls of tokens on one session. The gateway opens and closes the session."""
 
     def __init__(
         self, config: AccountConfig, session: KrakenSession, gateway: GatewayConfig, audit: AuditLog
@@ -91,7 +91,7 @@ class Account:
         self.halting: asyncio.Task[Any] | None = None
         self._audit = audit
         self._doubts = Doubts(session.unresolved)
-        self._repeats = Repeats(time.monotonic)
+        self._repeats: Repeats[Job] = Repeats(time.monotonic)
         self.unheard = UnheardWrites()
         self._jobs: set[Job] = set()
         self._answered: dict[str, Job] = {}  # on their way to their clients
@@ -170,7 +170,7 @@ class Account:
             if first is not None:
                 if first.fingerprint != asked_for:
                     return replies.invalid("Idempotency-Key: used for another request")
-                return await asyncio.shield(first.task)
+                return await self._heard(first.job)
             fields = repeats.named(endpoint.name, fields, token, key)
         mark = doubts.fingerprint(endpoint.name, fields)
         if not is_cancel(endpoint) and (found := self._doubts.find(token, mark)) is not None:
@@ -182,7 +182,7 @@ class Account:
         self._jobs.add(job)
         job.task.add_done_callback(lambda _: self._jobs.discard(job))
         if key is not None:
-            self._repeats.keep(token, key, asked_for, job.task)
+            self._repeats.keep(token, key, asked_for, job)
         return await self._heard(job)
 
     async def _heard(self, job: Job) -> Reply:
@@ -191,6 +191,10 @@ class Account:
         try:
             return await asyncio.shield(job.task)
         except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if job.task.cancelled() and not (task is not None and task.cancelling()):
+                outcome = replies.UNKNOWN if job.trace.sent else replies.NOT_SENT
+                return replies.refusal("EService:Unavailable", "the gateway is closing", outcome=outcome)
             job.heard -= 1
             if not job.heard:
                 self._left_by_client(job)
@@ -213,18 +217,18 @@ class Account:
         return job.doubt
 
     def delivered(self, number: str) -> None:
-        """The client of a write has its answer."""
+        """Record that the client of a write has its answer."""
         if self._answered.pop(number, None) is not None:
             self._audit.heard(number)
 
     def not_delivered(self, number: str) -> None:
-        """The client of a write left before it had the answer."""
+        """Record that the client of a write left before it had the answer."""
         job = self._answered.pop(number, None)
         if job is not None:
             self._unheard(job)
 
     def _unheard(self, job: Job) -> None:
-        """A write was carried out, and its client does not know: it is told to whoever asks, and not done twice."""
+        """Record a write that was carried out without its client knowing: it is listed, and not done twice."""
         doubt = self._doubt(job)
         doubt.txid = ", ".join(job.ids) or None
         self._doubts.ended(doubt)
@@ -235,7 +239,7 @@ class Account:
         )
 
     def recall(self) -> None:
-        """Take over what the gateway before this one did, and did not get to tell. Once, on opening."""
+        """Read from the audit log which writes the previous gateway did not get to answer. Once, on opening."""
         for each in left_behind(self._audit.tail(), self.name):
             self.unheard.add(each)
             left = doubts.UNHEARD - (time.time() - each.at)

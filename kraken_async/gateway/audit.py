@@ -1,4 +1,4 @@
-"""The audit log: who asked for what that has an effect, and what came of it. One JSON object a line, 0600.
+"""Audit log: every write with its token, its fields and its outcome. One JSON object a line, 0600.
 
 Rules kept here:
 
@@ -31,7 +31,7 @@ TAIL: Final = 1024 * 1024
 
 
 class AuditLog:
-    """Appends to the file at ``path``."""
+    """Append to the file at ``path``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

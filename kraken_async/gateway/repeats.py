@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,37 +26,46 @@ LONGEST: Final = 255
 _SPACE: Final = uuid.UUID("7d5a3f0e-6c52-4a5f-9f0c-6b0f0a8f4f11")
 
 
+class HasTask(Protocol):
+    """A job: its ``task`` brings the reply."""
+
+    task: asyncio.Task[Reply]
+
+
+J = TypeVar("J", bound=HasTask)
+
+
 @dataclass(slots=True)
-class Repeat:
-    """The first call under a key: its fingerprint, and the task that brings its reply."""
+class Repeat(Generic[J]):
+    """The first call under a key: its fingerprint, and its job."""
 
     fingerprint: str
-    task: asyncio.Task[Reply]
+    job: J
     at: float
 
 
-class Repeats:
+class Repeats(Generic[J]):
     """The keys of all tokens of an account. ``clock`` gives seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._by_token: dict[str, OrderedDict[str, Repeat]] = {}
+        self._by_token: dict[str, OrderedDict[str, Repeat[J]]] = {}
 
-    def find(self, token: str, key: str) -> Repeat | None:
+    def find(self, token: str, key: str) -> Repeat[J] | None:
         """Return the first call under the key; None when there was none, or it had no effect at all."""
         kept = self._by_token.get(token)
         found = None if kept is None else kept.get(key)
         if found is None or kept is None:
             return None
-        if self._clock() - found.at >= KEPT or _without_effect(found.task):
+        if self._clock() - found.at >= KEPT or _without_effect(found.job.task):
             del kept[key]
             return None
         return found
 
-    def keep(self, token: str, key: str, fingerprint: str, task: asyncio.Task[Reply]) -> None:
+    def keep(self, token: str, key: str, fingerprint: str, job: J) -> None:
         """Remember a call as the first under its key."""
         kept = self._by_token.setdefault(token, OrderedDict())
-        kept[key] = Repeat(fingerprint, task, self._clock())
+        kept[key] = Repeat(fingerprint, job, self._clock())
         while len(kept) > MOST:
             kept.popitem(last=False)
 
@@ -69,7 +78,7 @@ def _without_effect(task: asyncio.Task[Reply]) -> bool:
 
 
 def client_id(token: str, key: str) -> str:
-    """Return the ``cl_ord_id`` of a token's key: always the same, and nobody else's."""
+    """Return the ``cl_ord_id`` of a token's key: always the same, and no other token's."""
     return str(uuid.uuid5(_SPACE, f"{token}\n{key}"))
 
 

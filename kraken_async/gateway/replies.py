@@ -1,4 +1,4 @@
-"""What a client is answered: Kraken's bytes as they came, or an envelope of ours that says what was done. Pure.
+"""Replies: Kraken's bytes as they came, or an envelope of the gateway that says what was done. Pure.
 
     refused     Kraken refused it, as was found out later; or the gateway did: no effect
     not-sent    it did not leave: no effect
@@ -88,7 +88,7 @@ def refusal(error: str, reason: str = "", *, outcome: str = REFUSED, client_id: 
 
 
 def result(value: Any) -> Reply:
-    """Return a result that did not come as the answer to its own call, encoded anew; a file as its bytes."""
+    """Encode a result that did not come as the answer to its own call; a file stays its bytes."""
     if isinstance(value, bytes):
         return Reply(body=value, content_type="application/zip")
     return Reply(body=json.dumps({"error": [], "result": value}, default=str, separators=(",", ":")).encode())

@@ -1,4 +1,4 @@
-"""What a token may do: the words of ``--allow``, and which of them an endpoint asks for. Pure.
+"""Scopes: the words of ``--allow``, and which of them an endpoint asks for. Pure.
 
     read      looks at the account: balances, orders, history, exports
     trade     places, changes and cancels orders, moves funds within Earn
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SCOPES: Final = ("read", "trade", "cancel", "halt")
 
-#: Data for download: made and removed by whoever may read.
+#: Data for download: reading is enough to make and remove it.
 _EXPORTS: Final = frozenset({"AddExport", "RemoveExport"})
 #: A WebSocket token may place orders on the WebSocket, so reading is not enough for it.
 _AS_GOOD_AS_TRADING: Final = frozenset({"GetWebSocketsToken"})

@@ -1,4 +1,4 @@
-"""The gateway's server: who comes in, where each path leads, and how it opens and closes.
+"""Server: which requests come in, where each path leads, and how the gateway opens and closes.
 
 aiohttp's low-level server, without router and middlewares: every call of every client passes here.
 """
@@ -87,7 +87,7 @@ class Gateway:
     # -- opening and closing --------------------------------------------------------------------------------------
 
     async def open(self) -> Self:
-        """Open the sessions, and then listen: whoever gets through is served."""
+        """Open the sessions, then listen, so that every request that comes in can be served."""
         self.tokens.read()
         async with contextlib.AsyncExitStack() as stack:
             for account in self.accounts.values():
@@ -236,7 +236,8 @@ class Gateway:
             return answer
         wanted = ("GET", "/api/status"), ("GET", "/api/orders/unresolved")
         if (request.method, path) in wanted:
-            if not {"read", "halt"}.intersection(token.allow):
+            enough = {"read", "halt"} if path == "/api/status" else {"read", "halt", "trade"}
+            if not enough.intersection(token.allow):
                 return _denied("looking needs --allow read, or halt")
             accounts = [self.accounts[name] for name in token.accounts if name in self.accounts]
             if path == "/api/status":

@@ -1,4 +1,4 @@
-"""What the page shows, as JSON: each account's session at one moment, and what to do about what is wrong.
+"""Status: the JSON behind the page. Each account's session at one moment, and how to go on where something is wrong.
 
 No parameter of a call, no key and no token is in it, but for the fields of orders whose outcome is not known.
 """

@@ -1,4 +1,4 @@
-"""Tokens: who may call the gateway, and what for. Kept hashed in a file beside the configuration.
+"""Tokens: the right to call the gateway, kept hashed in a file beside the configuration.
 
 Rules kept here:
 

@@ -1,4 +1,4 @@
-"""Writes that were carried out, and whose client never had the answer: told to whoever asks, and not done twice.
+"""Unheard writes: carried out, and their client never had the answer. They are listed, and not done twice.
 
 A client may hang up, or the gateway be killed, between Kraken's answer and the client's. The journal rightly knows
 nothing of such an order: its outcome is known, but not to the program that wants it. The audit log does.

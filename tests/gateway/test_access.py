@@ -1,4 +1,4 @@
-"""Browsers: the gateway's own page, and nobody else's."""
+"""Browsers: the gateway's own page, and no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Kraken answered passes byte for byte; what was found out otherwise is encoded anew."""
+"""What Kraken answered passes byte for byte; what was found out otherwise is encoded here."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_an_order_under_way_when_sigterm_comes_is_answered(tmp_path: Path, serve
 
 
 @pytest.mark.proof
-def test_the_demo_runs_programs_in_several_languages_and_ends_with_nobody_refused() -> None:
+def test_the_demo_runs_programs_in_several_languages_and_ends_with_none_refused() -> None:
     command = [sys.executable, "-m", "kraken_async", "demo", "--gateway", "--calls", "20", "--json"]
     found = json.loads(
         subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout

@@ -13,6 +13,7 @@ import pytest
 
 from kraken_async.emulator import Emulator, EmulatorServer, Fault
 from kraken_async.gateway import Gateway, GatewayConfig
+from kraken_async.gateway.gates import WIDTH
 from kraken_async.gateway.replies import CLIENT_ID, OUTCOME
 from tests.conftest import LeakCheck
 from tests.gateway.conftest import ORDER, Client, Running, eventually, started, write_config
@@ -284,16 +285,17 @@ async def test_an_order_that_is_still_under_way_when_its_client_leaves_is_finish
 
 async def test_a_client_that_leaves_while_its_order_waits_takes_it_back(running: Running) -> None:
     bot, loud = running.client(), running.client()
-    running.emulator.faults.next("AddOrder", *[Fault.late(0.4)] * 4)
-    flood = [asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": f"{30000 + n}"})) for n in range(4)]
-    await eventually(lambda: running.account.gates.waiting())
-    await asyncio.sleep(0.05)
+    running.emulator.faults.next("AddOrder", *[Fault.late(0.2)] * WIDTH)
+    flood = [
+        asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": f"{30000 + at}"})) for at in range(WIDTH)
+    ]
+    await eventually(lambda: sum(running.account.gates.waiting().values()) == WIDTH)
     with pytest.raises(TimeoutError):
         await bot.raw(
             "/0/private/AddOrder", data={**ORDER, "price": "1"}, timeout=aiohttp.ClientTimeout(total=0.1)
         )
     await asyncio.gather(*flood)
-    assert running.arrived("AddOrder") == 4
+    assert running.arrived("AddOrder") == WIDTH
     assert (await loud.call("Balance"))[0]["error"] == []
 
 
@@ -322,6 +324,24 @@ async def test_repeats_under_one_key_at_the_same_time_are_one_order(running: Run
     answers = await asyncio.gather(*(bot.call("AddOrder", ORDER, Idempotency_Key="k1") for _ in range(8)))
     assert len({json.dumps(answer) for answer, _ in answers}) == 1
     assert len(running.emulator.orders) == 1
+
+
+async def test_a_repeat_that_waits_keeps_an_order_whose_first_client_leaves(running: Running) -> None:
+    bot = running.client()
+    running.emulator.faults.next("AddOrder", *[Fault.late(0.4)] * WIDTH)
+    flood = [
+        asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": f"{30000 + at}"})) for at in range(WIDTH)
+    ]
+    await eventually(lambda: sum(running.account.gates.waiting().values()) == WIDTH)
+    first = asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": "1000"}, Idempotency_Key="k1"))
+    await eventually(lambda: sum(running.account.gates.waiting().values()) == WIDTH + 1)
+    second = asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": "1000"}, Idempotency_Key="k1"))
+    await eventually(lambda: any(job.heard == 2 for job in running.account._jobs))
+    first.cancel()
+    answer, _ = await second
+    assert answer["error"] == []
+    assert running.arrived("AddOrder") == WIDTH + 1
+    await asyncio.gather(*flood)
 
 
 async def test_a_key_used_for_another_request_is_refused(running: Running) -> None:
@@ -490,7 +510,7 @@ async def test_a_socket_is_this_user_s_alone_and_gone_afterwards(tmp_path: Path)
             ):
                 assert (await response.json())["error"] == []
         assert not path.exists()
-        path.touch()  # a file that is no socket is nobody's to remove
+        path.touch()  # a file that is no socket is not removed
         with pytest.raises(OSError, match=r"gateway\.sock"):
             await Gateway(config).open()
         path.unlink()

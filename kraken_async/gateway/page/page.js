@@ -59,7 +59,7 @@
     bar.setAttribute("aria-valuemax", String(maximum));
     bar.setAttribute("aria-label", label);
   }
-  // Rows are made anew only when they differ, so that what a reader has focused or selected stays.
+  // Rebuild rows only when they differ, so that a reader keeps focus and selection.
   function rows(body, data, build) {
     const mark = JSON.stringify(data);
     if (body.dataset.mark === mark) return;
