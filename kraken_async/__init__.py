@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from kraken_async.orders.intent import Intent as Intent
     from kraken_async.orders.tracker import OrderPolicy as OrderPolicy
     from kraken_async.orders.tracker import new_cl_ord_id as new_cl_ord_id
+    from kraken_async.problems import ProblemChange as ProblemChange
     from kraken_async.session import KrakenSession as KrakenSession
     from kraken_async.stores.file import FileStore as FileStore
     from kraken_async.stores.memory import MemoryStore as MemoryStore
@@ -104,6 +105,7 @@ _HOME = {
         "Statistics",
     ),
     "kraken_async.nonce_source": ("NonceSource",),
+    "kraken_async.problems": ("ProblemChange",),
     "kraken_async.orders.tracker": (
         "OrderPolicy",
         "new_cl_ord_id",
@@ -160,6 +162,7 @@ __all__ = [
     "Pair",
     "PermissionDenied",
     "Priority",
+    "ProblemChange",
     "QueueFull",
     "QueueTimeout",
     "RateLimitExceeded",

@@ -24,19 +24,21 @@ from kraken_async.calls.nonce_recovery import NonceRecovery
 from kraken_async.calls.public_calls import PublicCalls
 from kraken_async.calls.replies import ReplyHandler
 from kraken_async.calls.request_queue import RequestQueue
+from kraken_async.calls.session_statistics import SessionStatistics
 from kraken_async.calls.submission import READ_TIMEOUT, Submission
 from kraken_async.calls.tasks import Tasks
 from kraken_async.calls.time_sync import TimeSync
 from kraken_async.calls.unclosed import Unclosed
 from kraken_async.calls.worker import CallWorker
-from kraken_async.limits.budget import Budget
 from kraken_async.monitoring import statistics
 from kraken_async.monitoring.metrics import Metrics
+from kraken_async.monitoring.problem_watch import ProblemWatch
 from kraken_async.monitoring.reporter import Reporter
-from kraken_async.monitoring.status_file import StatusFile, StatusInStore
+from kraken_async.monitoring.status_file import showing_status
 from kraken_async.orders.journal import open_journal
 from kraken_async.orders.reconciler import OrderReconciler
 from kraken_async.orders.tracker import OrderTracker
+from kraken_async.problems import ProblemBoard
 from kraken_async.server_time import ServerTime
 from kraken_async.wire.transport import Transport, whole
 
@@ -45,10 +47,10 @@ if TYPE_CHECKING:
 
     from kraken_async.call import Call, CallOptions
     from kraken_async.errors import KrakenError
-    from kraken_async.limits.governor import Admission
+    from kraken_async.limits.budget import Budget
     from kraken_async.monitoring.metrics import Statistics
     from kraken_async.settings import Config
-    from kraken_async.stores.base import KeyState, Store
+    from kraken_async.stores.base import Store
     from kraken_async.wire.signer import Signer
     from kraken_async.wire.transport import Send
 
@@ -130,20 +132,16 @@ class Runtime:
 class KeyRuntime:
     """The parts of one open session that belong to its API key, as far as the session asks them for something."""
 
-    config: Config
     unclosed: Unclosed
-    state: KeyState
-    gate: Admission
     queue: RequestQueue
-    metrics: Metrics
     ledger: CallLedger
     tracker: OrderTracker
     submission: Submission
     lost_orders: LostOrders
     cancellation: Cancellation
-    nonces: NonceRecovery
-    worker: CallWorker
     halt: Halt
+    board: ProblemBoard
+    session_statistics: SessionStatistics
 
     def __repr__(self) -> str:
         return f"<KeyRuntime {self.queue!r}>"
@@ -167,9 +165,17 @@ class KeyRuntime:
         stack.push_async_callback(state.close)
         tasks = Tasks()
         queue = RequestQueue(config.max_queued)
-        gate = config.governor.admission(config.tier, config.account, clock, queue.wake)
+        gate = config.governor.admission(
+            config.tier, config.account, clock, queue.wake, tier_unset=config.tier_unset
+        )
         reporter = Reporter(
-            metrics, config.observers, config.on_orphan, tasks.start, clock, config.on_settled
+            metrics,
+            config.observers,
+            config.on_orphan,
+            tasks.start,
+            clock,
+            config.on_settled,
+            config.on_problem,
         )
         journal = open_journal(config.orders, store.journal_directory(config.state_dir), signer.key_id)
         if journal is not None:
@@ -226,35 +232,43 @@ class KeyRuntime:
         )
         overtaking = CancelOvertaking(state, queue, worker, tasks, config.cancel_patience, clock)
         unclosed = Unclosed(state.drop, tracker.close_journal)
-        runtime = cls(
-            config=config,
-            unclosed=unclosed,
-            state=state,
+        board = ProblemBoard()
+        stats = SessionStatistics(
+            metrics,
+            config.unit,
+            key=state,
             gate=gate,
             queue=queue,
-            metrics=metrics,
+            worker=worker,
+            tracker=tracker,
+            nonces=nonces,
+            board=board,
+            ledger=ledger,
+            halt=halt,
+        )
+        runtime = cls(
+            unclosed=unclosed,
+            queue=queue,
             ledger=ledger,
             tracker=tracker,
             submission=submission,
             lost_orders=lost_orders,
             cancellation=cancellation,
-            nonces=nonces,
-            worker=worker,
             halt=halt,
+            board=board,
+            session_statistics=stats,
         )
         log_messages.opened(state, tier_unset=config.tier_unset and config.governor.enabled)
         await stack.enter_async_context(tasks)  # they end before anything that they use is closed
         tasks.start(unclosed.run(), name="kraken_async end")
         tasks.start(state.maintain(), name="kraken_async flush")
         tasks.start(overtaking.run(), name="kraken_async overtaking")
+        if config.on_problem is not None:
+            watch = ProblemWatch(lambda: stats.problems(clock()), reporter.problem_changed, board)
+            tasks.start(watch.run(), name="kraken_async problems")
         tasks.start(worker.run(), name="kraken_async worker", on_end=replies.worker_ended)  # nobody hangs
-        directory, told = store.status_directory(), (lambda: runtime.statistics(clock()), metrics.last_calls)
-        status = None if directory is None else StatusFile(directory, signer.key_id, *told)
-        if state.shares_status:
-            status = StatusInStore(state, signer.key_id, *told)
-        if status is not None:
-            status.start()
-            stack.push_async_callback(status.stop)
+        told = (lambda: stats.at(clock())), metrics.last_calls
+        await stack.enter_async_context(showing_status(state, store.status_directory(), signer.key_id, *told))
         return runtime
 
     async def finish(self, grace: float) -> None:
@@ -272,34 +286,11 @@ class KeyRuntime:
 
     def statistics(self, now: float) -> Statistics:
         """Return one frozen snapshot, all taken at one moment. Never waits."""
-        self._refresh()
-        calls = statistics.of_calls(
-            self.metrics,
-            self.config.governor,
-            now,
-            depth=self.queue.depth(),
-            in_flight=self.worker.in_flight,
-            unresolved=self.tracker.open_count,
-        )
-        return statistics.with_key(
-            calls,
-            self.state,
-            self.gate,
-            self.config.unit,
-            now,
-            finding=self.nonces.finding,
-            journals=self.tracker.problems(),
-        )
+        return self.session_statistics.at(now)
 
     def budget(self) -> Budget:
         """Return what is left of Kraken's counters."""
-        self._refresh()
-        return Budget.of(self.gate, self.state.seen, self.gate.now())
-
-    def _refresh(self) -> None:
-        """Read what other sessions on the key have written, for statistics, without waiting."""
-        if not self.halt.lifting and not self.ledger.closing:
-            self.state.refresh()
+        return self.session_statistics.budget()
 
 
 def _clock_of(loop: asyncio.AbstractEventLoop) -> Clock:

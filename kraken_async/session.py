@@ -56,6 +56,7 @@ class KrakenSession(Client, OrderMethods):
         on_orphan: called with an Orphan when a write ends whose caller has left.
         on_settled: called with an Orphan when it is found out what became of an order whose caller was told "unknown";
             None: ``on_orphan`` is.
+        on_problem: called with a ProblemChange when one of ``stats().problems`` comes or goes.
         observers: called with a CallRecord when a private call has finished.
         account: sessions of one account share the matching engine's counters.
         cancel_patience: seconds after which a cancel overtakes a stalled call on a second connection.

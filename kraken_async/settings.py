@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kraken_async.call import Orphan
     from kraken_async.guards import Guard
     from kraken_async.monitoring.metrics import Observer
+    from kraken_async.problems import ProblemChange
     from kraken_async.stores.base import Store
     from kraken_async.wire.messages import Response, SignedRequest
 
@@ -50,6 +51,7 @@ class SessionOptions(TypedDict, total=False):
     max_queued: int | None
     on_orphan: Callable[[Orphan], Any] | None
     on_settled: Callable[[Orphan], Any] | None
+    on_problem: Callable[[ProblemChange], Any] | None
     observers: Iterable[Observer]
     account: str
     cancel_patience: float
@@ -91,6 +93,7 @@ class Config:
     observers: tuple[Observer, ...]
     on_orphan: Callable[[Orphan], Any] | None
     on_settled: Callable[[Orphan], Any] | None
+    on_problem: Callable[[ProblemChange], Any] | None
     checks: Checks | None
 
     @classmethod
@@ -113,6 +116,7 @@ class Config:
         max_queued: int | None = None,
         on_orphan: Callable[[Orphan], Any] | None = None,
         on_settled: Callable[[Orphan], Any] | None = None,
+        on_problem: Callable[[ProblemChange], Any] | None = None,
         observers: Iterable[Observer] = (),
         account: str = "main",
         cancel_patience: float = 1.0,
@@ -141,6 +145,7 @@ class Config:
         _check_callable("guard", guard)
         _check_callable("on_orphan", on_orphan)
         _check_callable("on_settled", on_settled)
+        _check_callable("on_problem", on_problem)
         for observer in observers:
             _check_callable("observers", observer)
         check_url(base_url, plain_http)
@@ -166,6 +171,7 @@ class Config:
             observers=observers,
             on_orphan=on_orphan,
             on_settled=on_settled,
+            on_problem=on_problem,
             checks=_checks(checks),
         )
 

@@ -38,7 +38,7 @@ def test_a_session_that_is_not_open_holds_its_options_and_nothing_else(tmp_path:
     assert not list(tmp_path.iterdir())
 
 
-PARTS = ["open_journal", "CallLedger", "ReplyHandler", "CallWorker", "CancelOvertaking", "StatusFile"]
+PARTS = ["open_journal", "CallLedger", "ReplyHandler", "CallWorker", "CancelOvertaking", "showing_status"]
 
 
 @pytest.mark.parametrize("part", PARTS)

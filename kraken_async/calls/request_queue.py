@@ -204,6 +204,15 @@ class RequestQueue:
             priority = Priority.PLACE
         return priority, call.seq
 
+    def lanes(self, now: float) -> list[tuple[Call, int]]:
+        """Return the first call of each lane, the most urgent first, and how many wait there."""
+        found = [
+            (head, len(lane.calls) - lane.dead)
+            for lane in tuple(self._lanes.values())
+            if (head := self._head(lane)) is not None
+        ]
+        return sorted(found, key=lambda each: self._urgency(each[0], now))
+
     # -- waiting ---------------------------------------------------------------------------------------------------
 
     def wake(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 #: A session that has not written for so long is gone, or its loop is blocked.
 SILENT: Final = 3 * ALIVE
 CALLS_SHOWN: Final = 5
+#: Of a problem, by its severity.
+STYLES: Final = {"info": "cyan", "warning": "yellow", "critical": "bold red"}
 
 
 def add_to(app: typer.Typer, group: str) -> None:
@@ -39,9 +42,9 @@ def top(
 ) -> None:
     """Show the running sessions of KRAKEN_API_KEY, or of every key in the state directory when it is not set.
 
-    Queue by priority, what is in flight, the counters and when they are empty, how far nonces are ahead of
-    the clock, lockouts, problems and the last calls. Nothing is sent and nothing is locked: it reads what
-    sessions write once a second. --json prints once. Works over ssh; Ctrl-C ends it.
+    Queue by priority, what calls wait for, what is in flight, the counters and when they are empty, how far
+    nonces are ahead of the clock, lockouts, problems and the last calls. Nothing is sent and nothing is locked:
+    it reads what sessions write once a second. --json prints once. Works over ssh; Ctrl-C ends it.
 
     Example: kraken-async top --once
     """
@@ -77,14 +80,18 @@ def _panel(status: dict[str, Any]) -> Panel:
     for name, value in _rows(stats):
         rows.add_row(name, Text(value))
     parts: list[RenderableType] = [rows]
-    parts += [Text(f"! {problem}", style="yellow") for problem in stats["problems"]]
+    severities = [severity for _, severity in stats.get("problem_codes", ())]
+    parts += [
+        Text(f"! {problem}", style=STYLES.get(severity, "yellow"))
+        for problem, severity in zip_longest(stats["problems"], severities)
+    ]
     if gone:
         parts.append(
             Text(f"! silent for {status['silent']:.0f} s: it was killed, or its loop is blocked", style="red")
         )
     if status["last_calls"]:
         parts.append(_last_calls(status["last_calls"][-CALLS_SHOWN:]))
-    colour = "red" if gone else "yellow" if stats["problems"] else "green"
+    colour = "red" if gone or "critical" in severities else "yellow" if stats["problems"] else "green"
     return Panel(Group(*parts), title=f"key {status['key']}  pid {status['pid']}", border_style=colour)
 
 
@@ -97,6 +104,7 @@ def _rows(stats: dict[str, Any]) -> list[tuple[str, str]]:
     free = f", empty in {level / decay:.0f} s" if level and decay else ""
     rows = [
         ("queue", queue),
+        *([("waiting", stats["waiting_for"])] if stats.get("waiting_for") else []),
         ("in flight", flight),
         ("calls", _counts(stats)),
         ("counter", f"{level:.1f} of {stats['counter_maximum']:g}{free}"),

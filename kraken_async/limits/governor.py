@@ -19,9 +19,10 @@ from aiolimiter import AsyncLimiter
 from kraken_async.api.endpoints import Priority, Tier
 from kraken_async.limits.counters import FIXED_COSTS, decayed, seconds_until
 from kraken_async.limits.matching_engine import Account, EngineCharge, EngineCounter, account
+from kraken_async.limits.waits import START_UP, THROTTLED, LimitWait, LimitWaits, add_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kraken_async.call import Call
     from kraken_async.stores.base import Shared
@@ -37,11 +38,13 @@ class Quote(NamedTuple):
 
     ``seconds`` from now, 0: at once. ``scarce``: its resource holds it back, and not only the pace at start-up.
     ``engine``: what the matching engine charges for it, if that was looked at; :meth:`Admission.charge` takes it.
+    ``limit``: what it waits for, "" when it does not (limits/waits.py).
     """
 
     seconds: float
     scarce: bool = False
     engine: EngineCharge | None = None
+    limit: str = ""
 
 
 #: The quote of a call that nothing holds back.
@@ -127,10 +130,21 @@ class BurstGovernor:
             admission.engine.report(kind, pair, order, age, admission.now())
 
     def admission(
-        self, tier: Tier | None, account_name: str, clock: Callable[[], float], wake: Callable[[], None]
+        self,
+        tier: Tier | None,
+        account_name: str,
+        clock: Callable[[], float],
+        wake: Callable[[], None],
+        *,
+        tier_unset: bool = False,
     ) -> Admission:
-        """Return one session's gate; the session's own tier, if given, goes before the governor's."""
-        admission = Admission(self, tier or self.tier, account(account_name), clock, wake)
+        """Return one session's gate; the session's own tier, if given, goes before the governor's.
+
+        ``tier_unset``: neither was given, which is worth a warning once it makes a call wait.
+        """
+        tier = tier or self.tier
+        waits = LimitWaits(tier if tier_unset else None)
+        admission = Admission(self, tier, account(account_name), clock, wake, waits)
         self._admissions.add(admission)
         return admission
 
@@ -150,12 +164,14 @@ class Admission:
         account: Account,
         clock: Callable[[], float],
         wake: Callable[[], None],
+        waits: LimitWaits,
     ) -> None:
         self.governor = governor
         self.tier = tier
         self.engine = EngineCounter(tier, account)
         self.wake = wake
         self.now = clock
+        self._waits = waits
         self._started_at: float | None = None
         self._limiter: AsyncLimiter | None = None
         self.starting = governor.startup_window > 0
@@ -204,11 +220,34 @@ class Admission:
         return "counter" if endpoint.cost and not _free(call) else ""
 
     def seconds_until_free(self, call: Call, shared: Shared, now: float) -> Quote:
-        """Return when the call may go, judged by ``shared`` as it was read under the nonce lock."""
+        """Return when the call may go, judged by ``shared`` as it was read under the nonce lock. Log a new wait."""
+        if shared.level is None and call.resource == "counter" and self.governor.enabled:
+            shared.level, shared.level_at = self.tier.maximum / 2, now  # nothing was ever recorded: half full
+        quote = self._quote(call, shared, now)
+        if quote.limit:
+            self._waits.note(call, quote.limit, quote.seconds, now)
+        return quote
+
+    def waits(self, lanes: Iterable[tuple[Call, int]], shared: Shared, now: float) -> list[LimitWait]:
+        """Return what calls wait for. ``lanes``: the first call of each, the most urgent first, and how many it has."""
+        found: dict[str, LimitWait] = {}
+        for call, count in lanes:
+            quote = self._quote(call, shared, now)
+            if quote.limit == START_UP:
+                delay = self.governor.startup_interval
+            elif quote.engine is not None:
+                delay = quote.engine.cost / self.tier.engine_decay
+            else:
+                delay = call.endpoint.cost / self.tier.decay
+            if quote.limit:
+                add_wait(found, call, quote.limit, quote.seconds, count, delay)
+        return list(found.values())
+
+    def _quote(self, call: Call, shared: Shared, now: float) -> Quote:
         if not self.governor.enabled:
             return AT_ONCE
         if shared.throttled_until > now and not _free(call):
-            return Quote(shared.throttled_until - now, scarce=True)
+            return Quote(shared.throttled_until - now, scarce=True, limit=THROTTLED)
         seconds, engine = 0.0, None
         if call.resource == "counter":
             seconds = self._counter_wait(call, shared, now)
@@ -218,7 +257,8 @@ class Admission:
         pace = self._startup_wait(call, now) if self.starting else 0.0
         if engine is None and not seconds and not pace:
             return AT_ONCE
-        return Quote(max(seconds, pace), seconds > 0, engine)
+        limit = "" if not seconds and not pace else call.resource if seconds >= pace else START_UP
+        return Quote(max(seconds, pace), seconds > 0, engine, limit)
 
     def level(self, shared: Shared, now: float) -> float:
         """Return how full Kraken's call counter can be at ``now``."""
@@ -227,8 +267,6 @@ class Admission:
         return decayed(shared.level, shared.level_at, self.tier.decay, now)
 
     def _counter_wait(self, call: Call, shared: Shared, now: float) -> float:
-        if shared.level is None:  # nothing was ever recorded: half full from now on
-            shared.level, shared.level_at = self.tier.maximum / 2, now
         reserve = RESERVE if shared.trading and not call.internal else 0.0
         room = self.tier.maximum - self.governor.margin - reserve - call.endpoint.cost
         return seconds_until(self.level(shared, now), room, self.tier.decay)

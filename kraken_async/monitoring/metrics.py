@@ -94,6 +94,8 @@ class Statistics:
     breaker_until: float | None  # unix time
     unresolved: int  # orders whose outcome is not known
     problems: tuple[str, ...] = ()
+    problem_codes: tuple[tuple[str, str], ...] = ()  # (code, severity) of each problem, in the same order
+    waiting_for: str | None = None  # what calls wait for, beyond the ordinary turn, in one sentence
     store: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -107,7 +109,7 @@ def _plain(value: Any) -> Any:
         return dataclasses.asdict(value)
     if isinstance(value, Mapping):
         return {name: _plain(each) for name, each in value.items()}
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 class Metrics:

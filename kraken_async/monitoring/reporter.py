@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kraken_async.call import CallListener, Orphan
 from kraken_async.errors import KrakenError, Outcome
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from kraken_async.api.endpoints import Priority
     from kraken_async.call import Call
     from kraken_async.monitoring.metrics import Metrics, Observer
+    from kraken_async.problems import ProblemChange
+
+T = TypeVar("T")
 
 log = logging.getLogger("kraken_async.calls")
 
@@ -36,12 +39,14 @@ class Reporter(CallListener):
         spawn: Callable[[Coroutine[Any, Any, Any]], object],
         clock: Callable[[], float],
         on_settled: Callable[[Orphan], Any] | None = None,
+        on_problem: Callable[[ProblemChange], Any] | None = None,
     ) -> None:
         self.metrics = metrics
         self._clock = clock
         self._observers = tuple(observers)
         self._on_orphan = on_orphan
         self._on_settled = on_settled
+        self._on_problem = on_problem
         self._spawn = spawn
 
     def count(self, error: KrakenError) -> None:
@@ -169,11 +174,15 @@ class Reporter(CallListener):
         else:
             self._tell("on_settled", self._on_settled, orphan)
 
-    def _tell(self, name: str, listener: Callable[[Orphan], Any] | None, orphan: Orphan) -> None:
+    def problem_changed(self, change: ProblemChange) -> None:
+        """Hand a problem that came or went to ``on_problem``."""
+        self._tell("on_problem", self._on_problem, change)
+
+    def _tell(self, name: str, listener: Callable[[T], Any] | None, value: T) -> None:
         if listener is None:
             return
         try:
-            told = listener(orphan)
+            told = listener(value)
         except Exception:
             self.metrics.observer_errors += 1
             log.exception("%s failed", name)

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.api.endpoints import Priority
 from kraken_async.limits import circuit_breaker
+from kraken_async.limits.waits import LONG
 from kraken_async.monitoring.metrics import Percentiles, Statistics
+from kraken_async.problems import Problem, coded
 from kraken_async.stores.base import UNITS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kraken_async.call import Call
     from kraken_async.limits.governor import Admission, BurstGovernor
+    from kraken_async.limits.waits import LimitWait
     from kraken_async.monitoring.metrics import Metrics
     from kraken_async.stores.base import KeyState
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 STALLED: Final = 5.0
 #: Nonces further ahead of the clock than this, in seconds, are worth one.
 FAR_AHEAD: Final = 120.0
+#: A wait for another session for longer than this, in seconds, is no longer the ordinary round of the turn.
+NEIGHBOURLY: Final = 1.0
 
 _NO_KEY: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -85,24 +90,12 @@ def of_calls(
     )
 
 
-def with_key(
-    statistics: Statistics,
-    key: KeyState,
-    gate: Admission,
-    unit: str,
-    now: float,
-    *,
-    finding: str | None,
-    journals: tuple[str, ...] = (),
-) -> Statistics:
-    """Return statistics with what concerns the key, and the problems.
-
-    ``finding``: of another writer on the key. ``journals``: what is wrong with order journals.
-    """
+def with_key(statistics: Statistics, key: KeyState, gate: Admission, unit: str, now: float) -> Statistics:
+    """Return statistics with what concerns the key."""
     seen, tier = key.seen, gate.tier
     until = circuit_breaker.closed_until(seen, now)
     ticks = time.time_ns() // UNITS[unit]
-    complete = replace(
+    return replace(
         statistics,
         last_nonce=seen.last,
         in_startup_window=gate.in_startup(now),
@@ -119,25 +112,48 @@ def with_key(
         breaker_until=time.time() + until - now if until else None,
         store=MappingProxyType(key.figures()),
     )
+
+
+def with_problems(statistics: Statistics, problems: Sequence[Problem], waiting_for: str | None) -> Statistics:
+    """Return statistics with its problems and what is waited for."""
     return replace(
-        complete,
-        problems=(*key.problems(), *journals, *_problems(complete), *([finding] if finding else [])),
+        statistics,
+        problems=tuple(str(problem) for problem in problems),
+        problem_codes=tuple((problem.code, problem.severity) for problem in problems),
+        waiting_for=waiting_for,
     )
 
 
-def _problems(stats: Statistics) -> list[str]:
-    found = []
+def problems_of(statistics: Statistics, key: KeyState, waits: Iterable[LimitWait]) -> list[Problem]:
+    """Return what the key's state, the figures and the waits for Kraken's limits show to be wrong."""
+    return [*coded(key.problems()), *_problems(statistics), *_long(waits)]
+
+
+def waiting_for(key: KeyState, waits: Iterable[LimitWait]) -> str | None:
+    """Return what calls wait for in one sentence: another session on the key goes before Kraken's limits."""
+    neighbours = [f"this session {wait}" for wait in key.waiting() if wait.seconds >= NEIGHBOURLY]
+    return "; ".join([*neighbours, *map(str, waits)]) or None
+
+
+def _long(waits: Iterable[LimitWait]) -> Iterator[Problem]:
+    for wait in waits:
+        if wait.last >= LONG:
+            yield Problem("limit-wait", str(wait), wait.limit)
+
+
+def _problems(stats: Statistics) -> Iterator[Problem]:
     if stats.breaker_until is not None:
         seconds = stats.breaker_until - time.time()
-        found.append(f"private calls are {stats.breaker} for {seconds:.0f} s more")
+        code = "locked-out" if stats.breaker == "locked out" else "nonce-pause"
+        yield Problem(code, f"private calls are {stats.breaker} for {seconds:.0f} s more")
     if stats.halted:
-        found.append("trading is halted on this key until resume()")
+        yield Problem("halted", "trading is halted on this key until resume()")
     if stats.unresolved:
-        found.append(f"the outcome of orders is unknown: {stats.unresolved}, see unresolved()")
+        text = f"the outcome of orders is unknown: {stats.unresolved}, see unresolved()"
+        yield Problem("orders-unresolved", text)
     if stats.in_flight_age is not None and stats.in_flight_age > STALLED:
-        found.append(f"the call in flight has no answer for {stats.in_flight_age:.0f} s")
+        text = f"the call in flight has no answer for {stats.in_flight_age:.0f} s"
+        yield Problem("call-stalled", text)
     if stats.nonce_lead > FAR_AHEAD:
-        found.append(
-            f"nonces run {stats.nonce_lead:.0f} s ahead of this clock: it stepped back, or was jumped over"
-        )
-    return found
+        lead = f"nonces run {stats.nonce_lead:.0f} s ahead of this clock"
+        yield Problem("nonce-ahead", f"{lead}: it stepped back, or was jumped over")

@@ -27,7 +27,7 @@ from kraken_async.system.durable import replace
 from kraken_async.system.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from kraken_async.monitoring.metrics import Statistics
     from kraken_async.stores.base import KeyState
@@ -165,6 +165,30 @@ class StatusInStore(StatusFile):
 
     def _remove(self) -> None:
         return
+
+
+@contextlib.asynccontextmanager
+async def showing_status(
+    key: KeyState,
+    directory: Path | None,
+    key_id: str,
+    stats: Callable[[], Statistics],
+    last_calls: Iterable[Sequence[Any]],
+) -> AsyncIterator[None]:
+    """Write a session's status meanwhile: in the store, in ``directory``, or nowhere."""
+    status: StatusFile | None = None
+    if key.shares_status:
+        status = StatusInStore(key, key_id, stats, last_calls)
+    elif directory is not None:
+        status = StatusFile(directory, key_id, stats, last_calls)
+    if status is None:
+        yield
+        return
+    status.start()
+    try:
+        yield
+    finally:
+        await status.stop()
 
 
 def sweep(directory: Path, key_id: str) -> None:

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kraken_async.errors import NonceStoreError
+from kraken_async.problems import Problem
 from kraken_async.stores.base import (
     MOST_PLACED,
     UNITS,
@@ -362,7 +363,7 @@ class MemoryKey(KeyState):
 
     def problems(self) -> tuple[str, ...]:
         """Say that nothing is kept."""
-        return (_NOT_KEPT,)
+        return (Problem("store-fleeting", _NOT_KEPT),)
 
     def figures(self) -> dict[str, Any]:
         """Return how many nonces were handed out and how many sessions share the key."""

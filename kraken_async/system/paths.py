@@ -13,6 +13,7 @@ from typing import Final
 import platformdirs
 
 from kraken_async.errors import NonceStoreError
+from kraken_async.problems import Problem
 
 #: File systems that are gone with the machine's power, or with the container.
 _FLEETING: Final = {
@@ -57,35 +58,51 @@ def make_directory(directory: Path) -> None:
         )
 
 
-def place_problems(directory: Path, *, chosen: bool) -> tuple[str, ...]:
+def place_problems(directory: Path, *, chosen: bool) -> tuple[Problem, ...]:
     """Return what is wrong with ``directory`` as a home for nonces. ``chosen``: somebody named it."""
-    problems = []
+    problems: list[Problem] = []
     kind, mount = file_system(directory)
     if kind in _FLEETING:
         problems.append(
-            f"{directory} is {_FLEETING[kind]}: nonce state will not outlive a restart of the machine or container"
+            Problem(
+                "store-fleeting",
+                f"{directory} is {_FLEETING[kind]}: nonce state will not outlive a restart of the machine or container",
+            )
         )
     elif kind == "overlay" and mount == "/":
         problems.append(
-            f"{directory} is inside a container's own layer: mount a volume, or nonce state goes with it"
+            Problem(
+                "store-fleeting",
+                f"{directory} is inside a container's own layer: mount a volume, or nonce state goes with it",
+            )
         )
     elif kind in _UNLOCKED:
         problems.append(
-            f"{directory} is on a network file system ({kind}), whose locks may not hold: use a local directory, "
-            "a RedisStore, or one API key per host"
+            Problem(
+                "store-unlocked",
+                f"{directory} is on a network file system ({kind}), whose locks may not hold: use a local directory, "
+                "a RedisStore, or one API key per host",
+            )
         )
     if sys.platform == "win32":
-        problems.append("no file locks on Windows: use each API key in one process only")
+        problems.append(
+            Problem("store-unlocked", "no file locks on Windows: use each API key in one process only")
+        )
     elif not chosen and not os.environ.get("HOME"):
         problems.append(
-            f"HOME is not set, so that nonce state is kept in {directory}: set state_dir or KRAKEN_STATE_DIR"
+            Problem(
+                "store-place",
+                f"HOME is not set, so that nonce state is kept in {directory}: set state_dir or KRAKEN_STATE_DIR",
+            )
         )
     try:
         mode = directory.stat().st_mode
     except OSError:
         return tuple(problems)
     if sys.platform != "win32" and mode & 0o022 and not mode & stat.S_ISVTX:
-        problems.append(f"others may replace files in {directory}: chmod go-w {directory}")
+        problems.append(
+            Problem("store-exposed", f"others may replace files in {directory}: chmod go-w {directory}")
+        )
     return tuple(problems)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import aiofiles
 
 from kraken_async.errors import NonceStoreError
+from kraken_async.problems import Problem, coded
 from kraken_async.stores.base import (
     AHEAD_NS,
     AHEAD_TICKS,
@@ -456,14 +457,14 @@ class FileKey(KeyState):
         try:
             self._placed.append(names)
         except OSError as error:
-            self._say(f"placed orders cannot be put on record: {error}")
+            self._say(Problem("store-failing", f"placed orders cannot be put on record: {error}", "placed"))
 
     def placed(self, since: float) -> tuple[str, ...]:
         """See KeyState.placed. Reads two files of at most 1 MiB."""
         try:
             return self._placed.since(since)
         except OSError as error:
-            self._say(f"placed orders cannot be looked up: {error}")
+            self._say(Problem("store-failing", f"placed orders cannot be looked up: {error}", "placed"))
             return ()
 
     async def jump(self, ticks: int) -> int:
@@ -606,8 +607,12 @@ class FileKey(KeyState):
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong with the place or the disk, and what is waited for."""
         failure = self._limit.failure if self._lock_fd >= 0 else ""
-        waits = [f"this session {wait}" for wait in self._waits.now(SAY_AFTER)]
-        return (*((failure,) if failure else ()), *self._said, *waits)
+        waits = [
+            Problem("neighbour-stalled", f"this session {wait}", wait.what)
+            for wait in self._waits.now(SAY_AFTER)
+        ]
+        failing = (Problem("store-failing", failure),) if failure else ()
+        return (*failing, *coded(self._said, "store-damaged"), *waits)
 
     def figures(self) -> dict[str, Any]:
         """Return the ceiling, raises, disk errors, waits for the turn and for the nonce lock."""

@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kraken_async.errors import NonceStoreError
+from kraken_async.problems import Problem
 from kraken_async.stores.base import MOST_PLACED, UNITS, KeyState, Shared, clock_ticks
 from kraken_async.stores.recalled import Recalled
 from kraken_async.stores.redis import state
@@ -415,15 +416,26 @@ class RedisKey(KeyState):
         skew = self._offset.skew(self._clock())
         if abs(skew) > MARGIN:
             found.append(
-                f"this host's clock is {skew:+.1f} s from that of {self.place}: correct the wrong one"
+                Problem(
+                    "store-clock",
+                    f"this host's clock is {skew:+.1f} s from that of {self.place}: correct the wrong one",
+                )
             )
         if self._unsaved:
-            found.append(f"{self.place} did not answer a cancel: nonces come from the local floor")
+            found.append(
+                Problem(
+                    "store-unreachable",
+                    f"{self.place} did not answer a cancel: nonces come from the local floor",
+                )
+            )
         lost = self._turn.counts["leases_lost"] if self._turn is not None else 0
         if lost:
             found.append(
-                f"the turn was lost {lost} times by not being renewed within {self._lease:g} s: "
-                "a blocked event loop, a suspended host or a slow server"
+                Problem(
+                    "turn-lost",
+                    f"the turn was lost {lost} times by not being renewed within {self._lease:g} s: "
+                    "a blocked event loop, a suspended host or a slow server",
+                )
             )
         return tuple(found)
 

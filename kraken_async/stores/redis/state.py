@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kraken_async.errors import NonceStoreError
+from kraken_async.problems import Problem
 from kraken_async.stores.base import SELDOM, UNITS, Shared, clock_ticks
 from kraken_async.stores.recalled import Recalled
 
@@ -198,15 +199,23 @@ def persists(info: Mapping[str, Any]) -> bool | None:
     return bool(info["save"]) if "save" in info else None
 
 
-def server_problems(info: Mapping[str, Any], place: str) -> list[str]:
+def server_problems(info: Mapping[str, Any], place: str) -> list[Problem]:
     """Return what is wrong with the server's settings, in plain sentences with the cure."""
-    found = []
+    found: list[Problem] = []
     if persists(info) is False:
         found.append(
-            f"{place} has neither AOF nor RDB: when it restarts, nonces restart from the clock and callers' "
-            "floors; `appendonly yes` keeps them"
+            Problem(
+                "store-fleeting",
+                f"{place} has neither AOF nor RDB: when it restarts, nonces restart from the clock and callers' "
+                "floors; `appendonly yes` keeps them",
+            )
         )
     policy = str(info.get("maxmemory_policy", "noeviction"))
     if info.get("maxmemory") and policy != "noeviction":
-        found.append(f"{place} may evict the key's state under {policy}: set maxmemory-policy noeviction")
+        found.append(
+            Problem(
+                "store-evicts",
+                f"{place} may evict the key's state under {policy}: set maxmemory-policy noeviction",
+            )
+        )
     return found

@@ -1,0 +1,90 @@
+"""SessionStatistics: gather what the parts of an open session know into one frozen snapshot, with its problems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraken_async.limits.budget import Budget
+from kraken_async.monitoring import statistics
+from kraken_async.problems import Problem, coded
+
+if TYPE_CHECKING:
+    from kraken_async.calls.halt import Halt
+    from kraken_async.calls.ledger import CallLedger
+    from kraken_async.calls.nonce_recovery import NonceRecovery
+    from kraken_async.calls.request_queue import RequestQueue
+    from kraken_async.calls.worker import CallWorker
+    from kraken_async.limits.governor import Admission
+    from kraken_async.limits.waits import LimitWait
+    from kraken_async.monitoring.metrics import Metrics, Statistics
+    from kraken_async.orders.tracker import OrderTracker
+    from kraken_async.problems import ProblemBoard
+    from kraken_async.stores.base import KeyState
+
+
+class SessionStatistics:
+    """The statistics of one open session."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        unit: str,
+        *,
+        key: KeyState,
+        gate: Admission,
+        queue: RequestQueue,
+        worker: CallWorker,
+        tracker: OrderTracker,
+        nonces: NonceRecovery,
+        board: ProblemBoard,
+        ledger: CallLedger,
+        halt: Halt,
+    ) -> None:
+        self._metrics = metrics
+        self._unit = unit
+        self._key = key
+        self._gate = gate
+        self._queue = queue
+        self._worker = worker
+        self._tracker = tracker
+        self._nonces = nonces
+        self._board = board
+        self._ledger = ledger
+        self._halt = halt
+
+    def at(self, now: float) -> Statistics:
+        """Return one frozen snapshot, all taken at one moment. Never waits."""
+        known, problems, waits = self._look(now)
+        return statistics.with_problems(known, problems, statistics.waiting_for(self._key, waits))
+
+    def problems(self, now: float) -> list[Problem]:
+        """Return the problems alone."""
+        return self._look(now)[1]
+
+    def budget(self) -> Budget:
+        """Return what is left of Kraken's counters."""
+        self.refresh()
+        return Budget.of(self._gate, self._key.seen, self._gate.now())
+
+    def refresh(self) -> None:
+        """Read what other sessions on the key have written, without waiting."""
+        if not self._halt.lifting and not self._ledger.closing:
+            self._key.refresh()
+
+    def _look(self, now: float) -> tuple[Statistics, list[Problem], list[LimitWait]]:
+        self.refresh()
+        calls = statistics.of_calls(
+            self._metrics,
+            self._gate.governor,
+            now,
+            depth=self._queue.depth(),
+            in_flight=self._worker.in_flight,
+            unresolved=self._tracker.open_count,
+        )
+        known = statistics.with_key(calls, self._key, self._gate, self._unit, now)
+        waits = self._gate.waits(self._queue.lanes(now), self._key.seen, now)
+        problems = statistics.problems_of(known, self._key, waits)
+        problems += coded(self._tracker.problems(), "journal")
+        if self._nonces.finding:
+            problems.append(Problem("nonce-writer", self._nonces.finding))
+        return known, [*problems, *self._board], waits

@@ -1,0 +1,162 @@
+"""Waits for Kraken's limits are said: one line for each when it begins, a sentence and a problem while they last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kraken_async import BurstGovernor, KrakenSession, MemoryStore, Priority, Response, SignedRequest
+from kraken_async.stores.base import Shared
+from tests.limits.test_governor import Clock, admission, call
+from tests.virtual_time import virtual
+
+ORDER = {
+    "pair": "XBTUSD",
+    "type": "buy",
+    "ordertype": "limit",
+    "price": "100",
+    "volume": "1",
+    "validate": True,
+}
+
+
+async def answer(request: SignedRequest, timeout: float) -> Response:
+    """Answer everything, as a Kraken that is near."""
+    await asyncio.sleep(0.05)
+    return Response(200, {}, b'{"error":[],"result":{"order":{"descr":""},"trades":{},"count":0}}')
+
+
+def session(**options: Any) -> KrakenSession:
+    given: dict[str, Any] = {
+        "store": MemoryStore(),
+        "transport": answer,
+        "account": str(id(options)),
+        **options,
+    }
+    return KrakenSession("key", "c2VjcmV0", **given)
+
+
+def lines(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
+    return [
+        each.getMessage()
+        for each in caplog.records
+        if each.name == "kraken_async.limits" and each.levelno == level
+    ]
+
+
+@virtual
+async def test_history_reads_on_defaults_say_what_they_wait_for(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with session() as client:
+        reads = [asyncio.create_task(client.private("TradesHistory")) for _ in range(8)]
+        await asyncio.sleep(1.0)
+        stats = client.stats()
+        assert stats.waiting_for is not None
+        assert stats.waiting_for.startswith(
+            "5 calls wait for Kraken's call counter: TradesHistory goes in 1."
+        )
+        assert stats.waiting_for in stats.problems
+        assert ("limit-wait", "info") in stats.problem_codes
+        await asyncio.gather(*reads)
+        assert client.stats().waiting_for is None
+        assert "limit-wait" not in dict(client.stats().problem_codes)
+    (line,) = lines(caplog, logging.INFO)
+    assert line.startswith("TradesHistory waits ")
+    assert line.endswith("s for Kraken's call counter")
+    (warning,) = lines(caplog, logging.WARNING)
+    assert "'starter'" in warning
+    assert "no tier was given" in warning
+
+
+@virtual
+async def test_the_last_of_those_that_wait_goes_about_when_it_was_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with session(tier="starter") as client:
+        began = loop.time()
+        reads = [asyncio.create_task(client.private("TradesHistory")) for _ in range(8)]
+        await asyncio.sleep(1.0)
+        said = client.stats().waiting_for or ""
+        last = float(said.partition("the last in some ")[2].partition(" s")[0])
+        await asyncio.gather(*reads)
+        assert loop.time() - began == pytest.approx(1.0 + last, abs=1.0)
+    assert lines(caplog, logging.WARNING) == []  # a tier was given
+
+
+@virtual
+async def test_a_wait_at_start_up_is_another_and_short_ones_are_no_problem(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with session(tier="pro") as client:
+        orders = [asyncio.create_task(client.private("AddOrder", {**ORDER, "userref": n})) for n in range(14)]
+        await asyncio.sleep(0.6)
+        assert "the pace at start-up" in (client.stats().waiting_for or "")
+        assert "limit-wait" not in dict(client.stats().problem_codes)
+        await asyncio.gather(*orders)
+        assert client.stats().waiting_for is None
+    assert [line.partition(" for ")[2] for line in lines(caplog, logging.INFO)] == [
+        "the pace at start-up (startup_window, startup_interval)"
+    ]
+
+
+@virtual
+async def test_no_wait_is_said_with_the_governor_off(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with session(governor=BurstGovernor.off()) as client:
+        await asyncio.gather(*(client.private("TradesHistory") for _ in range(8)))
+        assert client.stats().waiting_for is None
+    assert lines(caplog, logging.INFO) == lines(caplog, logging.WARNING) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "limit"),
+    [
+        (lambda shared, now: setattr(shared, "throttled_until", now + 9), "throttled"),
+        (lambda shared, now: shared.__setattr__("level", 15.0), "counter"),
+        (lambda shared, now: shared.engine.update({"XBTUSD": [60.0, now]}), "pair:XBTUSD"),
+    ],
+)
+async def test_each_limit_has_its_line(
+    make: Callable[[Shared, float], None], limit: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    clock, shared = Clock(), Shared()
+    shared.level, shared.level_at = 0.0, clock.now
+    gate = admission(BurstGovernor("starter", startup_window=0), clock)
+    make(shared, clock.now)
+    name = "AddOrder" if limit.startswith("pair") else "Balance"
+    waiting = call(name, pair="XBTUSD")
+    waiting.resource = gate.resource(waiting)
+    for _ in range(3):  # looked at again and again, said once
+        quote = gate.seconds_until_free(waiting, shared, clock.now)
+        assert quote.limit == limit
+        clock.now += 0.5
+    (line,) = lines(caplog, logging.INFO)
+    assert line.startswith(f"{name} waits ")
+    clock.now += 60  # a new one, after a lull
+    make(shared, clock.now)
+    shared.level_at = clock.now
+    assert gate.seconds_until_free(waiting, shared, clock.now).limit == limit
+    assert len(lines(caplog, logging.INFO)) == 2
+
+
+async def test_to_look_at_waits_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    clock, shared = Clock(), Shared()
+    gate = admission(BurstGovernor("starter", startup_window=0), clock)
+    reads = [call("Ledgers", Priority.READ) for _ in range(3)]
+    for each in reads:
+        each.resource = gate.resource(each)
+    assert gate.waits([(each, 1) for each in reads], shared, clock.now) == []
+    assert shared.level is None
+    shared.level, shared.level_at = 15.0, clock.now
+    (wait,) = gate.waits([(reads[0], 2), (reads[1], 1)], shared, clock.now)
+    assert (wait.calls, wait.first) == (3, "Ledgers")
+    assert wait.last == pytest.approx(wait.seconds + 2 * 2 / 0.33)
+    assert caplog.text == ""
