@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kraken_async.api.endpoints import Priority
-from kraken_async.order_fields import cancelled_ids, client_ids
+from kraken_async.order_fields import cancelled_ids, canonical_id, client_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,7 @@ def note_cancel(call: Call, shared: Shared, now: float) -> None:
             shared.mark_changed()
         return
     for name in cancelled_ids(call.params) if call.endpoint.cancels else ():
-        shared.recalled.note(name, call.enqueued_at)  # an order asked for later is another one
+        shared.recalled.note(canonical_id(name), call.enqueued_at)  # an order asked for later is another one
 
 
 def forget(shared: Shared, unsent: Iterable[Call], now: float) -> None:
@@ -57,7 +57,7 @@ def recalled(call: Call, shared: Shared) -> str | None:
     recalled = shared.recalled
     if recalled or recalled.lost_at >= call.enqueued_at:
         for client_id in placed_ids(call):
-            if recalled.names(client_id, call.enqueued_at):
+            if recalled.names(canonical_id(client_id), call.enqueued_at):
                 return f"its cancel came (cl_ord_id={client_id})"
             if recalled.lost_at >= call.enqueued_at:
                 return f"this process stood still, and a cancel may have come (cl_ord_id={client_id})"

@@ -145,6 +145,15 @@ async def test_a_full_queue_refuses_all_but_cancels() -> None:
     assert len(queue) == 2
 
 
+async def test_a_full_queue_takes_the_sessions_own_calls() -> None:
+    queue = RequestQueue(max_queued=1)
+    push(queue, call(), 0.0)
+    own = call("OpenOrders")
+    own.internal = True
+    push(queue, own, 0.0)
+    assert own.queued
+
+
 async def test_sleep_returns_when_a_call_comes_and_at_once_if_one_came_meanwhile() -> None:
     queue = RequestQueue()
     assert queue.choose(now_all, 0.0) == (None, None)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kraken_async import OrderPolicy
+from kraken_async import OrderPolicy, Priority
 from kraken_async.emulator import CATALOGUE, Fault
 from kraken_async.errors import OutcomeUnknown
 from kraken_async.orders.intent import Intent
@@ -25,6 +25,8 @@ from tests.orders.fault_support import LIMIT, Told, World, told, unkind, volume_
 #: Ids that callers and the foreign writer use again and again.
 POOL = ("again-1", "again-2")
 SHARED_REF = 77
+#: The number of all calls of the kind "twin ref": they are alike, and only one txid for each can tell them apart.
+ALIKE = 400
 KINDS = (
     *("made", "made", "percent", "market", "close", "batch", "mixed batch"),
     *("own id", "pool id", "pool id", "own ref", "shared ref", "shared ref", "zero ref", "amend", "edit"),
@@ -57,6 +59,7 @@ class Plan:
     twins: bool = False
     cancels: bool = True
     most: int = 6
+    lasting: bool = False  # the faults of look-ups go on while what is unknown is looked at again
 
 
 @dataclass
@@ -90,7 +93,7 @@ class Schedule(World):
 
     def fields(self, kind: str, number: int) -> tuple[str, dict[str, Any]]:
         """Return the call of a kind."""
-        rng, volume = self.random, volume_of(number)
+        rng, volume = self.random, volume_of(ALIKE if kind == "twin ref" else number)
         base = {**LIMIT, "volume": volume}
         if kind in ("batch", "mixed batch"):
             row = {"type": "buy", "ordertype": "limit", "price": "20000"}
@@ -111,7 +114,9 @@ class Schedule(World):
             "own id": {"cl_ord_id": f"bot-{number}"},
             "pool id": {"cl_ord_id": rng.choice(POOL)},
             "own ref": {"userref": 1000 + number},
+            "own ref percent": {"userref": 1000 + number, "price": "-20%"},
             "shared ref": {"userref": SHARED_REF},
+            "twin ref": {"userref": SHARED_REF},
             "zero ref": {"userref": 0},
         }
         if kind == "market":
@@ -119,7 +124,9 @@ class Schedule(World):
         return "AddOrder", {**base, **special.get(kind, {})}
 
     targets: list[str]
-    cancels: list[asyncio.Task[Told]]
+    asked: dict[int, float]  # when each call was asked for
+    cancelled: list[tuple[str, float, float]]  # a client id, when its cancel was asked for and answered
+    cancels: list[asyncio.Task[None]]
 
     def truth(self, number: int) -> list[str]:
         """Return the ids of what call ``number`` has done: orders, or the amend."""
@@ -155,6 +162,13 @@ class Schedule(World):
 
     def verify(self, number: int, answer: Told) -> None:
         kind, there = self.ledger.kinds[number], self.truth(number)
+        if kind == "twin ref":
+            there = self.placed(ALIKE)
+            check(
+                set(self.names(answer.result or {"orders": []})) <= set(there),
+                f"{kind} was told {answer.result}",
+            )
+            return
         once = Counter(int(self.emulator.orders[t].volume) for t in there if t in self.emulator.orders)
         check(all(n == 1 for n in once.values()), f"{kind} {number} was placed twice: {there}")
         if answer.result is not None:
@@ -194,6 +208,7 @@ async def run(seed: int, directory: Path, plan: Plan | None = None) -> Ledger:
         policy=OrderPolicy(deadline=rng.choice((5.0, 5.0, 20.0, None))),
     )
     world.plan_of, world.ledger, world.targets, world.cancels = plan, Ledger(), [], []
+    world.asked, world.cancelled = {}, []
     if plan.windows and rng.random() < 0.3:
         window, until = rng.choice(((0, 0.0), (10**12, 0.0), (0, time.time() - 3600)))
         world.key = world.emulator.add_key(nonce_window=window, query_to=until)
@@ -214,7 +229,7 @@ async def run(seed: int, directory: Path, plan: Plan | None = None) -> Ledger:
         world.ledger.kinds[number] = kind = rng.choice(plan.kinds)
         endpoint, params = world.fields(kind, number)
         owner[number] = rng.randrange(2)
-        started = time.time()
+        started = world.asked[number] = time.time()
         calls[number] = asyncio.ensure_future(
             _timed(world, number, started, sessions[owner[number]], endpoint, params)
         )
@@ -222,8 +237,8 @@ async def run(seed: int, directory: Path, plan: Plan | None = None) -> Ledger:
             _foreign(world, rng, number, params)
         await asyncio.sleep(rng.choice((0.0, 0.0, 0.02, 0.5, 6.0)))
         if plan.cancels and rng.random() < 0.2 and params.get("cl_ord_id"):
-            canceller = sessions[rng.randrange(2)].private("CancelOrder", {"cl_ord_id": params["cl_ord_id"]})
-            world.cancels.append(asyncio.ensure_future(told(canceller)))
+            canceller = _cancel(world, sessions[rng.randrange(2)], params["cl_ord_id"])
+            world.cancels.append(asyncio.ensure_future(canceller))
         if rng.random() < 0.1:
             calls[number].cancel()
     killed = rng.randrange(2) if plan.kills and rng.random() < 0.3 else None
@@ -248,6 +263,27 @@ async def _timed(
     world.ledger.counts[f"{kind}: unknown"] += answer.unknown
     world.ledger.seconds.setdefault(kind, []).append(time.time() - started)
     return answer
+
+
+async def _cancel(world: Schedule, session: Any, client_id: str) -> None:
+    asked = time.time()
+    answer = await told(
+        session.with_options(priority=Priority.CANCEL).private("CancelOrder", cl_ord_id=client_id)
+    )
+    if not answer.unknown and not answer.left:
+        world.cancelled.append((client_id, asked, time.time()))
+
+
+def _check_cancels(world: Schedule) -> None:
+    """No order asked for before a cancel of its id was answered has been opened after that."""
+    for client_id, asked, answered in world.cancelled:
+        for number, at in world.asked.items():
+            for txid in world.placed(number) if at < asked else ():
+                order = world.emulator.orders[txid]
+                late = order.cl_ord_id == client_id and order.opened > answered + 0.001
+                check(
+                    not late, f"{txid} of {number} went out {order.opened - answered:.2f} s after its cancel"
+                )
 
 
 def _foreign(world: Schedule, rng: random.Random, number: int, params: dict[str, Any]) -> None:
@@ -275,7 +311,8 @@ async def _settle(
     world: Schedule, rng: random.Random, sessions: list[Any], killed: int | None, calls: dict[int, Any]
 ) -> None:
     """Let the faults end, look again at all that is unknown, and compare the last word with the truth."""
-    world.emulator.faults.clear()
+    if not world.plan_of.lasting:
+        world.emulator.faults.clear()
     await asyncio.sleep(rng.choice((0.0, 30.0, LONG)))
     alive = [session for place, session in enumerate(sessions) if place != killed]
     for number in calls:
@@ -283,6 +320,7 @@ async def _settle(
             if isinstance(answer.error, OutcomeUnknown) and rng.random() < 0.5:
                 world.note(number, await told(alive[0].resolve(answer.error)))
     await asyncio.sleep(LONG)
+    world.emulator.faults.clear()
     for session in alive:
         await session.aclose()
     for orphan in world.orphans:
@@ -300,6 +338,8 @@ async def _settle(
     for number, answers in world.ledger.told.items():
         for answer in answers:
             world.verify(number, answer)
+    if world.key is world.emulator.key:  # with a nonce window, what is on its way may still come
+        _check_cancels(world)
     left = {_number(intent.params) for intent in _left(world)}
     for number in calls:
         if world.truth(number) and world.ledger.kinds[number] not in ("amend", "edit"):
