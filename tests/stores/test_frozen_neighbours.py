@@ -247,6 +247,24 @@ async def test_the_ceiling_used_up_and_the_disk_lock_kept_by_a_stopped_process(
     assert time.monotonic() - began < 2.0
 
 
+async def test_a_session_opens_beside_a_stopped_process_that_keeps_the_disk_lock(
+    tmp_path: Path, neighbour: Starting
+) -> None:
+    key = await opened(FileStore(tmp_path), flushed=True)
+    last = await draw(key)
+    other = neighbour("disk")
+    await other.stopped()
+    began = time.monotonic()
+    late = await opened(FileStore(tmp_path), flushed=True)
+    assert time.monotonic() - began < 2.0
+    assert await draw(late, overtake=True) > last
+    await late.update(setting(touched=True, halted=True))
+    assert await key.update(lambda shared: shared.halted)
+    other.go_on()
+    for each in (late, key):
+        await each.close()
+
+
 async def test_a_change_of_the_shared_state_waits_two_seconds_and_names_the_process(
     tmp_path: Path, neighbour: Starting
 ) -> None:

@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 
 #: How often the nonce lock is tried before a new ceiling stays unpublished, a millisecond apart.
 PUBLISH_TRIES: Final = 50
+#: How often disk.lock is tried before the state is joined beside its holder, and seconds between.
+DISK_TRIES: Final = 50
+DISK_PAUSE: Final = 0.02
 
 
 class Moved(OSError):
@@ -72,6 +75,7 @@ class StateFile:
         self.fd = -1
         self.created = False
         self.first = False
+        self._beside = False  # joined without disk.lock
         self._locks: list[FileLock] = []
         self.watched: list[FileLock] = []  # other lock files that must still be there with each raise
         # flock does not keep apart two threads on one descriptor.
@@ -86,21 +90,55 @@ class StateFile:
     def enter(self) -> None:
         """Open or create the state and become one of its users; ``disk.lock`` stays held until :meth:`settle`.
 
-        Blocks while another user comes, goes or raises. Raises NonceStoreError naming the file and the cure.
+        Blocks while another user comes, goes or raises. If that takes a second, its process may stand still: beside
+        other users the state can be joined without ``disk.lock``, see :meth:`_join_beside`. Raises NonceStoreError
+        naming the file and the cure.
         """
         make_directory(self.directory)
         try:
             self._locks = [FileLock(self.lock_path("disk"))]
             self._locks.append(FileLock(self.lock_path("nonce")))
-            self._locks[0].acquire()
-            self._open_or_create()
-            self._become_user()
+            held = self._disk_lock_soon()
+            if held or not self._join_beside():
+                if not held:
+                    self._locks[0].acquire()
+                self._open_or_create()
+                self._become_user()
         except OSError as error:
             self.close()
             raise self._trouble(error) from error
         except BaseException:
             self.close()
             raise
+
+    def _disk_lock_soon(self) -> bool:
+        for _ in range(DISK_TRIES):
+            if self._locks[0].try_acquire():
+                return True
+            time.sleep(DISK_PAUSE)
+        return False
+
+    def _join_beside(self) -> bool:
+        """Become a user without ``disk.lock``, if there are other users: then nothing has to be recovered.
+
+        Nobody else can come or go meanwhile, as that takes ``disk.lock``. Its holder, should it go on in this moment,
+        either finds us on the file or has it for itself, and then we are not let in.
+        """
+        if self.exclusive:
+            return False
+        try:
+            self.fd = self.disk.open(self.path, os.O_RDWR)
+            flock(self.fd, TRY_SHARED)
+            try:
+                flock(self.fd, TRY)
+            except BlockingIOError:  # others are there; the attempt has cost us our own hold
+                flock(self.fd, TRY_SHARED)
+                self._beside = True
+                return True
+        except (FileNotFoundError, BlockingIOError):
+            pass
+        self._close_state()
+        return False
 
     def _trouble(self, error: OSError) -> NonceStoreError:
         where = error.filename or self.path
@@ -205,6 +243,8 @@ class StateFile:
                 # The users before us know the state; their header is read under nonce.lock with the first
                 # step. A finer unit is written down at once: from now on the coarser one is closed to everybody.
                 if finest_unit(slots, self.unit) != finest_unit(slots):
+                    if self._beside:
+                        self._locks[0].acquire()
                     self._write_slots(max(slot.ceiling for slot in slots))
                 found = Found(Shared(last=floor), 0, said)
             self._locks[0].release()
