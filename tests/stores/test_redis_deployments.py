@@ -107,7 +107,7 @@ def alone() -> Iterator[Node]:
     commands = (
         "+evalsha +eval +blpop +info +time +hget +hset +hmget +hdel +hincrby +get +set +del +pttl +pexpire"
     )
-    commands += " +expire +lindex +lpop +lpush +rpush +lrem +ltrim +lrange"
+    commands += " +expire +lindex +lpop +lpush +rpush +lrem +ltrim +lrange +hgetall"
     node.ask("ACL", "SETUSER", "bot", "on", ">s3cr3t", "~{kraken_async:*", *commands.split())
     yield node
     deployment.close()
