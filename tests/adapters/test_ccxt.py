@@ -138,6 +138,21 @@ async def test_orders_balances_trades_and_ledger(exchange: Any, kraken_emulator:
     assert kraken_emulator.emulator.refused("") == 0
 
 
+async def test_what_a_session_would_refuse_is_said_and_sent(
+    exchange: Any, kraken_emulator: RunningEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    await exchange.load_markets()
+    await exchange.fetch_balance()
+    order = await exchange.create_order("BTC/USD", "limit", "buy", 0.1, 100, {"postOnly": True})
+    await exchange.fetch_open_orders("BTC/USD")
+    await exchange.cancel_order(order["id"], "BTC/USD")
+    assert not [message for message in caplog.messages if "sent as it is" in message], (
+        "an ordinary bot is left in peace"
+    )
+    await exchange.create_order("BTC/USD", "limit", "buy", 0.1, 100, {"oflag": "post"})
+    assert len([message for message in caplog.messages if '"oflags" is meant' in message]) == 1
+
+
 def test_a_synchronous_bot_does_the_same(kraken_emulator: RunningEmulator) -> None:
     exchange = ccxt.kraken(options(kraken_emulator))
     with BackgroundSession(lambda: session(kraken_emulator)) as background:

@@ -126,6 +126,18 @@ def test_answers_and_refusals_are_those_of_krakenex(
     theirs.close()
 
 
+def test_what_a_session_would_refuse_is_said_and_sent(
+    kraken: ours.API, kraken_emulator: RunningEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    order = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
+    for _ in range(2):
+        answer = kraken.query_private("AddOrder", {**order, "oflag": "post"})
+        assert answer["error"] == []
+    assert len(kraken_emulator.emulator.orders) == 2
+    assert len([message for message in caplog.messages if '"oflags" is meant' in message]) == 1
+    assert kraken.query_private("AddOrder", {"type": "buy"})["error"] == ["EGeneral:Invalid arguments:pair"]
+
+
 def test_the_callers_dict_is_not_written(kraken: ours.API) -> None:
     data = {"trades": True, "nonce": 5, "userref": None}
     before = dict(data)
