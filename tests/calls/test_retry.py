@@ -37,7 +37,7 @@ LOST = TransportError("reset")
 TIMEOUT = RequestTimeout("no answer")
 NOT_SENT = TransportError("refused", outcome=Outcome.NOT_SENT)
 EDGE = TransportError("403", outcome=Outcome.REFUSED, status=403)
-TXID = {"txid": "OQCLML-BW3P3-BUCMWZ"}
+TXID = {"txid": "OMADEU-PTXID-FORUSE"}
 USERREF = {"txid": 12345}
 
 

@@ -142,7 +142,7 @@ def test_string_has_class_outcome_and_repeat(entry: str, cls: str, written: str,
     delays = [
         POLICY.delay(read, READ, 1, 0.0, now=1741499999.0),
         POLICY.delay(write, WRITE, 1, 0.0, now=1741499999.0),
-        POLICY.delay(write, CANCEL, 1, 0.0, params={"txid": "OQCLML-BW3P3-BUCMWZ"}, now=1741499999.0),
+        POLICY.delay(write, CANCEL, 1, 0.0, params={"txid": "OMADEU-PTXID-FORUSE"}, now=1741499999.0),
     ]
     assert "".join("-" if delay is None else "y" for delay in delays) == repeated
     assert read.errors == write.errors == (entry,)
