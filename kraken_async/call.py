@@ -90,6 +90,16 @@ class Sink(Protocol):
         ...
 
 
+def check_seconds(name: str, value: object, *, least: float | None = None) -> None:
+    """Raise ValueError for what is no time in seconds: finite, above 0 (or from ``least`` on), no text and no bool."""
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else float("nan")
+    enough = number > 0 if least is None else number >= least
+    if not enough or not number < float("inf"):
+        bound = "above 0" if least is None else f"of {least:g} or more"
+        msg = f"{name} is a number of seconds {bound}, not {value!r}"
+        raise ValueError(msg)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
     """What ``with_options`` may set for the calls of one view of a session.
@@ -112,6 +122,12 @@ class CallOptions:
     lenient: bool = False
     account_id: str | None = None
     sink: Sink | None = None
+
+    def __post_init__(self) -> None:
+        if self.timeout is not None:
+            check_seconds("timeout", self.timeout)
+        if self.queue_timeout is not None:
+            check_seconds("queue_timeout", self.queue_timeout, least=0.0)
 
     @property
     def converts(self) -> bool:
@@ -154,6 +170,7 @@ class Call:
 
     __slots__ = (
         "attempt",
+        "counted",
         "deadline",
         "endpoint",
         "enqueued_at",
@@ -207,6 +224,7 @@ class Call:
         self.queued = False  # stands in a lane of the queue
         self.reserved = False  # chosen: its nonce is being fetched
         self.attempt = 0
+        self.counted = False  # among the calls that closing waits for
         self.nonce = 0
         self.nonce_refusals = 0
         self.overtaken = 0

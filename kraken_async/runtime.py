@@ -17,6 +17,8 @@ from kraken_async.api.endpoints import Priority
 from kraken_async.calls import log_messages
 from kraken_async.calls.cancel_overtaking import CancelOvertaking
 from kraken_async.calls.cancellation import Cancellation
+from kraken_async.calls.choice import CallChoice
+from kraken_async.calls.faults import Faults
 from kraken_async.calls.halt import Halt
 from kraken_async.calls.ledger import CallLedger
 from kraken_async.calls.lost_orders import LostOrders
@@ -86,12 +88,12 @@ class Runtime:
             transport = Transport(config.base_url, http=config.http, plain_http=config.plain_http)
             stack.push_async_callback(transport.close)
             send = transport.send if config.transport is None else whole(config.transport)
-            server_time = ServerTime(clock)
-            public = PublicCalls(config.base_url, send, config.governor, config.retry, server_time)
+            server_time, faults = ServerTime(clock), Faults()
+            public = PublicCalls(config.base_url, send, config.governor, config.retry, server_time, faults)
             key = None
             if config.signer is not None:
                 key = await KeyRuntime.open(
-                    config, config.signer, store, stack, send, public, server_time, metrics, clock
+                    config, config.signer, store, stack, send, public, server_time, faults, metrics, clock
                 )
             await transport.open()
             return cls(config, clock, metrics, public, key, stack.pop_all())
@@ -156,6 +158,7 @@ class KeyRuntime:
         send: Send,
         public: PublicCalls,
         server_time: ServerTime,
+        faults: Faults,
         metrics: Metrics,
         clock: Clock,
     ) -> Self:
@@ -215,9 +218,11 @@ class KeyRuntime:
         replies = ReplyHandler(
             ledger, queue, state, gate, config.retry, nonces, lost_orders, reporter, tasks, server_time, clock
         )
+        choice = CallChoice(queue, gate, ledger, tracker, halt, faults, clock)
         worker = CallWorker(
             state,
             queue,
+            choice,
             gate,
             signer,
             send,
@@ -225,7 +230,7 @@ class KeyRuntime:
             tracker=tracker,
             replies=replies,
             reporter=reporter,
-            halt=halt,
+            faults=faults,
             server_time=server_time,
             patience=config.cancel_patience,
             clock=clock,
@@ -261,11 +266,11 @@ class KeyRuntime:
         log_messages.opened(state, tier_unset=config.tier_unset and config.governor.enabled)
         await stack.enter_async_context(tasks)  # they end before anything that they use is closed
         tasks.start(unclosed.run(), name="kraken_async end")
-        tasks.start(state.maintain(), name="kraken_async flush")
-        tasks.start(overtaking.run(), name="kraken_async overtaking")
+        tasks.start(faults.keep_going("the flush", state.maintain), name="kraken_async flush")
+        tasks.start(faults.keep_going("overtaking", overtaking.run), name="kraken_async overtaking")
         if config.on_problem is not None:
             watch = ProblemWatch(lambda: stats.problems(clock()), reporter.problem_changed, board)
-            tasks.start(watch.run(), name="kraken_async problems")
+            tasks.start(faults.keep_going("the problems", watch.run), name="kraken_async problems")
         tasks.start(worker.run(), name="kraken_async worker", on_end=replies.worker_ended)  # nobody hangs
         told = (lambda: stats.at(clock())), metrics.last_calls
         await stack.enter_async_context(showing_status(state, store.status_directory(), signer.key_id, *told))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict
 
 from kraken_async.api.endpoints import Tier
+from kraken_async.call import check_seconds
 from kraken_async.calls.retry import RetryPolicy
 from kraken_async.credentials import OtpFile, clean, read_secret
 from kraken_async.limits.governor import BurstGovernor
@@ -138,9 +139,9 @@ class Config:
         if nonce_unit not in UNITS:
             msg = f"nonce_unit is one of {', '.join(UNITS)}, not {nonce_unit!r}"
             raise ValueError(msg)
-        if (timeout is not None and not timeout > 0) or not cancel_patience > 0:
-            msg = f"timeout and cancel_patience are seconds above 0, not {timeout!r} and {cancel_patience!r}"
-            raise ValueError(msg)
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+        check_seconds("cancel_patience", cancel_patience)
         observers, plain_http = tuple(observers), tuple(plain_http)
         _check_callable("guard", guard)
         _check_callable("on_orphan", on_orphan)

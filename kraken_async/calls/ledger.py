@@ -49,6 +49,7 @@ class CallLedger:
         self._queue.push(call)
         call.state = CallState.WAITING
         if not call.internal:
+            call.counted = True
             self._pending += 1
             self._idle.clear()
 
@@ -128,8 +129,13 @@ class CallLedger:
                 self.cancel_unsent(call, error)
 
     def abandon(self, call: Call) -> None:
-        """Handle a cancelled caller: drop an unsent call; let a sent one finish, and its end be reported."""
+        """Handle a cancelled caller: drop an unsent call; let a sent one finish, and its end be reported.
+
+        A sent read is waited for by no closing any more: what it brings has no effect and no reader.
+        """
         if call.state not in (CallState.WAITING, CallState.BACKING_OFF):
+            if call.state is CallState.SENT and not call.endpoint.changes:
+                self._count_off(call)
             return
         self._queue.remove(call)
         self._end(call)
@@ -145,8 +151,11 @@ class CallLedger:
             _stop_timer(call)
 
     def _count_off(self, call: Call) -> None:
-        if call.internal:  # a look-up of the session's own: closing waits for the order it is about
+        if (
+            call.internal or not call.counted
+        ):  # a session's own look-up: closing waits for the order it is about
             return
+        call.counted = False
         self._pending -= 1
         if not self._pending:
             self._idle.set()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from typing import TYPE_CHECKING, Final
 
 from kraken_async.api.endpoints import nearest
-from kraken_async.errors import OrderWithdrawn, Outcome, SessionClosed, TradingHalted, TransportError
+from kraken_async.errors import OrderWithdrawn, SessionClosed, TradingHalted
 
 if TYPE_CHECKING:
     from kraken_async.call import Call
@@ -36,17 +35,6 @@ def unknown_endpoint(name: str) -> None:
     """Say that a name is not known, and the nearest one that is."""
     near = nearest(name, private=True)
     log.warning("%s: %s", name, f"{near}?" if near else "not a known endpoint; sent as a write, not repeated")
-
-
-def fault(name: str, fault: BaseException) -> TransportError:
-    """Log what should not have been raised, and return the error for the call that met it.
-
-    Its text is not told, as it may hold signed headers; where it was raised is.
-    """
-    where = "".join(traceback.format_tb(fault.__traceback__))
-    log.error("%s met a fault, %s:\n%s", name, type(fault).__name__, where)
-    msg = f"{name} met a fault on its way ({type(fault).__name__}), see the log"
-    return TransportError(msg, endpoint=name, outcome=Outcome.UNKNOWN)
 
 
 def recalled(call: Call, why: str) -> OrderWithdrawn:

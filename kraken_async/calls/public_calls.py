@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 from aiolimiter import AsyncLimiter
 
 from kraken_async.api.endpoints import find
-from kraken_async.calls import log_messages
 from kraken_async.errors import KrakenError
 from kraken_async.limits.counters import decayed
 from kraken_async.wire.messages import SignedRequest
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from kraken_async.call import CallTrace
+    from kraken_async.calls.faults import Faults
     from kraken_async.calls.retry import RetryPolicy
     from kraken_async.limits.governor import BurstGovernor
     from kraken_async.server_time import ServerTime
@@ -79,12 +79,14 @@ class PublicCalls:
         governor: BurstGovernor,
         retry: RetryPolicy,
         server_time: ServerTime,
+        faults: Faults,
     ) -> None:
         self._host = host
         self._send = send
         self._governor = governor
         self._retry = retry
         self._server_time = server_time
+        self._faults = faults
 
     async def ask(
         self,
@@ -125,7 +127,7 @@ class PublicCalls:
                     raise
                 await asyncio.sleep(delay)
             except Exception as fault:
-                raise log_messages.fault(name, fault) from None
+                raise self._faults.error(name, fault) from None
             else:
                 self._learn_server_time(name, response, result, sent, loop.time())
                 return result

@@ -10,6 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kraken_async.call import CallState
 from kraken_async.calls import log_messages
 from kraken_async.errors import (
     InvalidNonce,
@@ -143,8 +144,7 @@ class ReplyHandler:
         if seen.pauses or seen.lockout_until:
             await self._note(lambda shared: circuit_breaker.passed(shared, now))
         gate = self._gate
-        if gate.governor.enabled and (late := gate.late_charge(call, now)) > 0:
-            self._key.note(lambda shared: self._raise_level(shared, late, now))
+        self._charge_late(call, now)
         if call.nonce_refusals >= 2:
             self._tasks.start(self._nonces.inspect())
         if call.endpoint.engine or call.endpoint.name in _TELL_AGES:
@@ -153,6 +153,11 @@ class ReplyHandler:
             gate.engine.learn(told, now)
             if call.endpoint.opens_orders or call.endpoint.engine == "edit":
                 self._key.note_placed([name for age in told for name in age.names])
+
+    def _charge_late(self, call: Call, now: float) -> None:
+        """Charge what the exchange may have cost more than was thought, whether it was answered or given up on."""
+        if self._gate.governor.enabled and (late := self._gate.late_charge(call, now)) > 0:
+            self._key.note(lambda shared: self._raise_level(shared, late, now))
 
     def _raise_level(self, shared: Shared, late: float, now: float) -> None:
         shared.level, shared.level_at = self._gate.level(shared, now) + late, now
@@ -171,6 +176,8 @@ class ReplyHandler:
         now = self._clock()
         error.endpoint = call.endpoint.name
         self._reporter.count(error)
+        if error.outcome is not Outcome.NOT_SENT:
+            self._charge_late(call, now)
         await self._learn(call, error, now)
         decision = decide(
             call,
@@ -208,6 +215,11 @@ class ReplyHandler:
         healed = await self._nonces.heal(call, error)
         self._queue.wake()
         return Decision(Next.REPEAT if healed and not call.future.done() else Next.GIVE_UP)
+
+    def broken_off(self, call: Call, error: KrakenError) -> None:
+        """End a sent call whose end could not be handled; leave one that has ended, or waits for a repeat."""
+        if call.state is CallState.SENT:
+            self._ledger.finish(call, error=self._unknown(call, error) if call.endpoint.changes else error)
 
     def _repeat(self, call: Call, delay: float) -> None:
         self._reporter.call_repeated()

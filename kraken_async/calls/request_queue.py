@@ -5,7 +5,8 @@ Rules:
 1. A call stands in the lane of its (priority, resource, start-up protection); within a lane, arrival order.
 2. The most urgent call *that may go now* is next: higher priority first, then earlier arrival.
 3. What may not go closes its resource for everything less urgent, so dear calls are not starved by cheap ones.
-4. After ``AGEING`` seconds of waiting a call counts as PLACE; nothing ever counts as CANCEL but a cancel.
+4. After ``AGEING`` seconds of waiting a read or a history call moves up one class, once, to that class's end: behind
+   what had come before. Nothing ever counts as CANCEL but a cancel.
 5. A call is reserved while its nonce is fetched: it still waits, but nobody else chooses it.
 6. Nothing is O(n) per call: cancelled calls are skipped at the head of a lane, and swept once they are the majority.
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from kraken_async.call import Call
     from kraken_async.limits.governor import Quote
 
-#: Seconds of waiting after which a call counts as PLACE.
+#: Seconds of waiting after which a call moves up one class.
 AGEING = 30.0
 
 #: Of a lane: its calls' priority, what they have to wait for, and whether start-up protection holds them.
@@ -198,11 +199,12 @@ class RequestQueue:
                 earliest = quote
         return None, earliest
 
-    def _urgency(self, call: Call, now: float) -> tuple[int, int]:
-        priority = call.priority
-        if priority > Priority.PLACE and now - call.enqueued_at >= AGEING:
-            priority = Priority.PLACE
-        return priority, call.seq
+    def _urgency(self, call: Call, now: float) -> tuple[int, float, int]:
+        """Return what calls are sorted by: their class, when they came into it, and their order of arrival."""
+        priority, since = call.priority, call.enqueued_at
+        if priority > Priority.PLACE and now - since >= AGEING:
+            return priority - 1, since + AGEING, call.seq
+        return priority, since, call.seq
 
     def lanes(self, now: float) -> list[tuple[Call, int]]:
         """Return the first call of each lane, the most urgent first, and how many wait there."""

@@ -7,8 +7,6 @@ Rules:
    never during a back-off.
 3. What may go now is chosen with the turn in hand and the shared counters read, under the nonce lock.
 4. The exchange runs in the worker, not in its caller's task: a caller may leave without tearing it.
-5. A chosen call is reserved until it is sent. Over Redis its nonce takes a round trip; meanwhile an overtaking cancel
-   may choose too, and must not choose the same.
 """
 
 from __future__ import annotations
@@ -17,19 +15,15 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kraken_async.api.endpoints import Priority
-from kraken_async.calls import log_messages
-from kraken_async.errors import KrakenAPIError, KrakenError, NonceStoreError
-from kraken_async.limits import circuit_breaker
-from kraken_async.limits.governor import AT_ONCE, Quote
-from kraken_async.orders import recall
+from kraken_async.errors import KrakenAPIError, KrakenError, NonceStoreError, Outcome
 from kraken_async.wire.response_decoder import decode, decode_traced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from kraken_async.call import Call
-    from kraken_async.calls.halt import Halt
+    from kraken_async.calls.choice import CallChoice
+    from kraken_async.calls.faults import Faults
     from kraken_async.calls.ledger import CallLedger
     from kraken_async.calls.replies import ReplyHandler
     from kraken_async.calls.request_queue import RequestQueue
@@ -50,6 +44,7 @@ class CallWorker:
         self,
         key: KeyState,
         queue: RequestQueue,
+        choice: CallChoice,
         gate: Admission,
         signer: Signer,
         send: Send,
@@ -58,13 +53,14 @@ class CallWorker:
         tracker: OrderTracker,
         replies: ReplyHandler,
         reporter: Reporter,
-        halt: Halt,
+        faults: Faults,
         server_time: ServerTime,
         patience: float,
         clock: Callable[[], float],
     ) -> None:
         self._key = key
         self._queue = queue
+        self._choice = choice
         self._gate = gate
         self._signer = signer
         self._send = send
@@ -72,13 +68,12 @@ class CallWorker:
         self._tracker = tracker
         self._replies = replies
         self._reporter = reporter
-        self._halt = halt
+        self._faults = faults
         self._server_time = server_time
         self._patience = patience
         self._clock = clock
         self._in_flight: Call | None = None  # the one that holds the turn; overtaking cancels come on top
         self._moved_at = 0.0
-        self._earliest: Quote | None = None  # of the waiting calls, when none may go
         self._overtaking = 0  # runs of send_cancels()
         self._none_overtakes = asyncio.Event()
 
@@ -105,12 +100,13 @@ class CallWorker:
         try:
             call, nonce = await self._key.step(partial(admit, reserved), overtake=overtake)
         except BaseException:
-            self._release(reserved)
+            self._choice.release(reserved)
             raise
-        if call is None or not self._ledger.send(call, nonce, self._clock()):
+        if call is None or not self._leaves(call, nonce):
             return call
         if not overtake:
             self._in_flight = call
+        request: SignedRequest | None = None
         try:
             self._moved_at = call.sent_at
             if call.options.trace is not None:
@@ -125,18 +121,38 @@ class CallWorker:
             )
             result = self._decode(call, response)
         except KrakenError as error:
-            await self._replies.failed(call, error)
+            await self._conclude(call, self._replies.failed(call, error))
         except asyncio.CancelledError as stray:  # aiohttp raises one when a session is closed under a request
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            await self._replies.failed(call, log_messages.fault(call.endpoint.name, stray))
+            await self._conclude(call, self._replies.failed(call, self._met(call, stray, request)))
         except Exception as fault:
             # The caller's transport's, or our own: it must not take the cancels down as well.
-            await self._replies.failed(call, log_messages.fault(call.endpoint.name, fault))
+            await self._conclude(call, self._replies.failed(call, self._met(call, fault, request)))
         else:
-            await self._replies.answered(call, result)
+            await self._conclude(call, self._replies.answered(call, result))
         return call
+
+    def _met(self, call: Call, fault: BaseException, request: SignedRequest | None) -> KrakenError:
+        """Return the error for a fault: before there was a request, nothing was sent."""
+        outcome = Outcome.NOT_SENT if request is None else Outcome.UNKNOWN
+        return self._faults.error(call.endpoint.name, fault, outcome)
+
+    async def _conclude(self, call: Call, handling: Awaitable[None]) -> None:
+        """Handle the end of an exchange. A fault in that is this call's, and not that of the next."""
+        try:
+            await handling
+        except Exception as fault:
+            self._replies.broken_off(call, self._faults.error(call.endpoint.name, fault))
+
+    def _leaves(self, call: Call, nonce: int) -> bool:
+        """Move a call to SENT. False: its caller left, it was taken back, or it met a fault, and has ended unsent."""
+        try:
+            return self._ledger.send(call, nonce, self._clock())
+        except Exception as fault:
+            self._ledger.cancel_unsent(call, self._faults.error(call.endpoint.name, fault, Outcome.NOT_SENT))
+            return False
 
     def _sign(self, call: Call, nonce: int) -> SignedRequest:
         if call.order is not None:
@@ -164,7 +180,10 @@ class CallWorker:
     def _learn_server_time(self, call: Call, response: Response) -> None:
         now = self._clock()
         if now >= self._server_time.due_at:
-            self._server_time.learn(response.status, response.headers, call.sent_at, now)
+            try:
+                self._server_time.learn(response.status, response.headers, call.sent_at, now)
+            except Exception as fault:  # an answer in hand is not lost because its date teaches nothing
+                self._faults.log("learning Kraken's time", fault)
 
     # -- with the turn ---------------------------------------------------------------------------------------------
 
@@ -180,64 +199,28 @@ class CallWorker:
                 try:
                     if self._overtaking:
                         await self._let_cancels_arrive()
-                    call = await self.send_one(self._admit)
+                    call = await self.send_one(self._choice.admit)
                 finally:
                     self._in_flight = None
-                    await self._key.release_turn()
+                    await self._release_turn()
             except NonceStoreError as error:
                 await self._without_turn(error)
                 continue
+            except Exception as fault:
+                await self._past(fault)
+                continue
             self._moved_at = self._clock()
             if call is None:
-                await self._queue.sleep(None if self._earliest is None else self._earliest.seconds)
+                earliest = self._choice.earliest
+                await self._queue.sleep(None if earliest is None else earliest.seconds)
 
-    def _admit(self, reserved: list[Call], shared: Shared) -> Call | None:
-        """Choose the most urgent call that may go now, and charge it. What must not go at all is refused here."""
-        if reserved:
-            self._release(reserved)  # of an attempt before: a remote store may ask again
-        now = self._clock()
-        if shared.lockout_until or shared.pause_until or shared.halted:
-            self._refuse(shared, now)
-        if shared.recalled.crowded:
-            recall.forget(shared, self._ledger.calls(), now)
-        quote_of = partial(self._gate.seconds_until_free, shared=shared, now=now)
-        while True:
-            call, quote = self._queue.choose(quote_of, now)
-            if call is None or quote is None:
-                self._earliest = quote
-                return None
-            if (why := recall.recalled(call, shared)) is None:
-                return self._reserve(reserved, call, shared, now, quote)
-            self._ledger.cancel_unsent(call, log_messages.recalled(call, why))
-
-    def _reserve(
-        self, reserved: list[Call], call: Call, shared: Shared, now: float, quote: Quote = AT_ONCE
-    ) -> Call:
-        self._gate.charge(call, shared, now, quote)
-        if call.order is not None:
-            self._tracker.claim(call)
-        if call.endpoint.priority == Priority.CANCEL:
-            recall.note_cancel(call, shared, now)
-        self._queue.reserve(call)
-        reserved.append(call)
-        return call
-
-    def _release(self, reserved: list[Call]) -> None:
-        while reserved:
-            self._queue.release(reserved.pop())
-
-    def _refuse(self, shared: Shared, now: float) -> None:
-        """Fail the waiting calls that an open breaker or a halt stops: they must not wait for its end."""
-        self._halt.apply(shared)
-
-        def refusal(call: Call) -> KrakenError | None:
-            name = call.endpoint.name
-            error = None if call.options.ignore_breaker else circuit_breaker.refusal(shared, now, name)
-            if error is None and shared.halted and recall.places(call):
-                return log_messages.halted(call)
-            return error
-
-        self._ledger.cancel_unsent_where(refusal)
+    async def _release_turn(self) -> None:
+        """Release the turn; once more if that met a fault, since a turn that is kept stops every session on the key."""
+        try:
+            await self._key.release_turn()
+        except Exception as fault:
+            self._faults.log("releasing the turn", fault)
+            await self._key.release_turn()
 
     # -- without the turn ------------------------------------------------------------------------------------------
 
@@ -248,28 +231,16 @@ class CallWorker:
         self._none_overtakes.clear()
         try:
             while self._in_flight is stalled:
-                if await self.send_one(self._admit_cancel, overtake=True) is None:
+                if await self.send_one(self._choice.admit_cancel, overtake=True) is None:
                     return
         except NonceStoreError as error:
-            self._fail_waiting(error, cancels=True)
+            self._choice.fail_waiting(error, cancels=True)
+        except Exception as fault:
+            self._choice.fail_first(fault, cancels=True)
         finally:
             self._overtaking -= 1
             if not self._overtaking:
                 self._none_overtakes.set()
-
-    def _admit_cancel(self, reserved: list[Call], shared: Shared) -> Call | None:
-        if reserved:
-            self._release(reserved)
-        now = self._clock()
-        if shared.lockout_until or shared.pause_until or shared.halted:
-            self._refuse(shared, now)
-        while True:
-            call, _ = self._queue.choose(_only_cancels, now)
-            if call is None:
-                return None
-            if (why := recall.recalled(call, shared)) is None:
-                return self._reserve(reserved, call, shared, now)
-            self._ledger.cancel_unsent(call, log_messages.recalled(call, why))
 
     async def _let_cancels_arrive(self) -> None:
         """Wait, not longer than a cancel's patience, before a call takes a nonce above an overtaking cancel's."""
@@ -281,20 +252,10 @@ class CallWorker:
 
     async def _without_turn(self, error: NonceStoreError) -> None:
         """Handle a store out of reach: calls fail with its error, but cancels go out on the local floor."""
-        self._fail_waiting(error, cancels=False)
+        self._choice.fail_waiting(error, cancels=False)
         await self.send_cancels()
 
-    def _fail_waiting(self, error: NonceStoreError, *, cancels: bool) -> None:
-        def failure(call: Call) -> KrakenError | None:
-            if (call.priority == Priority.CANCEL) is not cancels:
-                return None
-            return NonceStoreError(str(error), endpoint=call.endpoint.name)
-
-        self._ledger.cancel_unsent_where(failure)
-
-
-_LATER = Quote(1.0)
-
-
-def _only_cancels(call: Call) -> Quote:
-    return AT_ONCE if call.priority == Priority.CANCEL else _LATER
+    async def _past(self, fault: Exception) -> None:
+        """Handle a fault of the store's or our own: the first call fails, unsent; cancels go out without the turn."""
+        self._choice.fail_first(fault, cancels=False)
+        await self.send_cancels()

@@ -43,7 +43,10 @@ class DeadManSwitch:
     """
 
     def __init__(self, session: Caller, seconds: float, every: float = 15.0) -> None:
-        if not 0 < every < seconds < LONGEST:
+        numbers = not any(
+            isinstance(each, bool) or not isinstance(each, (int, float)) for each in (seconds, every)
+        )
+        if not numbers or not 0 < every < seconds < LONGEST:
             msg = (
                 f"a dead man's switch needs 0 < every < seconds < {LONGEST}, not every={every!r}, "
                 f"seconds={seconds!r}: Kraken recommends 15 and 60"

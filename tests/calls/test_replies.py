@@ -15,6 +15,7 @@ from kraken_async.calls.lost_orders import LostOrders
 from kraken_async.calls.replies import Next, ReplyHandler, decide
 from kraken_async.calls.request_queue import RequestQueue
 from kraken_async.calls.tasks import Tasks
+from kraken_async.limits.governor import BurstGovernor
 from kraken_async.monitoring.metrics import Metrics
 from kraken_async.monitoring.reporter import Reporter
 from kraken_async.orders.policy import OrderPolicy
@@ -91,8 +92,9 @@ class Bench:
         self.tracker = OrderTracker(policy, None, time, none)
         self.ledger = CallLedger(queue, (self.tracker, reporter))
         lost = LostOrders(policy, self.tracker, none, self.ledger, reporter, tasks, none, time, clock)
+        gate = BurstGovernor.off().admission(None, "none", clock, queue.wake)
         self.handler = ReplyHandler(
-            self.ledger, queue, none, none, RetryPolicy(attempts=1), none, lost, reporter, tasks, time, clock
+            self.ledger, queue, none, gate, RetryPolicy(attempts=1), none, lost, reporter, tasks, time, clock
         )
 
     async def lose(self, name: str, params: dict[str, Any]) -> Call:

@@ -83,18 +83,43 @@ async def test_a_dear_call_is_not_starved_by_cheap_ones_of_less_urgency() -> Non
     assert queue.choose(lambda c: later(2.0) if c is dear else AT_ONCE, 0.0) == (None, later(2.0))
 
 
-async def test_after_ageing_a_read_counts_as_place_but_never_as_cancel() -> None:
+async def test_after_ageing_a_call_moves_up_one_class_once_to_that_class_s_end() -> None:
     queue = RequestQueue()
-    old = call("Ledgers")
-    push(queue, old, 0.0)
-    young = [call("AddOrder"), call("AmendOrder"), call("CancelOrder"), call("Balance")]
-    for each in young:
-        push(queue, each, AGEING)
-    order = [each.endpoint.name for each in drain(queue, AGEING)]
-    assert order == ["CancelOrder", "AmendOrder", "Ledgers", "AddOrder", "Balance"]
-    push(queue, old, 0.0)
-    push(queue, call("CancelOrder"), 1800.0)
-    assert [each.endpoint.name for each in drain(queue, 1800.0)] == ["CancelOrder", "Ledgers"]
+    for name in ("Balance", "Ledgers"):
+        push(queue, call(name), 0.0)
+    for name in ("AddOrder", "AmendOrder", "CancelOrder", "TradeBalance"):
+        push(queue, call(name), AGEING - 1)
+    for name in ("EditOrder", "AddOrderBatch", "OpenOrders"):
+        push(queue, call(name), AGEING + 1)
+    order = [each.endpoint.name for each in drain(queue, AGEING + 2)]
+    assert order == [
+        *("CancelOrder", "AmendOrder", "EditOrder"),
+        *("AddOrder", "Balance", "AddOrderBatch"),  # Balance came among the orders after 30 s
+        *("TradeBalance", "Ledgers", "OpenOrders"),  # and Ledgers among the reads
+    ]
+
+
+async def test_however_old_a_call_is_nothing_goes_before_a_cancel_and_history_before_no_order() -> None:
+    queue = RequestQueue()
+    for name in ("Balance", "Ledgers"):
+        push(queue, call(name), 0.0)
+    for name in ("AddOrder", "CancelOrder"):
+        push(queue, call(name), 1800.0)
+    order = [each.endpoint.name for each in drain(queue, 1801.0)]
+    assert order == ["CancelOrder", "Balance", "AddOrder", "Ledgers"]
+
+
+async def test_a_read_waits_for_a_thousand_older_history_calls_no_longer_than_it_ages() -> None:
+    queue = RequestQueue()
+    for _ in range(1000):
+        push(queue, call("Ledgers"), 0.0)
+    push(queue, call("Balance"), 60.0)
+    chosen, _ = queue.choose(lambda _call: AT_ONCE, 60.0)
+    assert chosen is not None
+    assert chosen.endpoint.name == "Ledgers"  # they have moved up, and came into the class before it
+    chosen, _ = queue.choose(lambda _call: AT_ONCE, 60.0 + AGEING)
+    assert chosen is not None
+    assert chosen.endpoint.name == "Balance"
 
 
 async def test_a_repeated_call_keeps_its_place() -> None:

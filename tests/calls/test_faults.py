@@ -1,0 +1,195 @@
+"""Nothing but closing ends the worker: whatever is raised at whatever step is one call's error, and cancels go out."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kraken_async import BurstGovernor, FileStore, KrakenError, KrakenSession, OrderPolicy, Outcome, guards
+from kraken_async.calls import faults as module
+from kraken_async.calls import worker
+from kraken_async.calls.faults import Faults
+from kraken_async.calls.ledger import CallLedger
+from kraken_async.limits.governor import Admission
+from kraken_async.monitoring.reporter import Reporter
+from kraken_async.orders import recall
+from kraken_async.orders.journal import Journal
+from kraken_async.orders.tracker import OrderTracker
+from kraken_async.server_time import ServerTime
+from kraken_async.stores.file.key import FileKey
+from kraken_async.wire.messages import Response, SignedRequest
+from kraken_async.wire.signer import Signer
+
+KEY = "fault-test-key", "ZmF1bHQtdGVzdC1zZWNyZXQ="
+ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "37500", "volume": "1.25"}
+
+RAISED = {
+    "descriptors": OSError(errno.EMFILE, "Too many open files"),
+    "threads": RuntimeError("can't start new thread"),
+    "memory": MemoryError(),
+    "value": ValueError("of a field"),
+    "recursion": RecursionError("maximum recursion depth exceeded"),
+}
+
+#: Every step on a call's way that something may go wrong in, by where it stands.
+STEPS: dict[str, tuple[object, str]] = {
+    "store: turn": (FileKey, "acquire_turn"),
+    "store: step": (FileKey, "step"),
+    "store: release": (FileKey, "release_turn"),
+    "store: note": (FileKey, "note"),
+    "store: placed": (FileKey, "note_placed"),
+    "governor: quote": (Admission, "seconds_until_free"),
+    "governor: charge": (Admission, "charge"),
+    "governor: start-up": (Admission, "started"),
+    "governor: late charge": (Admission, "late_charge"),
+    "recall": (recall, "recalled"),
+    "journal: record": (Journal, "record"),
+    "journal: sent": (Journal, "sent"),
+    "journal: end": (Journal, "settle"),
+    "tracker: complete": (OrderTracker, "complete"),
+    "tracker: claim": (OrderTracker, "claim"),
+    "tracker: sent": (OrderTracker, "mark_sent"),
+    "tracker: end": (OrderTracker, "call_ended"),
+    "ledger: send": (CallLedger, "send"),
+    "reporter: sent": (Reporter, "call_sent"),
+    "reporter: answered": (Reporter, "call_answered"),
+    "reporter: end": (Reporter, "call_ended"),
+    "signer": (Signer, "sign"),
+    "server time: stamp": (ServerTime, "stamp"),
+    "server time: learn": (ServerTime, "learn"),
+    "decoder": (worker, "decode"),
+}
+
+
+async def answer(request: SignedRequest, _timeout: float) -> Response:
+    """Kraken, as far as these calls need it."""
+    name = request.path.rpartition("/")[2]
+    results: dict[str, dict[str, Any]] = {
+        "AddOrder": {"txid": ["OFAULT-TESTS-ORDER1"], "descr": {"order": "buy 1.25 XBTUSD @ limit 37500"}},
+        "CancelOrder": {"count": 1},
+        "Time": {"unixtime": 1_700_000_000, "rfc1123": "Tue, 14 Nov 23 22:13:20 +0000"},
+    }
+    result = results.get(name, {})
+    if name in ("OpenOrders", "ClosedOrders"):
+        result = {"open": {}} if name == "OpenOrders" else {"closed": {}, "count": 0}
+    return Response(200, {}, json.dumps({"error": [], "result": result}).encode())
+
+
+@pytest.fixture
+async def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[KrakenSession]:
+    monkeypatch.setattr(module, "PAUSE", 0.0)
+    options: dict[str, Any] = {
+        "governor": BurstGovernor("pro", startup_window=0.0),
+        "orders": OrderPolicy(settle_timeout=0.0, visibility=0.0),
+        "store": FileStore(tmp_path),
+    }
+    async with KrakenSession(*KEY, transport=answer, guard=guards.allow_all, **options) as client:
+        await client.private("Balance")
+        yield client
+
+
+def once(original: Callable[..., Any], fault: Exception) -> Callable[..., Any]:
+    """Return a function that raises the first time, and is the original one after."""
+    left = [fault]
+
+    def raising(*args: Any, **kwargs: Any) -> Any:
+        if left:
+            raise left.pop()
+        return original(*args, **kwargs)
+
+    return raising
+
+
+@pytest.mark.parametrize("fault", RAISED)
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_fault_is_one_call_s_error_and_the_next_calls_succeed(
+    session: KrakenSession, step: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, name = STEPS[step]
+    monkeypatch.setattr(where, name, once(getattr(where, name), RAISED[fault]))
+    first = asyncio.ensure_future(session.private("AddOrder", ORDER))
+    await asyncio.wait([first], timeout=10)
+    assert first.done()
+    if (error := first.exception()) is not None:
+        assert isinstance(error, (KrakenError, type(RAISED[fault])))
+    async with asyncio.timeout(10):
+        assert await session.private("CancelOrder", txid="OFAULT-TESTS-ORDER1") == {"count": 1}
+        assert await session.private("Balance") == {}
+        assert (await session.private("AddOrder", ORDER))["txid"]
+
+
+@pytest.mark.parametrize("name", ["acquire_turn", "step"])
+async def test_with_the_store_broken_for_good_each_call_fails_unsent_and_cancels_are_not_stuck(
+    session: KrakenSession, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileKey, name, broken)
+        for _ in range(3):
+            with pytest.raises(KrakenError) as caught:
+                await asyncio.wait_for(session.private("Balance"), 5)
+            assert caught.value.outcome is Outcome.NOT_SENT
+        if name == "acquire_turn":  # a cancel needs no turn
+            assert await asyncio.wait_for(session.private("CancelOrder", txid="O"), 5) == {"count": 1}
+    assert await session.private("Balance") == {}
+
+
+async def test_background_work_that_meets_a_fault_begins_again(
+    session: KrakenSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[int] = []
+    faults = Faults()
+
+    async def work() -> None:
+        met.append(1)
+        if len(met) < 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "PAUSE", 0.0)
+    await asyncio.wait_for(faults.keep_going("the flush", work), 5)
+    assert len(met) == 3
+    assert faults.total == 2
+
+
+def test_a_fault_that_repeats_is_counted_and_not_logged_each_time(caplog: pytest.LogCaptureFixture) -> None:
+    faults = Faults()
+
+    text = " ".join(("a", "secret"))  # its source is in the traceback, so that stands for itself
+
+    def raising() -> None:
+        raise OSError(text)
+
+    for _ in range(1000):
+        try:
+            raising()
+        except OSError as error:
+            faults.log("AddOrder", error)
+    assert faults.total == 1000
+    assert [record.message.splitlines()[0] for record in caplog.records] == [
+        "AddOrder met a fault, OSError:",
+        "AddOrder met a fault, OSError, for the 10th time",
+        "AddOrder met a fault, OSError, for the 100th time",
+        "AddOrder met a fault, OSError, for the 1000th time",
+    ]
+    assert "a secret" not in caplog.text
+
+
+@pytest.mark.parametrize(("step", "outcome"), [("signer", Outcome.NOT_SENT), ("decoder", Outcome.UNKNOWN)])
+async def test_what_goes_wrong_before_sending_was_not_sent_and_after_it_is_unknown(
+    session: KrakenSession, step: str, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ValueError
+
+    monkeypatch.setattr(*STEPS[step], broken)
+    with pytest.raises(KrakenError) as caught:
+        await session.private("Withdraw", asset="XBT", key="mine", amount="1")
+    assert caught.value.outcome is outcome
