@@ -23,6 +23,7 @@ from kraken_async.calls.halt import Halt
 from kraken_async.calls.ledger import CallLedger
 from kraken_async.calls.lost_orders import LostOrders
 from kraken_async.calls.nonce_recovery import NonceRecovery
+from kraken_async.calls.observation import Observation
 from kraken_async.calls.public_calls import PublicCalls
 from kraken_async.calls.replies import ReplyHandler
 from kraken_async.calls.request_queue import RequestQueue
@@ -141,6 +142,7 @@ class KeyRuntime:
     submission: Submission
     lost_orders: LostOrders
     cancellation: Cancellation
+    observation: Observation
     halt: Halt
     board: ProblemBoard
     session_statistics: SessionStatistics
@@ -259,6 +261,7 @@ class KeyRuntime:
             submission=submission,
             lost_orders=lost_orders,
             cancellation=cancellation,
+            observation=Observation(lost_orders, gate, state, server_time),
             halt=halt,
             board=board,
             session_statistics=stats,

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 from kraken_async.api.endpoints import PRIVATE
 from kraken_async.call import CallState, Orphan
 from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown, SessionClosed
+from kraken_async.order_fields import canonical_id
+from kraken_async.orders.order_answers import add_result, batch_result
 from kraken_async.orders.pending_order import intent_of_error
 from kraken_async.orders.reconciler import Verdict
 
@@ -83,6 +85,9 @@ class LostOrders:
             return False
         order.reason = error
         self._ledger.reconcile(call)
+        if (result := _proven(order)) is not None:  # it was seen elsewhere while it was on its way
+            self._ledger.finish(call, result=result)
+            return True
         limit = self._clock() + self._policy.settle_timeout
         self._searches[order] = self._tasks.task(
             self._search(call, order, limit), on_end=partial(self._search_ended, call, order)
@@ -126,6 +131,34 @@ class LostOrders:
         )
         if not self._ledger.ended:
             self._reporter.settled(_orphan(order, verdict.result, error))
+
+    # -- seen elsewhere --------------------------------------------------------------------------------------------
+
+    def seen(self, txid: str, shown: Mapping[str, Any]) -> None:
+        """Take note of an order that another channel of Kraken's shows: settle the lost order that it proves to be.
+
+        One that may be it, and is not certain to be, is looked up at once. Never waits.
+        """
+        for order in dict.fromkeys((*self._tracker.live(), *self._searches, *self._tracker.unknown())):
+            if not _may_be(order, txid, shown):
+                continue
+            _note_found(order, txid, shown)
+            if order.reason is None and order.call is not None:
+                continue  # its answer may still come
+            result = _proven(order)
+            if result is not None:
+                self._settle(order, result)
+            else:
+                order.look_soon()
+
+    def _settle(self, order: PendingOrder, result: Any) -> None:
+        search, call = self._searches.get(order), order.call
+        if call is not None and call.state is CallState.RECONCILING:
+            self._ledger.finish(call, result=result)
+        else:
+            self._report_late(order, Verdict(result))
+        if search is not None:
+            search.cancel()
 
     # -- by hand ---------------------------------------------------------------------------------------------------
 
@@ -199,6 +232,34 @@ class LostOrders:
         error._canceller = partial(self._ensure_cancelled, order)
         error._intent, error.intent_id = order.intent, order.intent.id
         return error
+
+
+def _may_be(order: PendingOrder, txid: str, shown: Mapping[str, Any]) -> bool:
+    """Return whether what was shown may be a lost order, or the order that a lost change is about."""
+    if order.rows:
+        return any(row.carried_by(shown, filtered=False) is not False for row in order.rows)
+    params = order.intent.params
+    names = {canonical_id(name) for name in (txid, shown.get("cl_ord_id")) if name}
+    return any(canonical_id(params[name]) in names for name in ("txid", "cl_ord_id") if params.get(name))
+
+
+def _note_found(order: PendingOrder, txid: str, shown: Mapping[str, Any]) -> None:
+    """Note which rows of an order a ``cl_ord_id`` that was made here proves.
+
+    A userref proves nothing here: a conditional close carries its parent's, and may not say whose child it is.
+    """
+    for place, row in enumerate(order.rows):
+        if row.identity == "id made here" and row.cl_ord_id and row.carried_by(shown, filtered=False):
+            order.found[place] = txid, dict(shown)
+
+
+def _proven(order: PendingOrder) -> Any:
+    """Return the order's result, if all its rows were found; else None."""
+    if not order.rows or len(order.found) < len(order.rows):
+        return None
+    if order.intent.endpoint == "AddOrder":
+        return add_result(*order.found[0])
+    return batch_result(order.found, len(order.rows), 0.0)
 
 
 def _leaves_open(call: Call, order: PendingOrder, error: KrakenError) -> bool:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kraken_async.errors import SessionClosed
 from kraken_async.orders.dead_man_switch import DeadManSwitch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kraken_async.call import Caller
     from kraken_async.calls.cancellation import Cancellation
     from kraken_async.calls.lost_orders import LostOrders
+    from kraken_async.calls.observation import Observation
     from kraken_async.errors import OutcomeUnknown
     from kraken_async.orders.intent import Intent
     from kraken_async.orders.tracker import OrderTracker
@@ -25,6 +29,8 @@ class OrderParts(Protocol):
     def lost_orders(self) -> LostOrders: ...
     @property
     def cancellation(self) -> Cancellation: ...
+    @property
+    def observation(self) -> Observation: ...
 
 
 class OrderMethods:
@@ -77,6 +83,23 @@ class OrderMethods:
         """
         parts = await self._order_parts("dismiss()")
         await parts.lost_orders.dismiss(intent)
+
+    def observe(self, execution: Mapping[str, Any] | str | bytes) -> None:
+        """Learn from a message of Kraken's WebSocket v2, channel ``executions``, that the caller's bot has received.
+
+        Args:
+            execution: the message as a mapping or as text, or one entry of its ``data``; other channels' tell nothing.
+
+        A lost order whose id was made here is settled by the event that shows it: its caller gets the result at once.
+        Another that may be the one shown is looked up at once. Ages of orders, and the pair's engine counter if the
+        subscription asks for ``ratecounter``, are taken over. Never waits. Raises ValueError for what is no message;
+        SessionClosed before the session is opened, and without a key.
+        """
+        parts = self._order_parts_now()
+        if parts is None:
+            msg = "the session is not open: observe() belongs to an open session with an API key"
+            raise SessionClosed(msg)
+        parts.observation.take(execution)
 
     def dead_man_switch(self: Caller, seconds: float, *, every: float = 15.0) -> DeadManSwitch:
         """Return an ``async with`` in which all orders of the *account* are cancelled if this program falls silent.

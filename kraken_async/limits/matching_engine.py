@@ -38,6 +38,7 @@ class Account:
     def __init__(self, name: str) -> None:
         self.name = name
         self.levels: dict[str, list[float]] = {}  # pair -> [level, at]
+        self.named: dict[str, float] = {}  # pair -> when Kraken named its level
         self.ages = OrderAges()
 
 
@@ -117,6 +118,23 @@ class EngineCounter:
         if order is not None and kind != "cancel":
             self.learn([Age((order,), pair, now)], now)
 
+    def observed(self, pair: str, level: float, now: float, *, least: float, most: float) -> bool:
+        """Take over the level that Kraken named between ``least`` and ``most`` seconds ago; return whether it was.
+
+        A lower one than ours is not, if something may have been charged after it: Kraken had not seen that yet.
+        """
+        held = self.account.levels.get(pair)
+        known = decayed(level, now - least, self._tier.engine_decay, now)
+        if held is not None and held[1] > now - most and known <= self.level(pair, now):
+            return False
+        self.account.levels[pair], self.account.named[pair] = [known, now], now - most
+        return True
+
+    def publish(self, pair: str, shared: Shared) -> None:
+        """Put our level of a pair into the shared state, in place of what is there."""
+        level, at = self.account.levels[pair]
+        self._set(pair, level, at, shared)
+
     def learn(self, told: Iterable[Age], now: float) -> None:
         """Remember since when orders stand. In this process's memory; nothing is written."""
         self.account.ages.learn(told, now)
@@ -137,6 +155,8 @@ class EngineCounter:
         """Take over what other sessions of the key have recorded."""
         mine = self.account
         for pair, (level, at) in shared.engine.items():
+            if at <= mine.named.get(pair, at - 1.0):
+                continue  # Kraken has named the level since
             if decayed(level, at, self._tier.engine_decay, now) > self.level(pair, now):
                 mine.levels[pair] = [level, at]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ class PendingOrder:
     caller_informed: bool = False  # that it is unknown
     claimed: bool = False  # the other sessions have been told that it carries its keys
     here: bool = True  # sent in this boot of this machine, so that its boot clock counts
+    hinted: bool = False  # something was seen elsewhere that may be it, since the last look-up
+    waiting: asyncio.Event | None = None  # there while its next look-up is waited for
 
     def __post_init__(self) -> None:
         intent = self.intent
@@ -87,6 +90,24 @@ class PendingOrder:
         """Keep what was asked, when, and what came back, for the error that tells of it."""
         self.looks.append(Looked(at, endpoint, answer))
         del self.looks[:-MOST_LOOKS]
+
+    def look_soon(self) -> None:
+        """Let the next look-up begin at once: something was seen elsewhere that may be this order."""
+        self.hinted = True
+        if self.waiting is not None:
+            self.waiting.set()
+
+    async def rest(self, seconds: float) -> None:
+        """Wait between two look-ups; not at all once `look_soon` was called."""
+        self.waiting = asyncio.Event()
+        try:
+            if not self.hinted:
+                async with asyncio.timeout(seconds):
+                    await self.waiting.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.waiting, self.hinted = None, False
 
     # -- when it was sent ----------------------------------------------------------------------------------
 

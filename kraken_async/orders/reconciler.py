@@ -5,7 +5,6 @@ What may be found stands in order_matching, what absence needs in absence.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -92,7 +91,7 @@ class OrderReconciler:
                 or self._over(order, started, limit)
             ):
                 return verdict
-            await asyncio.sleep(self._pause(order, pause, limit))
+            await order.rest(self._pause(order, pause, limit))
             pause = min(pause * GROWTH, BACKGROUND_PAUSE if order.caller_informed else PAUSE)
 
     def _look(self, order: PendingOrder) -> Look:

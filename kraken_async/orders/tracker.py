@@ -254,6 +254,14 @@ class OrderTracker(CallListener):
                 del self._strangers[next(iter(self._strangers))]
         return order
 
+    def live(self) -> list[PendingOrder]:
+        """Return the orders on their way, from the queue to the end of the call."""
+        return list(self._live)
+
+    def unknown(self) -> list[PendingOrder]:
+        """Return the orders whose callers were told "unknown", and those of dead sessions as they were last read."""
+        return [*self._given_up.values(), *self._left.values()]
+
     def unresolved(self) -> list[Intent]:
         """Return what is not known: of sessions that died, and what callers of this one were told is unknown."""
         self._read_left()

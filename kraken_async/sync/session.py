@@ -170,6 +170,7 @@ class KrakenSession(Client):
     dismiss = waited(asynchronous.KrakenSession.dismiss)
     ensure_cancelled = waited(asynchronous.KrakenSession.ensure_cancelled)
     resume = told(asynchronous.KrakenSession.resume)
+    observe = told(asynchronous.KrakenSession.observe)
     budget = told(asynchronous.KrakenSession.budget)
 
     def stats(self) -> Statistics:
