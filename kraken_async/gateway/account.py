@@ -18,7 +18,7 @@ from kraken_async.api.endpoints import find, has_effect
 from kraken_async.call import CallTrace
 from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown
 from kraken_async.gateway import doubt as doubts
-from kraken_async.gateway import repeats, replies, upstream
+from kraken_async.gateway import downloads, repeats, replies, upstream
 from kraken_async.gateway.doubt import Doubt, Doubts
 from kraken_async.gateway.fields import shaped
 from kraken_async.gateway.gates import Gates
@@ -27,7 +27,7 @@ from kraken_async.gateway.replies import Reply
 from kraken_async.gateway.scopes import is_cancel, needed
 from kraken_async.gateway.unheard import Unheard, UnheardWrites, left_behind
 from kraken_async.guards import no_funding
-from kraken_async.order_fields import redacted
+from kraken_async.order_fields import is_true, redacted
 
 if TYPE_CHECKING:
     from kraken_async.api.endpoints import Endpoint
@@ -147,6 +147,8 @@ class Account:
         try:
             left = await self.gates.enter(token, "read", self.config.queue_timeout)
             try:
+                if endpoint.binary:
+                    return await downloads.fetch(self.session, endpoint.name, fields, queue_timeout=left)
                 return _reply(
                     await upstream.private(
                         self.session, endpoint.name, fields, timeout=READ_TIMEOUT, queue_timeout=left
@@ -274,6 +276,11 @@ class Account:
             reply = replies.of_error(failed, changes=True)
         except ValueError as wrong:
             reply = replies.invalid(str(wrong))
+        except (
+            Exception
+        ) as fault:  # ours: the client is told what may have been done, as after any other failure
+            log.exception("%s ended by a fault of the gateway", endpoint.name)
+            reply = _faulty(fault, sent=job.trace.sent)
         except asyncio.CancelledError:
             self._audit.ended(
                 job.number, job.token, replies.NOT_SENT, error="its client went away while it waited"
@@ -307,7 +314,7 @@ class Account:
             self._unheard(job)
 
     def _in_doubt_now(self, job: Job, error: KrakenError | None) -> None:
-        if is_cancel(job.endpoint):
+        if is_cancel(job.endpoint) or is_true(job.fields.get("validate")):
             return
         doubt = job.doubt or Doubt(job.endpoint.name)
         doubt.told = True
@@ -408,6 +415,14 @@ def _reply(answer: upstream.Answer) -> Reply:
     if isinstance(answer.result, bytes):
         return Reply(body=answer.body, content_type="application/zip")
     return Reply(body=answer.body)
+
+
+def _faulty(fault: Exception, *, sent: bool) -> Reply:
+    """Return what is answered when the gateway itself failed over a write."""
+    if not sent:
+        return replies.refusal("EGeneral:Internal error", type(fault).__name__, outcome=replies.NOT_SENT)
+    said = "EGeneral:Outcome unknown:the gateway failed while it was in flight"
+    return replies.refusal(said, type(fault).__name__, outcome=replies.UNKNOWN)
 
 
 def _not_allowed(token: Token, endpoint: Endpoint, words: frozenset[str]) -> Reply:

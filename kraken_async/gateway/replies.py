@@ -32,6 +32,8 @@ from kraken_async.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kraken_async.gateway.downloads import Spool
+
 OUTCOME: Final = "X-Kraken-Outcome"
 REASON: Final = "X-Kraken-Gateway"
 CLIENT_ID: Final = "X-Kraken-Cl-Ord-Id"
@@ -61,7 +63,8 @@ _NOT_SENT: Final[tuple[tuple[type[KrakenError], str], ...]] = (
 class Reply:
     """One answer: the body, and what is said beside it. ``error`` is for the audit log and the page.
 
-    ``call``, ``account``: the number of a write on record and whose it is, until its client has heard of it.
+    ``spool``: the body, where it is a file; to be closed. ``call``, ``account``: the number of a write on record and
+    whose it is, until its client has heard of it.
     """
 
     body: bytes
@@ -72,6 +75,7 @@ class Reply:
     error: str | None = None
     call: str | None = None
     account: str | None = None
+    spool: Spool | None = None
 
     def __repr__(self) -> str:
         return f"<Reply {self.status}, {self.outcome}, {len(self.body)} bytes>"

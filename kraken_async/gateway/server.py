@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler
 
     from kraken_async.gateway.config import GatewayConfig
+    from kraken_async.gateway.downloads import Spool
     from kraken_async.gateway.tokens import Token
 
 log = logging.getLogger("kraken_async.gateway")
@@ -160,16 +161,25 @@ class Gateway:
         if refused:
             return _plain(403, refused)
         path, _, query = request.raw_path.partition("?")
-        if path.startswith("/0/private/"):
-            return await self._delivered(request, await self._private(request, unquote(path[11:]), query))
-        if path.startswith("/0/public/"):
-            return _response(await self._public(request, unquote(path[10:]), query))
-        if path.startswith("/api/"):
-            return await self._api(request, path)
-        return self._page(request, path)
+        try:
+            if path.startswith("/0/private/"):
+                return await self._delivered(request, await self._private(request, unquote(path[11:]), query))
+            if path.startswith("/0/public/"):
+                return _response(await self._public(request, unquote(path[10:]), query))
+            if path.startswith("/api/"):
+                return await self._api(request, path)
+            return self._page(request, path)
+        except ConnectionError:
+            raise  # the client is gone
+        except Exception:  # of a read, or of a request: a write's fault is answered where it happened
+            log.exception("a request of %s failed by a fault of the gateway", path)
+            why = "a fault of the gateway's own: see its log"
+            return _response(replies.refusal("EGeneral:Internal error", why, outcome=replies.UNKNOWN))
 
-    async def _delivered(self, request: web.BaseRequest, reply: Reply) -> web.Response:
+    async def _delivered(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
         """Write a reply out. Whether the client of a write has its answer is put on record."""
+        if reply.spool is not None:
+            return await _poured(request, reply, reply.spool)
         response = _response(reply)
         if reply.call is None or reply.account is None:
             return response
@@ -365,8 +375,24 @@ def _token(request: web.BaseRequest) -> str:
 
 
 def _response(reply: Reply) -> web.Response:
-    headers = {**reply.headers, "Content-Type": reply.content_type, "Cache-Control": "no-store"}
-    return web.Response(status=reply.status, headers=headers, body=reply.body)
+    return web.Response(status=reply.status, headers=_headers(reply), body=reply.body)
+
+
+def _headers(reply: Reply) -> dict[str, str]:
+    return {**reply.headers, "Content-Type": reply.content_type, "Cache-Control": "no-store"}
+
+
+async def _poured(request: web.BaseRequest, reply: Reply, spool: Spool) -> web.StreamResponse:
+    """Write a file out, piece by piece, as fast as the client takes it."""
+    response = web.StreamResponse(headers={**_headers(reply), "Content-Length": str(spool.size)})
+    try:
+        await response.prepare(request)
+        for piece in spool.pieces():
+            await response.write(piece)
+        await response.write_eof()
+    finally:
+        spool.close()
+    return response
 
 
 def _json(data: Any, code: int = 200) -> web.Response:

@@ -83,6 +83,35 @@ async def test_an_export_passes_as_it_came(tmp_path: Path) -> None:
         assert headers["Content-Type"] == "application/zip"
 
 
+async def test_a_large_export_passes_without_being_in_memory_and_begins_again_after_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kraken_async.gateway.downloads.IN_MEMORY", 1000)
+    large, asked = ZIP * 300, []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        response = web.StreamResponse(headers={"Content-Length": str(len(large))})
+        await response.prepare(request)
+        if len(asked) == 1:  # breaks off in the middle
+            await response.write(large[: len(large) // 2])
+            assert request.transport is not None
+            request.transport.abort()
+            return response
+        await response.write(large)
+        return response
+
+    async with before(tmp_path, answer) as running:
+        _, headers, got = await running.client().raw("/0/private/RetrieveExport", data={"id": "ABCD"})
+    assert (len(asked), headers["Content-Length"]) == (2, str(len(large)))
+    assert got == large
+
+
+async def test_a_refused_export_passes_as_kraken_s_envelope(tmp_path: Path) -> None:
+    async with before(tmp_path, saying(REFUSAL)) as running:
+        assert (await running.client().raw("/0/private/RetrieveExport", data={"id": "A"}))[2] == REFUSAL
+
+
 async def test_a_page_of_somebody_in_between_is_not_passed_on(tmp_path: Path) -> None:
     async with before(tmp_path, saying(b"<html><script>alert(1)</script>", 403, "text/html")) as running:
         status, headers, got = await running.client().raw("/0/private/Balance", data={})

@@ -308,6 +308,31 @@ async def test_a_cancel_is_never_held_back_as_a_repeat(running: Running) -> None
     assert running.arrived("CancelAll") == 2
 
 
+async def test_a_fault_of_its_own_is_an_envelope_that_says_what_may_have_been_done(
+    running: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bot = running.client()
+    seen: list[bool] = []
+
+    async def broken(*_: object, trace: Any = None, **__: object) -> None:
+        if trace is not None:
+            trace.sent = bool(seen)
+            seen.append(True)
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("kraken_async.gateway.upstream.private", broken)
+    told = []
+    for endpoint in ("AddOrder", "AddOrder", "Balance"):
+        answer, headers = await bot.call(endpoint, ORDER if endpoint == "AddOrder" else None)
+        told.append((answer["error"][0].partition(":the")[0], headers[OUTCOME]))
+    assert told == [
+        ("EGeneral:Internal error", "not-sent"),
+        ("EGeneral:Outcome unknown", "unknown"),
+        ("EGeneral:Internal error", "unknown"),
+    ]
+    assert "a fault" in caplog.text
+
+
 # ------------------------------------------------------------------ Idempotency-Key
 
 
