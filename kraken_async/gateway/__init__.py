@@ -1,9 +1,9 @@
 """The signing gateway: one process holds the keys, programs in any language call Kraken's own paths through it.
 
-    client in any language ── token ──▶ server ──▶ account ──▶ KrakenSession ──▶ Kraken
+    client in any language ── token ──▶ server ──▶ account ──▶ upstream ──▶ KrakenSession ──▶ Kraken
                                         │          │
-                                        │          └ gates (fair between tokens), doubt (no order twice), audit
-                                        └ tokens (who, and what it may), access (browsers), fields, replies, page
+                                        │          └ gates (fair between tokens), writes (doubt, repeats, audit)
+                                        └ access, tokens, scopes, fields, replies; operators, status and the page
 
 Rules kept here:
 

@@ -32,7 +32,8 @@ from kraken_async.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kraken_async.gateway.downloads import Spool
+    from kraken_async.gateway.spool import Spool
+    from kraken_async.gateway.upstream import Answer
 
 OUTCOME: Final = "X-Kraken-Outcome"
 REASON: Final = "X-Kraken-Gateway"
@@ -96,6 +97,17 @@ def result(value: Any) -> Reply:
     if isinstance(value, bytes):
         return Reply(body=value, content_type="application/zip")
     return Reply(body=json.dumps({"error": [], "result": value}, default=str, separators=(",", ":")).encode())
+
+
+def of_answer(answer: Answer) -> Reply:
+    """Return the bytes that Kraken sent, or its result where it did not come as the answer to its own call."""
+    if answer.body is None:
+        return result(answer.result)
+    if answer.error is not None:
+        return Reply(body=answer.body, outcome=REFUSED, error=answer.error.errors[0])
+    if isinstance(answer.result, bytes):
+        return Reply(body=answer.body, content_type="application/zip")
+    return Reply(body=answer.body)
 
 
 def of_error(error: KrakenError, *, changes: bool) -> Reply:

@@ -43,7 +43,7 @@ def of_account(account: Account, *, resolve_with: str) -> dict[str, Any]:
         "calls_by_token": dict(account.calls_by_token),
         "last_calls": [call._asdict() for call in list(account.last_calls)[-SHOWN_CALLS:]],
         "unresolved": [shown(intent, resolve_with) for intent in intents],
-        "unheard": account.unheard.shown(),
+        "unheard": account.writes.unheard.shown(),
         "sessions": neighbours(account),
     }
 

@@ -86,7 +86,7 @@ async def test_an_export_passes_as_it_came(tmp_path: Path) -> None:
 async def test_a_large_export_passes_without_being_in_memory_and_begins_again_after_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kraken_async.gateway.downloads.IN_MEMORY", 1000)
+    monkeypatch.setattr("kraken_async.gateway.spool.IN_MEMORY", 1000)
     large, asked = ZIP * 300, []
 
     async def answer(request: web.Request) -> web.StreamResponse:

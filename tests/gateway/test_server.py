@@ -258,7 +258,7 @@ async def test_what_a_gateway_that_died_left_in_doubt_counts_for_the_next(tmp_pa
             cl_ord_id=params["cl_ord_id"],
             generated=True,
         )
-        running.account._doubts._unresolved = lambda: [intent]
+        running.account.writes._doubts._unresolved = lambda: [intent]
         answer, headers = await running.client().call("AddOrder", ORDER)
         assert "Duplicate" in answer["error"][0]
         assert headers[CLIENT_ID] == intent.cl_ord_id
@@ -361,7 +361,7 @@ async def test_a_repeat_that_waits_keeps_an_order_whose_first_client_leaves(runn
     first = asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": "1000"}, Idempotency_Key="k1"))
     await eventually(lambda: sum(running.account.gates.waiting().values()) == WIDTH + 1)
     second = asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": "1000"}, Idempotency_Key="k1"))
-    await eventually(lambda: any(job.heard == 2 for job in running.account._jobs))
+    await eventually(lambda: any(job.heard == 2 for job in running.account.writes._jobs))
     first.cancel()
     answer, _ = await second
     assert answer["error"] == []
