@@ -20,7 +20,7 @@ from tests.stores.store_support import nothing, opened, setting, yes
 
 @pytest.fixture(params=["memory", "file"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """A store of each kind; Redis has the same tests in its own module."""
+    """A store of each kind; for Redis see test_redis_deployments.py."""
     return MemoryStore() if request.param == "memory" else FileStore(tmp_path)
 
 

@@ -90,7 +90,8 @@ class RecalledFile(SideFile):
 
 
 #: A placed order's name: when, in unix seconds, and at most 56 bytes of name.
-_PLACED: Final = struct.Struct("<d56s")
+_LONGEST: Final = 56
+_PLACED: Final = struct.Struct(f"<d{_LONGEST}s")
 #: Bytes after which the names are put in another file, and how often that is looked at.
 _PLACED_SIZE: Final = MOST_PLACED * _PLACED.size
 _LOOK_EVERY: Final = 256
@@ -119,7 +120,10 @@ class PlacedFile(SideFile):
     def append(self, names: Iterable[str]) -> None:
         """Append names. OSError when they cannot be kept."""
         now = time.time()
-        data = b"".join(_PLACED.pack(now, name.encode(errors="replace")) for name in names)
+        encoded = [name.encode(errors="replace") for name in names]
+        if any(len(name) > _LONGEST for name in encoded):
+            raise OSError(None, f"a name is longer than {_LONGEST} bytes", str(self.path))
+        data = b"".join(_PLACED.pack(now, name) for name in encoded)
         if not data:
             return
         if self._appended % _LOOK_EVERY == 0:

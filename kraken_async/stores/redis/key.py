@@ -100,7 +100,9 @@ class RedisKey(KeyState):
         owned = self._address is not None
         client = client_of(self._address, self._timeout) if self._address is not None else self._client
         self._link = Link(client, self.place, keys, self._timeout, owned=owned)
-        self._turn = Turn(self._link, keys[4], self._lease, self._known, self._adopt, self._parcel)
+        self._turn = Turn(
+            self._link, keys[4], self._lease, self._known, self._adopt, self._parcel, self._undelivered
+        )
         try:
             view = await self._load()
             self.stored_unit = view.unit or self.unit
@@ -216,6 +218,11 @@ class RedisKey(KeyState):
         sent, self._placed_here = self._placed_here, []
         self._placed_known += len(sent)
         return state.lines(sent, 0.0)
+
+    def _undelivered(self, parcel: str) -> None:
+        lost = list(state.entries(parcel.encode().splitlines(), 0.0))
+        self._placed_here[:0] = lost
+        self._placed_known -= len(lost)
 
     async def _read_news(self) -> None:
         """Read which client ids were cancelled, and which orders placed, by other sessions."""

@@ -29,6 +29,7 @@ class Turn:
         known: Callable[[], tuple[int, str]],
         handed: Callable[[list[Any], tuple[int, str]], object],
         parcel: Callable[[], str],
+        undelivered: Callable[[str], None],
     ) -> None:
         #: The ticket that holds the turn, as far as is known here; "" without it.
         self.ticket = ""
@@ -45,6 +46,7 @@ class Turn:
         self._known = known
         self._handed = handed
         self._parcel = parcel  # what goes with the turn when it is given back
+        self._undelivered = undelivered  # that may not have arrived
         self._session = secrets.token_hex(8)
         self._drawn = 0
         self._waiting: set[str] = set()
@@ -163,10 +165,11 @@ class Turn:
     async def _leave(self, ticket: str, *, held: bool = False, patient: bool = False) -> None:
         """Give the ticket up. ``patient``: in the background, tried until its lease has run out anyway."""
         limit = self._lease_ms / 1000 if patient else None
+        parcel = self._parcel() if held else ""
         try:
-            parcel = self._parcel() if held else ""
             answer = await self._link.run("leave", ticket, self._short_ms, parcel, limit=limit, again=patient)
         except NonceStoreError as error:
+            self._undelivered(parcel)
             if patient or self._closed:
                 log.debug("the turn could not be given back, its lease will run out: %s", error)
             else:
