@@ -23,7 +23,7 @@ import pytest
 
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import MAX_NONCE, Shared, low_ceiling, new_ceiling
-from kraken_async.stores.file import FileStore, inspect, layout, recovery
+from kraken_async.stores.file import FileStore, inspect, layout, recovery, steps
 from kraken_async.stores.file import ceiling as ceiling_module
 from kraken_async.stores.file import key as key_module
 from kraken_async.stores.file.layout import (
@@ -794,7 +794,7 @@ class HangingDisk(FailingDisk):
 async def test_a_disk_that_hangs_holds_up_an_overtaking_cancel_only_for_a_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_module, "OVERTAKING_PATIENCE", 0.01)
+    monkeypatch.setattr(steps, "OVERTAKING_PATIENCE", 0.01)
     disk = HangingDisk()
     key = await opened(FileStore(tmp_path, disk=disk))
     now = time.time_ns() + HOUR

@@ -1,7 +1,7 @@
 """FileStore: keys in files, shared by every thread, loop and process of this host.
 
-See slots.py for the bytes, statefile.py for what survives which crash, turn.py for the right to send,
-record.py and filekey.py for a session's part, ceiling.py for the disk.
+See layout.py for the bytes, state_file.py for what survives which crash, turn.py for the right to send, steps.py and
+record.py for a session's part, floors.py for cancels that go past a stopped process, ceiling.py for the disk.
 """
 
 from __future__ import annotations
