@@ -54,6 +54,9 @@ def unkind(rng: random.Random) -> Behaviour:
 class MortalJournal(Journal):
     """A journal that may die as its process does: nothing more is written, and its lock is free."""
 
+    async def look(self, now: float) -> None:
+        """Read nothing ahead: on virtual time there are no threads."""
+
     def __init__(self, directory: Path, key: str) -> None:
         super().__init__(directory, key)
         self.recorded: list[Intent] = []
