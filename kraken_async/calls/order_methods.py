@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kraken_async.call import Caller
 from kraken_async.errors import SessionClosed
 from kraken_async.orders.dead_man_switch import DeadManSwitch
+from kraken_async.problems import ProblemBoard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kraken_async.call import Caller
     from kraken_async.calls.cancellation import Cancellation
     from kraken_async.calls.lost_orders import LostOrders
     from kraken_async.calls.observation import Observation
@@ -31,6 +32,14 @@ class OrderParts(Protocol):
     def cancellation(self) -> Cancellation: ...
     @property
     def observation(self) -> Observation: ...
+    @property
+    def board(self) -> ProblemBoard: ...
+
+
+class _OwnCaller(Caller, Protocol):
+    """A session as a caller."""
+
+    def _board(self) -> ProblemBoard: ...
 
 
 class OrderMethods:
@@ -101,9 +110,13 @@ class OrderMethods:
             raise SessionClosed(msg)
         parts.observation.take(execution)
 
-    def dead_man_switch(self: Caller, seconds: float, *, every: float = 15.0) -> DeadManSwitch:
+    def _board(self) -> ProblemBoard:
+        parts = self._order_parts_now()
+        return ProblemBoard() if parts is None else parts.board
+
+    def dead_man_switch(self: _OwnCaller, seconds: float, *, every: float = 15.0) -> DeadManSwitch:
         """Return an ``async with`` in which all orders of the *account* are cancelled if this program falls silent.
 
         Kraken's CancelAllOrdersAfter, set to ``seconds`` and refreshed ``every`` so many; disarmed on a clean exit.
         """
-        return DeadManSwitch(self, seconds, every)
+        return DeadManSwitch(self, seconds, every, board=self._board)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from kraken_async import KrakenSession, MemoryStore, Response, SignedRequest
 from kraken_async.api.endpoints import Priority
 from kraken_async.errors import KrakenError, TransportError
 from kraken_async.orders.dead_man_switch import DeadManSwitch
-from tests.virtual_time import virtual
+from kraken_async.problems import ProblemBoard
+from tests.conftest import key_state
+from tests.virtual_time import START, virtual
 
 
 class FakeClient:
@@ -22,13 +27,23 @@ class FakeClient:
         self.options: dict[str, Any] = {}
         self.broken: KrakenError | None = None
         self.slow = 0.0
+        self.public_calls: list[str] = []
+        self.dumb = False
+        self.status = "online"
+        self.maintenance: list[Any] = []
 
     def with_options(self, *, priority: Priority | None = None, timeout: float | None = None) -> FakeClient:
         self.options = {"priority": priority, "timeout": timeout}
         return self
 
     async def public(self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any) -> Any:
-        raise AssertionError
+        self.public_calls.append(endpoint)
+        if self.dumb:
+            raise TransportError("reset")
+        if endpoint == "SystemStatus":
+            return {"status": self.status, "timestamp": "", "upcoming_maintenance": self.maintenance[:1]}
+        assert endpoint == "MaintenanceSchedule"
+        return {"events": self.maintenance}
 
     async def private(self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any) -> Any:
         assert endpoint == "CancelAllOrdersAfter"
@@ -136,6 +151,204 @@ async def test_a_switch_that_cannot_be_disarmed_raises_and_says_so(caplog: pytes
         async with DeadManSwitch(client, 60, every=15):
             client.broken = TransportError("reset")
     assert "still armed" in caplog.text
+
+
+def said(caplog: pytest.LogCaptureFixture, level: str, text: str) -> int:
+    return sum(
+        text in each.getMessage()
+        for each in caplog.records
+        if each.name == "kraken_async.dead_man" and each.levelname == level
+    )
+
+
+def codes(board: ProblemBoard) -> list[str]:
+    return sorted(problem.code for problem in board)
+
+
+@virtual
+async def test_a_refresh_that_only_waits_is_said_to_be_late_and_then_to_have_fired(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The refresh of the first beat waits for 70 s, as behind a frozen neighbour that has the turn."""
+    client, board = FakeClient(), ProblemBoard()
+    async with DeadManSwitch(client, 60, every=15, board=lambda: board) as switch:
+        client.slow = 70.0
+        await asyncio.sleep(30)
+        assert codes(board) == []
+        await asyncio.sleep(2)
+        assert codes(board) == ["switch-late"]
+        assert said(caplog, "WARNING", "29 s left: the refresh waits for its turn or its answer") == 1
+        await asyncio.sleep(27.5)
+        assert "armed" in repr(switch)
+        await asyncio.sleep(1)
+        assert codes(board) == ["switch-fired"]
+        assert said(caplog, "ERROR", "must have fired") == 1
+        assert "fired" in repr(switch)
+        client.slow = 0.0
+        await asyncio.sleep(25)  # the answer came at 85 s
+        assert codes(board) == []
+        assert said(caplog, "WARNING", "armed again") == 1
+        await asyncio.sleep(100)
+    assert said(caplog, "ERROR", "must have fired") == 1
+    assert codes(board) == []
+
+
+@virtual
+async def test_a_late_refresh_that_comes_in_time_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    client, board = FakeClient(), ProblemBoard()
+    async with DeadManSwitch(client, 60, every=15, board=lambda: board):
+        client.slow = 30.0
+        await asyncio.sleep(40)
+        assert codes(board) == ["switch-late"]
+        client.slow = 0.0
+        await asyncio.sleep(10)
+        assert codes(board) == []
+    assert said(caplog, "INFO", "refreshed again") == 1
+    assert said(caplog, "ERROR", "") == 0
+
+
+@virtual
+async def test_a_switch_that_fires_while_its_disarming_waits_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client, board = FakeClient(), ProblemBoard()
+    async with DeadManSwitch(client, 30, every=20, board=lambda: board):
+        client.slow = 60.0
+    assert said(caplog, "ERROR", "must have fired") == 1
+    assert codes(board) == []
+
+
+@virtual
+async def test_whatever_a_refresh_raises_the_next_one_is_tried(caplog: pytest.LogCaptureFixture) -> None:
+    client = FakeClient()
+    client_error: Any = MemoryError("no room")
+    async with DeadManSwitch(client, 60, every=15):
+        client.broken = client_error
+        await asyncio.sleep(20)
+        client.broken = None
+        await asyncio.sleep(15)
+        assert client.asked[-1] == (30, 60)
+    assert said(caplog, "WARNING", "no room") == 1
+
+
+def announced(start: float, **more: Any) -> dict[str, Any]:
+    times = [
+        datetime.fromtimestamp(START + each, UTC).isoformat().replace("+00:00", "Z")
+        for each in (start, start + 3600)
+    ]
+    return {
+        "event_id": 7,
+        "title": "engine upgrade",
+        "expected_start_utc": times[0],
+        "expected_end_utc": times[1],
+        "affected_services": ["spot_rest", "spot_trading"],
+        **more,
+    }
+
+
+@virtual
+async def test_an_announced_maintenance_is_warned_of_once_and_once_more_before_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client, board = FakeClient(), ProblemBoard()
+    client.maintenance = [announced(7200), announced(7200, event_id=8, affected_services=["futures_rest"])]
+    async with DeadManSwitch(client, 60, every=15, board=lambda: board):
+        await asyncio.sleep(1)
+        (problem,) = board
+        assert (problem.code, problem.subject) == ("maintenance", "7")
+        assert "engine upgrade" in problem
+        assert "disarm it before" in problem
+        await asyncio.sleep(7200 - 1800 - 5)
+        assert said(caplog, "WARNING", "engine upgrade") == 1
+        await asyncio.sleep(10)
+        assert said(caplog, "WARNING", "engine upgrade") == 2
+        await asyncio.sleep(1200)
+        assert codes(board) == ["maintenance"]
+        await asyncio.sleep(5000)  # it is over
+        assert codes(board) == []
+    assert said(caplog, "WARNING", "engine upgrade") == 2
+    assert set(client.public_calls) == {"MaintenanceSchedule", "SystemStatus"}
+    assert len(client.public_calls) < 2 * 30
+
+
+@virtual
+async def test_a_maintenance_that_is_moved_is_said_again_and_one_called_off_is_a_problem_no_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client, board = FakeClient(), ProblemBoard()
+    client.maintenance = [announced(90_000)]
+    async with DeadManSwitch(client, 60, every=15, board=lambda: board):
+        await asyncio.sleep(1)
+        client.maintenance = [announced(80_000)]
+        await asyncio.sleep(600)
+        assert said(caplog, "WARNING", "engine upgrade") == 2
+        client.dumb = True  # what is known stays when Kraken cannot be asked
+        await asyncio.sleep(1200)
+        assert codes(board) == ["maintenance"]
+        client.dumb, client.maintenance = False, []
+        await asyncio.sleep(600)
+        assert codes(board) == []
+    assert len(asyncio.all_tasks()) == 1
+
+
+@virtual
+async def test_a_status_other_than_online_is_said_once_per_change(caplog: pytest.LogCaptureFixture) -> None:
+    client, board = FakeClient(), ProblemBoard()
+    client.status = "maintenance"
+    async with DeadManSwitch(client, 60, every=15, board=lambda: board):
+        await asyncio.sleep(1900)
+        assert said(caplog, "WARNING", "status is 'maintenance'") == 1
+        assert codes(board) == ["maintenance"]
+        client.status = "online"
+        await asyncio.sleep(600)
+        assert codes(board) == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [None, 5, {}, {"affected_services": "spot_rest"}, {"expected_start_utc": "soon"}],
+)
+@virtual
+async def test_an_announcement_in_another_shape_ends_nothing(event: Any) -> None:
+    client, board = FakeClient(), ProblemBoard()
+    client.maintenance = [event, announced(7200)]
+    async with DeadManSwitch(client, 60, every=15, board=lambda: board):
+        await asyncio.sleep(700)
+        assert "7" in {problem.subject for problem in board}
+
+
+async def answer(request: SignedRequest, timeout: float) -> Response:
+    return Response(200, {}, b'{"error":[],"result":{}}')
+
+
+@virtual
+async def test_a_session_says_it_while_its_refresh_waits_for_a_frozen_neighbour() -> None:
+    store = MemoryStore()
+    told: list[tuple[str, bool]] = []
+    session = KrakenSession(
+        "key",
+        "c2VjcmV0",
+        store=store,
+        transport=answer,
+        on_problem=lambda change: told.append((change.code, change.came)),
+    )
+    async with session, key_state(store, "key") as neighbour, session.dead_man_switch(20, every=5):
+        await asyncio.sleep(1)
+        await neighbour.acquire_turn()
+        await asyncio.sleep(11.5)
+        assert ("switch-late", "warning") in session.stats().problem_codes
+        await asyncio.sleep(9)
+        assert ("switch-fired", "critical") in session.stats().problem_codes
+        await neighbour.release_turn()
+        await asyncio.sleep(1)
+        assert not {"switch-late", "switch-fired"} & dict(session.stats().problem_codes).keys()
+    assert [each for each in told if each[0].startswith("switch")] == [
+        ("switch-late", True),
+        ("switch-late", False),
+        ("switch-fired", True),
+        ("switch-fired", False),
+    ]
 
 
 @pytest.mark.parametrize(
