@@ -6,6 +6,7 @@ import json
 import logging
 import timeit
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ def microseconds(work: Callable[[], object]) -> float:
     return min(timeit.repeat(work, number=200, repeat=50)) / 200 * 1e6
 
 
+def slowness() -> float:
+    """How many times slower this machine is now than one that reads a Decimal in 0.18 us."""
+    return max(1.0, microseconds(lambda: [Decimal("61000.123") for _ in range(100)]) / 100 / 0.18)
+
+
 def fields(value: Any) -> int:
     if isinstance(value, dict):
         return sum(map(fields, value.values()))
@@ -53,7 +59,7 @@ def test_a_checked_method_costs_less_than_five_microseconds() -> None:
 
     cost = microseconds(order)
     print(f"add_order and its checks: {cost:.2f} us")
-    assert cost < 5
+    assert cost < 5 * slowness()
 
 
 @pytest.mark.parametrize(
@@ -66,4 +72,4 @@ def test_conversion_costs_less_than_four_microseconds_for_ten_fields(name: str) 
         result = {"count": 50, "trades": {f"T{number}": dict(trade) for number in range(50)}}
     cost = microseconds(lambda: convert(result, name, amounts=True, times=True)) / fields(result) * 10
     print(f"{name}: {cost:.2f} us for ten fields")
-    assert cost < 4
+    assert cost < 4 * slowness()
