@@ -62,7 +62,7 @@ class CallTrace:
     __slots__ = ("_body", "_outcome", "sent")
 
     def __init__(self) -> None:
-        self.sent = False
+        self.sent: bool = False
         self._body = b""
         self._outcome: object = None
 
@@ -210,35 +210,35 @@ class Call:
         options: CallOptions,
         future: asyncio.Future[Any],
     ) -> None:
-        self.endpoint = endpoint
-        self.params = params
-        self.fields = fields
-        self.priority = priority
-        self.timeout = timeout
-        self.options = options
-        self.future = future
-        self.resource = ""
-        self.seq = 0
-        self.state = CallState.NEW
+        self.endpoint: Endpoint = endpoint
+        self.params: dict[str, Any] = params
+        self.fields: bytes = fields
+        self.priority: Priority = priority
+        self.timeout: float = timeout
+        self.options: CallOptions = options
+        self.future: asyncio.Future[Any] = future
+        self.resource: str = ""
+        self.seq: int = 0
+        self.state: CallState = CallState.NEW
         self.lane: Any = None
-        self.queued = False  # stands in a lane of the queue
-        self.reserved = False  # chosen: its nonce is being fetched
-        self.attempt = 0
-        self.counted = False  # among the calls that closing waits for
-        self.nonce = 0
-        self.nonce_refusals = 0
-        self.overtaken = 0
-        self.enqueued_at = 0.0
-        self.sent_at = 0.0
-        self.first_sent_at = 0.0
-        self.sent_unix = 0.0  # unix time of the last sending
+        self.queued: bool = False  # stands in a lane of the queue
+        self.reserved: bool = False  # chosen: its nonce is being fetched
+        self.attempt: int = 0
+        self.counted: bool = False  # among the calls that closing waits for
+        self.nonce: int = 0
+        self.nonce_refusals: int = 0
+        self.overtaken: int = 0
+        self.enqueued_at: float = 0.0
+        self.sent_at: float = 0.0
+        self.first_sent_at: float = 0.0
+        self.sent_unix: float = 0.0  # unix time of the last sending
         self.deadline: float | None = None  # seconds from signing, stamped as Kraken's `deadline`
         self.timer: asyncio.TimerHandle | None = None
-        self.level_before = 0.0  # Kraken's call counter just before this call was charged
-        self.unknown_before = False  # an earlier attempt ended without an answer
-        self.made_ids = NO_IDS  # ids made here for the orders that it places
+        self.level_before: float = 0.0  # Kraken's call counter just before this call was charged
+        self.unknown_before: bool = False  # an earlier attempt ended without an answer
+        self.made_ids: frozenset[str] = NO_IDS  # ids made here for the orders that it places
         self.order: Any = None  # the PendingOrder that it is about, once on record
-        self.internal = False  # asked for by the session itself, to look up an order
+        self.internal: bool = False  # asked for by the session itself, to look up an order
 
     def __repr__(self) -> str:
         return f"<Call {self.endpoint.name} {self.state.value} seq={self.seq} attempt={self.attempt}>"

@@ -88,7 +88,7 @@ class KrakenError(Exception):
     ) -> None:
         super().__init__(one_line(message))  # it may hold what a server sent, and ends in logs
         self.endpoint = endpoint
-        self.errors = tuple(errors)
+        self.errors: tuple[str, ...] = tuple(errors)
         if outcome is not None:
             self.outcome = outcome
         if retryable is not None:
@@ -196,7 +196,7 @@ class TransportError(KrakenError):
         self.status = status
         self.retry_after = retry_after
         if common.get("retryable") is None:
-            self.retryable = self.outcome is Outcome.NOT_SENT
+            self.retryable: bool = self.outcome is Outcome.NOT_SENT
 
 
 class RequestTimeout(TransportError):
@@ -291,7 +291,7 @@ class OutcomeUnknown(KrakenError):
         self.sent_at = sent_at
         self.finding = finding
         self.cause = cause
-        self.looks = tuple(looks)
+        self.looks: tuple[Looked, ...] = tuple(looks)
         self.decidable_at = decidable_at
         self.intent_id = intent_id
         self._intent: Any = None  # all that was recorded of the order, so that any session can look it up

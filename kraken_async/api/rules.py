@@ -14,8 +14,8 @@ class OneOf:
     __slots__ = ("is_many", "many", "values")
 
     def __init__(self, *values: str, is_many: bool = False) -> None:
-        self.values = frozenset(values)
-        self.is_many = is_many
+        self.values: frozenset[str] = frozenset(values)
+        self.is_many: bool = is_many
         self.many: OneOf = self if is_many else OneOf(*values, is_many=True)
 
 
@@ -41,15 +41,17 @@ class Rule:
         most: Mapping[str, int] = _NONE,
         because: str = "",
     ) -> None:
-        self.when = {name: tuple(values.split()) for name, values in when.items()}
-        self.needs = tuple(needs.split())
-        self.refuses = {name: frozenset(values.split()) for name, values in refuses.items()}
-        self.only = {name: tuple(values.split()) for name, values in only.items()}
-        self.together = tuple(together.split())  # two names, or none
-        self.any_of = tuple(any_of.split())
-        self.least = dict(least)
-        self.most = dict(most)
-        self.because = because
+        self.when: dict[str, tuple[str, ...]] = {name: tuple(values.split()) for name, values in when.items()}
+        self.needs: tuple[str, ...] = tuple(needs.split())
+        self.refuses: dict[str, frozenset[str]] = {
+            name: frozenset(values.split()) for name, values in refuses.items()
+        }
+        self.only: dict[str, tuple[str, ...]] = {name: tuple(values.split()) for name, values in only.items()}
+        self.together: tuple[str, ...] = tuple(together.split())  # two names, or none
+        self.any_of: tuple[str, ...] = tuple(any_of.split())
+        self.least: dict[str, int] = dict(least)
+        self.most: dict[str, int] = dict(most)
+        self.because: str = because
 
     def holds(self, params: Mapping[Any, Any], given: Collection[Any]) -> bool:
         """Whether a call keeps this rule for certain: a quick answer, which may be False where nothing is wrong."""
@@ -75,14 +77,16 @@ class Fields:
         *,
         is_many: bool = False,
     ) -> None:
-        self.table = table
-        self.required = required
-        self.is_many = is_many
+        self.table: dict[str, OneOf | Fields | None] = table
+        self.required: frozenset[str] = required
+        self.is_many: bool = is_many
         self.many: Fields = self if is_many else Fields(table, required, rules, is_many=True)
         # Rules by the field and the value that they are for, so that a call meets few of them.
         self.cases: dict[str, dict[str, list[Rule]]] = {}
-        self.together = tuple((rule.together[0], rule.together[1], rule) for rule in rules if rule.together)
-        self.always = tuple(rule for rule in rules if not rule.when and not rule.together)
+        self.together: tuple[tuple[str, str, Rule], ...] = tuple(
+            (rule.together[0], rule.together[1], rule) for rule in rules if rule.together
+        )
+        self.always: tuple[Rule, ...] = tuple(rule for rule in rules if not rule.when and not rule.together)
         for rule in rules:
             for name, values in rule.when.items():
                 for value in values:

@@ -76,7 +76,7 @@ class BurstGovernor:
         max_burst_rate: float = 20,
         margin: float = 0.2,
     ) -> None:
-        self.tier = Tier.of(tier)
+        self.tier: Tier = Tier.of(tier)
         if startup_window < 0 or startup_interval <= 0 or max_burst_rate < 2 or not 0 <= margin < 10:
             msg = (
                 "BurstGovernor needs startup_window >= 0, startup_interval > 0, max_burst_rate >= 2 and "
@@ -168,7 +168,7 @@ class Admission:
     ) -> None:
         self.governor = governor
         self.tier = tier
-        self.engine = EngineCounter(tier, account)
+        self.engine: EngineCounter = EngineCounter(tier, account)
         self.wake = wake
         self.now = clock
         self._waits = waits

@@ -39,7 +39,7 @@ class Account:
         self.name = name
         self.levels: dict[str, list[float]] = {}  # pair -> [level, at]
         self.named: dict[str, float] = {}  # pair -> when Kraken named its level
-        self.ages = OrderAges()
+        self.ages: OrderAges = OrderAges()
 
 
 _accounts: WeakValueDictionary[str, Account] = WeakValueDictionary()

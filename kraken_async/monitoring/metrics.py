@@ -133,15 +133,15 @@ class Metrics:
     )
 
     def __init__(self, started_at: float | None = None) -> None:
-        self.started_at = started_at  # on the loop's clock; None: not yet
-        self.sent = 0
-        self.answered = 0
-        self.refused = 0
-        self.unknown = 0
-        self.not_sent = 0
-        self.retries = 0
-        self.orphans = 0
-        self.observer_errors = 0
+        self.started_at: float | None = started_at  # on the loop's clock; None: not yet
+        self.sent: int = 0
+        self.answered: int = 0
+        self.refused: int = 0
+        self.unknown: int = 0
+        self.not_sent: int = 0
+        self.retries: int = 0
+        self.orphans: int = 0
+        self.observer_errors: int = 0
         self.errors: Counter[str] = Counter()
         self.waits: deque[float] = deque(maxlen=SAMPLES)
         self.round_trips: deque[float] = deque(maxlen=SAMPLES)

@@ -62,7 +62,7 @@ class Journal:
     """
 
     def __init__(self, directory: Path | None, key: str, *, synced: bool = False) -> None:
-        self.session = f"{os.getpid()}-{secrets.token_hex(6)}"
+        self.session: str = f"{os.getpid()}-{secrets.token_hex(6)}"
         self._directory = directory
         prefix = f"{key}.intents."
         self._path = None if directory is None else directory / f"{prefix}{self.session}.jsonl"

@@ -44,11 +44,11 @@ class Recalled:
         self._asked: dict[bytes, float] = {}
         self._crowded_at = MANY
         #: Orders asked for until then may have been taken back without a word (rule 3).
-        self.lost_at = -math.inf
+        self.lost_at: float = -math.inf
         #: Entries that the store has yet to write.
         self.new: list[Entry] = []
         #: How many entries of the store have been read.
-        self.total = 0
+        self.total: int = 0
 
     def __len__(self) -> int:
         return len(self._asked)

@@ -35,7 +35,7 @@ class FileStore(Store):
         *,
         disk: Disk | None = None,
     ) -> None:
-        self.directory = (
+        self.directory: Path = (
             Path(state_dir).expanduser().absolute() if state_dir is not None else default_directory()
         )
         self.strict_durability = strict_durability
