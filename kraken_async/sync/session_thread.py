@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import threading
 import weakref
 from concurrent.futures import CancelledError, Future
@@ -90,6 +91,13 @@ class SessionThread:
     """
 
     def __init__(self, make: Callable[[], KrakenSession]) -> None:
+        gevent = sys.modules.get("gevent.monkey")
+        if gevent is not None and gevent.is_module_patched("threading"):
+            msg = (
+                "gevent has replaced this process's threads, and a loop would stop all its greenlets: "
+                "use patch_all(thread=False), gunicorn's gthread workers, or the gateway"
+            )
+            raise RuntimeError(msg)
         self._host = host = _Host(make)
         host.thread.start()
         self._loop, self._session = host.ready.result()

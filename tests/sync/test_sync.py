@@ -11,7 +11,8 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+import types
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal
@@ -166,6 +167,23 @@ def test_one_that_is_dropped_is_closed(no_leaks: LeakCheck) -> None:
         assert "kraken_async-session" in threads
         del client
         gc.collect()
+
+
+def test_a_thread_that_can_have_no_loop_is_an_error_not_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(main: Coroutine[Any, Any, None]) -> None:
+        main.close()
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(asyncio, "run", none_left)
+    with pytest.raises(OSError, match="Too many"):
+        KrakenSession().open()
+
+
+def test_greenlets_in_place_of_threads_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    patched = types.SimpleNamespace(is_module_patched=lambda name: name == "threading")
+    monkeypatch.setitem(sys.modules, "gevent.monkey", patched)
+    with pytest.raises(RuntimeError, match="gevent"):
+        KrakenSession().open()
 
 
 def test_a_lost_order_is_resolved_without_await(
