@@ -84,6 +84,7 @@ def write_config(
     more: str = "",
     store: str = "",
     governor: str = "off",
+    account: str = "",
 ) -> Path:
     key = folder / "kraken.key"
     key.write_text("\n".join(emulator.key) + "\n")
@@ -91,7 +92,7 @@ def write_config(
     path = folder / "gateway.toml"
     path.write_text(
         f'listen = "{listen}"\n{more}\n[accounts.main]\nkey_file = "kraken.key"\ntier = "pro"\n'
-        f'base_url = "{url}"\nstore = "{store or f"file:{folder}/state"}"\ngovernor = "{governor}"\n'
+        f'base_url = "{url}"\nstore = "{store or f"file:{folder}/state"}"\ngovernor = "{governor}"\n{account}'
     )
     return path
 

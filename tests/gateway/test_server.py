@@ -299,6 +299,41 @@ async def test_a_client_that_leaves_while_its_order_waits_takes_it_back(running:
     assert (await loud.call("Balance"))[0]["error"] == []
 
 
+async def test_a_pair_may_be_held_while_the_outcome_of_an_order_on_it_is_unknown(tmp_path: Path) -> None:
+    emulator = Emulator(seed=1)
+    async with started(tmp_path, emulator, account="hold_pair_while_unknown = true\n") as running:
+        bot = running.client()
+        await unknown(running, bot)
+        answer, headers = await bot.call("AddOrder", {**ORDER, "price": "30001"})
+        assert (answer["error"], headers[OUTCOME]) == (["EGeneral:Permission denied"], "not-sent")
+        assert (await bot.call("AddOrder", {**ORDER, "pair": "ETHUSD", "price": "2000"}))[0]["error"] == []
+
+
+async def test_each_account_has_a_key_of_its_own(tmp_path: Path) -> None:
+    emulator = Emulator(seed=1)
+    other = emulator.add_key()
+    more = f'\n[accounts.hedge]\nkey = "{other.api_key}"\nsecret = "{other.api_secret}"\ngovernor = "off"\n'
+    async with EmulatorServer(emulator) as server:
+        path = write_config(tmp_path, emulator, server.url)
+        hedge = more + f'tier = "pro"\nbase_url = "{server.url}"\nstore = "memory:"\n'
+        path.write_text(path.read_text() + hedge)
+        async with Gateway(GatewayConfig.load(path)) as gateway, aiohttp.ClientSession() as http:
+            running = Running(gateway, emulator, http)
+            for account, key in (("main", emulator.key.api_key), ("hedge", other.api_key)):
+                bot = running.client(accounts=(account,))
+                assert (await bot.call("Balance"))[0]["error"] == []
+                assert emulator.history[-1].api_key == key
+            page = running.client("read,halt", accounts=("main", "hedge"))
+            status, told = await page.api("/api/halt", method="POST", json={"account": "hedge"})
+            assert (status, told["account"]) == (200, "hedge")
+            assert (await page.api("/api/halt", method="POST"))[0] == 400
+            shown = (await page.api("/api/status"))[1]["accounts"]
+            assert [(each["name"], each["stats"]["halted"]) for each in shown] == [
+                ("main", False),
+                ("hedge", True),
+            ]
+
+
 async def test_a_cancel_is_never_held_back_as_a_repeat(running: Running) -> None:
     bot = running.client()
     for _ in range(2):
