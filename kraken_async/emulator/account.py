@@ -25,7 +25,7 @@ _PER_SECOND = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 class Change(NamedTuple):
-    """What an amend makes of an order."""
+    """The fields of an order after an amend."""
 
     volume: Decimal
     price: Decimal
@@ -36,7 +36,7 @@ class Change(NamedTuple):
 
 
 class MarginFigures(NamedTuple):
-    """What TradeBalance is made of, in dollars."""
+    """The figures of TradeBalance, in dollars."""
 
     balance: Decimal
     margin: Decimal
@@ -51,7 +51,7 @@ class MarginFigures(NamedTuple):
 
     @property
     def free(self) -> Decimal:
-        """What may still be put up as margin."""
+        """Equity that may still be put up as margin."""
         return self.equity - self.margin
 
 
@@ -62,7 +62,7 @@ def _account_id(name: str) -> str:
 
 
 class Account:
-    """What Kraken keeps for one account, whichever key asks; of the past about ``forget_after`` rows each."""
+    """One account, the same for each of its keys; of the past it keeps about ``forget_after`` rows of each kind."""
 
     def __init__(
         self, name: str, ids: Ids, markets: Markets, behaviour: Behaviour, forget_after: int | None = None
@@ -94,7 +94,7 @@ class Account:
 
     @property
     def balances(self) -> dict[str, Decimal]:
-        """What there is of each asset; may be changed."""
+        """Amounts by asset; may be changed."""
         return self.wallet.balances
 
     @balances.setter

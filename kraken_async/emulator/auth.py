@@ -1,4 +1,4 @@
-"""Who is calling: keys, signatures over the exact bytes, nonces and the lockout."""
+"""Callers and their rights: keys, signatures over the exact bytes, nonces and the lockout."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Lockout:
 
 @dataclass(frozen=True, slots=True)
 class KeySettings:
-    """What the owner of a key has chosen for it; times in unix seconds, 0 for none."""
+    """Settings of a key as its owner chose them; times in unix seconds, 0 for none."""
 
     account: str
     permissions: frozenset[str]

@@ -40,7 +40,7 @@ from .market import Market, market_of
 
 @dataclass(frozen=True, slots=True)
 class EmulatorConfig:
-    """What is served, and how.
+    """Settings of an emulator and its servers.
 
     ``jitter`` is in seconds. ``control_port`` is None for no control API, 0 for a free port. ``accounts`` are
     objects with ``balances`` by their names; what is given replaces the money of the start. ``keys``, ``assets`` and

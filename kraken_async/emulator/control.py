@@ -1,4 +1,4 @@
-"""The control API: what a test in any language sets up and looks at, over HTTP with a token, on loopback only."""
+"""The control API: tests in any language set up and look, over HTTP with a token, on loopback only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BEARER = "Bearer "
 
 
 class ControlServer:
-    """Serves the control API of an emulator on ``url`` from `start` to `stop`, to whoever sends ``token``.
+    """Serves the control API of an emulator on ``url`` from `start` to `stop`; every request must carry ``token``.
 
     Paths are ``/emulator/NAME``; the names are in control_actions.py. ValueError for a host beyond loopback.
     """

@@ -1,4 +1,4 @@
-"""What the control API does, by name: a JSON object in, a JSON object out. ValueError says what was wrong with it."""
+"""Actions of the control API by name: a JSON object in, a JSON object out; ValueError for one that is wrong."""
 
 from __future__ import annotations
 

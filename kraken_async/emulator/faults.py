@@ -12,7 +12,7 @@ When = Literal["before", "after"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong with one call, made by one of the class methods below.
+    """One thing that goes wrong with a call, made by one of the class methods below.
 
     ``when`` says whether the request has reached the rules (and been carried out, unless they refuse it) when
     it happens. These fields can be added to any fault, by `with_`:
@@ -20,7 +20,7 @@ class Fault:
     ``jitter``: seconds on the path before the nonce check.
     ``visibility``: seconds before queries show an order, or an amend. ``closed_visibility``: seconds before they show
     that the order is closed.
-    ``ending``: what becomes of an order at once; "closed" is filled, "canceled", "expired".
+    ``ending``: the end of an order, at once; "closed" is filled, "canceled", "expired".
     ``date``: seconds by which the header Date of the answer, or of the page, is off. ``undated``: there is none.
     ``age``: the header Age, which a cache adds. ``clock``: seconds by which the answer of Time is off.
     """
@@ -232,7 +232,7 @@ Plan = Callable[[int, str], "Fault | None"]
 
 
 class Faults:
-    """Which fault the next call meets: those queued for its endpoint (or for "*") first, then what ``plan`` says.
+    """Faults in store for the next calls: those queued for an endpoint (or for "*") first, then what ``plan`` says.
 
     ``plan`` gets the number of the exchange (0, 1, ...) and the endpoint.
     """

@@ -41,7 +41,7 @@ class Flight:
         self._gone: asyncio.Event | None = None
 
     def end(self) -> None:
-        """The answer leaves, or nobody waits for it any more; wakes `ended`."""
+        """End the flight: the answer leaves, or its caller has gone; wakes `ended`."""
         if not self._ended:
             self._ended = True
             self._of._end(self._api_key)

@@ -56,7 +56,7 @@ def _is_kind(call: Call, name: str, row: Mapping[str, Any], kind: str) -> bool:
 
 
 def _with_position(call: Call, name: str, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a trade with what became of the position that it opened, and its ledger lines when asked for."""
+    """Return a trade with the state of the position that it opened, and its ledger lines when asked for."""
     position = call.account.positions.get(name)
     shown = row if position is None else {**row, **position.in_trade()}
     if flag(call.params, "ledgers"):

@@ -1,4 +1,4 @@
-"""What a key is: its own description, and a token made with it."""
+"""A key's description of itself, and a token made with it."""
 
 from __future__ import annotations
 

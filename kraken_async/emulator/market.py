@@ -37,7 +37,7 @@ class Move:
 
 
 class Market(Protocol):
-    """What moves the price of one pair."""
+    """A source of prices for one pair."""
 
     @property
     def pair(self) -> str:

@@ -93,12 +93,12 @@ class Pair:
 
     @property
     def ask(self) -> Decimal:
-        """What a buyer pays now for the first of what is offered."""
+        """Price of the first offer to a buyer."""
         return self.last + self.tick
 
     @property
     def bid(self) -> Decimal:
-        """What a seller gets now for the first of what is asked for."""
+        """Price of the first offer to a seller."""
         return self.last
 
     def offers(self, side: str) -> Iterator[tuple[Decimal, Decimal | None]]:

@@ -1,4 +1,4 @@
-"""What happens to orders in the book when the price moves and when time passes."""
+"""Move orders in the book along with the price and with time."""
 
 from __future__ import annotations
 

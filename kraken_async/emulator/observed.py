@@ -1,4 +1,4 @@
-"""What a test looks at, with types: what was sent, what was placed, what traded."""
+"""Typed views for tests: calls that were sent, trades that were made."""
 
 from __future__ import annotations
 

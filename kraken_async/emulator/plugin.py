@@ -62,11 +62,11 @@ class RunningEmulator:
 
     @property
     def balances(self) -> dict[str, Decimal]:
-        """What the account of the key has of each asset."""
+        """Balances of the main account by asset."""
         return dict(self.emulator.accounts["main"].balances)
 
     def sent(self, endpoint: str, **fields: Any) -> list[Arrival]:
-        """Return the calls of ``endpoint`` that carried all of ``fields``, whatever became of them."""
+        """Return the calls of ``endpoint`` that carried all of ``fields``, the refused ones among them."""
         from .observed import sent
 
         return sent(list(self.emulator.history), endpoint, fields)

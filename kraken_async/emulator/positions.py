@@ -17,7 +17,7 @@ from .orders import ZERO, Order
 
 @dataclass(slots=True)
 class Position:
-    """What one trade on margin has opened; ``closed_volume`` and ``closed_cost`` are of what was closed since."""
+    """A position that one trade on margin opened; ``closed_volume`` and ``closed_cost`` are of its closed part."""
 
     txid: str
     ordertxid: str
@@ -43,7 +43,7 @@ class Position:
 
     @property
     def cost_left(self) -> Decimal:
-        """What the volume still open was opened at."""
+        """Cost at which the volume still open was opened."""
         return self.cost - self.opening_cost_closed
 
     @property
@@ -58,7 +58,7 @@ class Position:
 
     @property
     def value(self) -> Decimal:
-        """What the volume still open is worth now."""
+        """Value of the volume still open, at the last price."""
         return self.remaining * self.pair.last
 
     @property
@@ -117,7 +117,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What a trade on margin did: profit or loss realised, volume closed and volume opened."""
+    """Effect of a trade on margin: profit or loss realised, volume closed and volume opened."""
 
     profit: Decimal
     closed: Decimal

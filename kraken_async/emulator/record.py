@@ -16,7 +16,7 @@ class Record:
         self._refused: Counter[str] = Counter()
 
     def add(self, arrival: Arrival) -> Arrival:
-        """Append one arrival and return it; what becomes of it is written into it."""
+        """Append one arrival and return it; its outcome is written into it."""
         self.arrivals.append(arrival)
         if self._limit is not None and len(self.arrivals) > 2 * self._limit:
             del self.arrivals[: -self._limit]

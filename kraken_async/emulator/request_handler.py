@@ -104,7 +104,7 @@ class RequestHandler:
     def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, fault: Fault | None = None
     ) -> Reply:
-        """Check and execute one request now; ``fault`` may refuse it, or shape what becomes of the order."""
+        """Check and execute one request now; ``fault`` may refuse it, or end the order."""
         where, _, query = path.partition("?")
         with self._lock:
             if where.startswith(_PRIVATE_PATH):

@@ -1,4 +1,4 @@
-"""What an emulator is made of, and what a test sets up in it: keys, money, markets, the clock."""
+"""The parts of an emulator, and their settings in a test: keys, money, markets, the clock."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ class Setup(RequestHandler):
 
     @property
     def faults(self) -> Faults:
-        """Which fault the next calls meet."""
+        """Faults in store for the next calls."""
         return self._delivery.faults
 
     @property

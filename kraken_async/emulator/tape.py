@@ -1,4 +1,4 @@
-"""What traded in public on one pair: the prices that Trades, OHLC, Ticker and PostTrade tell of."""
+"""Public trades of one pair, from which Trades, OHLC, Ticker and PostTrade are made."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 
 class Server(Protocol):
-    """What is started and stopped in one loop."""
+    """A server that is started and stopped in one loop."""
 
     async def start(self) -> object:
         """Begin to listen."""

@@ -1,4 +1,4 @@
-"""What is behind the rules: markets, accounts and the switches of a test."""
+"""Markets, accounts and the switches of a test, behind the rules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .markets import Markets, Pair
 
 
 class Venue:
-    """What the endpoints act on. ``status`` is that of SystemStatus, ``limits`` turns the counters on."""
+    """Everything that endpoints act on. ``status`` is that of SystemStatus, ``limits`` turns the counters on."""
 
     def __init__(
         self,

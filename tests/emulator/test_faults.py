@@ -1,4 +1,4 @@
-"""Faults on the path: what the client is told, what the emulator did, and that the record knows both."""
+"""Faults on the path: the client's answer, the emulator's deed, and the record that knows both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the emulator shows of accounts and markets: documented shapes, filters, pages, exports, funding."""
+"""Accounts and markets as the emulator shows them: documented shapes, filters, pages, exports, funding."""
 
 from __future__ import annotations
 

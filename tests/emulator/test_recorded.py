@@ -1,4 +1,4 @@
-"""What ccxt's recorded requests and answers show of Kraken, with figures of our own: fields sent, order shown.
+"""Facts of Kraken that ccxt recorded, with figures of our own: fields sent, order shown.
 
 Evidence: ccxt's static fixtures of requests and responses; ccxt#21063 and ccxt#23884 for trailing orders,
 ccxt#20404 and ccxt#23850 for prices with a percent sign, pykrakenapi#31 for positions.
