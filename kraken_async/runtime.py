@@ -7,14 +7,12 @@ belongs to an API key, :meth:`Runtime.open` what public calls need. Closing is t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from kraken_async.api.endpoints import Priority
-from kraken_async.calls import log_messages
+from kraken_async.calls import closing, log_messages
 from kraken_async.calls.cancel_overtaking import CancelOvertaking
 from kraken_async.calls.cancellation import Cancellation
 from kraken_async.calls.choice import CallChoice
@@ -22,6 +20,7 @@ from kraken_async.calls.faults import Faults
 from kraken_async.calls.halt import Halt
 from kraken_async.calls.ledger import CallLedger
 from kraken_async.calls.lost_orders import LostOrders
+from kraken_async.calls.market_modes import MarketModes
 from kraken_async.calls.nonce_recovery import NonceRecovery
 from kraken_async.calls.observation import Observation
 from kraken_async.calls.public_calls import PublicCalls
@@ -48,9 +47,7 @@ from kraken_async.wire.transport import Transport, whole
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kraken_async.call import Call, CallOptions
-    from kraken_async.errors import KrakenError
-    from kraken_async.limits.budget import Budget
+    from kraken_async.call import CallOptions
     from kraken_async.monitoring.metrics import Statistics
     from kraken_async.settings import Config
     from kraken_async.stores.base import Store
@@ -120,7 +117,7 @@ class Runtime:
         now, key = self._clock(), self.key
         if key is None:
             return statistics.of_calls(self._metrics, self._config.governor, now)
-        return key.statistics(now)
+        return key.stats.at(now)
 
     async def close(self, grace: float) -> None:
         """Send waiting cancels, fail the rest, wait up to ``grace`` seconds for what is in flight, release all."""
@@ -145,7 +142,7 @@ class KeyRuntime:
     observation: Observation
     halt: Halt
     board: ProblemBoard
-    session_statistics: SessionStatistics
+    stats: SessionStatistics
 
     def __repr__(self) -> str:
         return f"<KeyRuntime {self.queue!r}>"
@@ -173,21 +170,15 @@ class KeyRuntime:
         gate = config.governor.admission(
             config.tier, config.account, clock, queue.wake, tier_unset=config.tier_unset
         )
-        reporter = Reporter(
-            metrics,
-            config.observers,
-            config.on_orphan,
-            tasks.start,
-            clock,
-            config.on_settled,
-            config.on_problem,
-        )
+        reporter = Reporter(metrics, config.listeners, tasks.start, clock)
+        board = ProblemBoard()
+        modes = MarketModes(board, clock)
         journal = open_journal(config.orders, store.journal_directory(config.state_dir), signer.key_id)
         if journal is not None:
             await journal.look(server_time.now())
         tracker = OrderTracker(config.orders, journal, server_time, state)
         stack.callback(tracker.close_journal)
-        ledger = CallLedger(queue, listeners=(tracker, reporter))  # every call ends here, once
+        ledger = CallLedger(queue, listeners=(tracker, reporter, modes))  # every call ends here, once
         halt = Halt(state, ledger, tasks)
         stack.push_async_callback(halt.close)
         submission = Submission(
@@ -218,7 +209,18 @@ class KeyRuntime:
         )
         nonces = NonceRecovery(state, config.unit, submission.ask_internal, clock)
         replies = ReplyHandler(
-            ledger, queue, state, gate, config.retry, nonces, lost_orders, reporter, tasks, server_time, clock
+            ledger,
+            queue,
+            state,
+            gate,
+            config.retry,
+            nonces,
+            lost_orders,
+            reporter,
+            modes,
+            tasks,
+            server_time,
+            clock,
         )
         choice = CallChoice(queue, gate, ledger, tracker, halt, faults, clock)
         worker = CallWorker(
@@ -239,7 +241,6 @@ class KeyRuntime:
         )
         overtaking = CancelOvertaking(state, queue, worker, tasks, config.cancel_patience, clock)
         unclosed = Unclosed(state.drop, tracker.close_journal)
-        board = ProblemBoard()
         stats = SessionStatistics(
             metrics,
             config.unit,
@@ -250,6 +251,7 @@ class KeyRuntime:
             tracker=tracker,
             nonces=nonces,
             board=board,
+            modes=modes,
             ledger=ledger,
             halt=halt,
         )
@@ -264,14 +266,14 @@ class KeyRuntime:
             observation=Observation(lost_orders, gate, state, server_time),
             halt=halt,
             board=board,
-            session_statistics=stats,
+            stats=stats,
         )
         log_messages.opened(state, tier_unset=config.tier_unset and config.governor.enabled)
         await stack.enter_async_context(tasks)  # they end before anything that they use is closed
         tasks.start(unclosed.run(), name="kraken_async end")
         tasks.start(faults.keep_going("the flush", state.maintain), name="kraken_async flush")
         tasks.start(faults.keep_going("overtaking", overtaking.run), name="kraken_async overtaking")
-        if config.on_problem is not None:
+        if config.listeners.on_problem is not None:
             watch = ProblemWatch(lambda: stats.problems(clock()), reporter.problem_changed, board)
             tasks.start(faults.keep_going("the problems", watch.run), name="kraken_async problems")
         tasks.start(worker.run(), name="kraken_async worker", on_end=replies.worker_ended)  # nobody hangs
@@ -281,24 +283,8 @@ class KeyRuntime:
 
     async def finish(self, grace: float) -> None:
         """Send waiting cancels, fail the rest with SessionClosed, and wait up to ``grace`` seconds for the others."""
-
-        def closed(call: Call) -> KrakenError | None:
-            stays = call.priority == Priority.CANCEL or call.internal
-            return None if stays else log_messages.closed(call.endpoint.name)
-
         self.unclosed.close()
-        self.ledger.close(closed)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace):
-                await self.ledger.idle()
-
-    def statistics(self, now: float) -> Statistics:
-        """Return one frozen snapshot, all taken at one moment. Never waits."""
-        return self.session_statistics.at(now)
-
-    def budget(self) -> Budget:
-        """Return what is left of Kraken's counters."""
-        return self.session_statistics.budget()
+        await closing.finish(self.ledger, grace)
 
 
 def _clock_of(loop: asyncio.AbstractEventLoop) -> Clock:

@@ -324,7 +324,7 @@ class KrakenSession(Client, OrderMethods):
         """
         if self._runtime is None or self._runtime.key is None:
             raise log_messages.closed("budget()")
-        return self._runtime.key.budget()
+        return self._runtime.key.stats.budget()
 
     async def _order_parts(self, what: str) -> KeyRuntime:
         return await self._opened_key(f"{what} is about an API key")

@@ -14,6 +14,7 @@ from kraken_async.call import check_seconds
 from kraken_async.calls.retry import RetryPolicy
 from kraken_async.credentials import OtpFile, clean, read_secret
 from kraken_async.limits.governor import BurstGovernor
+from kraken_async.monitoring.reporter import Listeners
 from kraken_async.orders.policy import OrderPolicy
 from kraken_async.stores.base import UNITS
 from kraken_async.stores.url import store_of
@@ -91,10 +92,7 @@ class Config:
     guard: Guard | None
     orders: OrderPolicy
     retry: RetryPolicy
-    observers: tuple[Observer, ...]
-    on_orphan: Callable[[Orphan], Any] | None
-    on_settled: Callable[[Orphan], Any] | None
-    on_problem: Callable[[ProblemChange], Any] | None
+    listeners: Listeners
     checks: Checks | None
 
     @classmethod
@@ -169,10 +167,9 @@ class Config:
             guard=guard,
             orders=orders if orders is not None else OrderPolicy(),
             retry=retry if retry is not None else RetryPolicy(),
-            observers=observers,
-            on_orphan=on_orphan,
-            on_settled=on_settled,
-            on_problem=on_problem,
+            listeners=Listeners(
+                observers=observers, on_orphan=on_orphan, on_settled=on_settled, on_problem=on_problem
+            ),
             checks=_checks(checks),
         )
 

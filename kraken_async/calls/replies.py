@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kraken_async.call import Call
     from kraken_async.calls.ledger import CallLedger
     from kraken_async.calls.lost_orders import LostOrders
+    from kraken_async.calls.market_modes import MarketModes
     from kraken_async.calls.nonce_recovery import NonceRecovery
     from kraken_async.calls.request_queue import RequestQueue
     from kraken_async.calls.retry import RetryPolicy
@@ -113,6 +114,7 @@ class ReplyHandler:
         nonces: NonceRecovery,
         lost_orders: LostOrders,
         reporter: Reporter,
+        modes: MarketModes,
         tasks: Tasks,
         server_time: ServerTime,
         clock: Callable[[], float],
@@ -125,6 +127,7 @@ class ReplyHandler:
         self._nonces = nonces
         self._lost_orders = lost_orders
         self._reporter = reporter
+        self._modes = modes
         self._tasks = tasks
         self._server_time = server_time
         self._clock = clock
@@ -176,6 +179,8 @@ class ReplyHandler:
         now = self._clock()
         error.endpoint = call.endpoint.name
         self._reporter.count(error)
+        if call.endpoint.changes:
+            self._modes.refused(call, error)
         if error.outcome is not Outcome.NOT_SENT:
             self._charge_late(call, now)
         await self._learn(call, error, now)

@@ -11,6 +11,7 @@ from kraken_async.problems import Problem, coded
 if TYPE_CHECKING:
     from kraken_async.calls.halt import Halt
     from kraken_async.calls.ledger import CallLedger
+    from kraken_async.calls.market_modes import MarketModes
     from kraken_async.calls.nonce_recovery import NonceRecovery
     from kraken_async.calls.request_queue import RequestQueue
     from kraken_async.calls.worker import CallWorker
@@ -37,6 +38,7 @@ class SessionStatistics:
         tracker: OrderTracker,
         nonces: NonceRecovery,
         board: ProblemBoard,
+        modes: MarketModes,
         ledger: CallLedger,
         halt: Halt,
     ) -> None:
@@ -49,6 +51,7 @@ class SessionStatistics:
         self._tracker = tracker
         self._nonces = nonces
         self._board = board
+        self._modes = modes
         self._ledger = ledger
         self._halt = halt
 
@@ -73,6 +76,7 @@ class SessionStatistics:
 
     def _look(self, now: float) -> tuple[Statistics, list[Problem], list[LimitWait]]:
         self.refresh()
+        self._modes.expire()
         calls = statistics.of_calls(
             self._metrics,
             self._gate.governor,

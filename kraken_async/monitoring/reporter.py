@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kraken_async.call import CallListener, Orphan
@@ -12,7 +13,7 @@ from kraken_async.errors import KrakenError, Outcome
 from kraken_async.monitoring.metrics import CallRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine
 
     from kraken_async.api.endpoints import Priority
     from kraken_async.call import Call
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 log = logging.getLogger("kraken_async.calls")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """A caller's functions that a session calls; see KrakenSession."""
+
+    observers: tuple[Observer, ...] = ()
+    on_orphan: Callable[[Orphan], Any] | None = None
+    on_settled: Callable[[Orphan], Any] | None = None
+    on_problem: Callable[[ProblemChange], Any] | None = None
 
 
 class Reporter(CallListener):
@@ -34,19 +45,16 @@ class Reporter(CallListener):
     def __init__(
         self,
         metrics: Metrics,
-        observers: Iterable[Observer],
-        on_orphan: Callable[[Orphan], Any] | None,
+        listeners: Listeners,
         spawn: Callable[[Coroutine[Any, Any, Any]], object],
         clock: Callable[[], float],
-        on_settled: Callable[[Orphan], Any] | None = None,
-        on_problem: Callable[[ProblemChange], Any] | None = None,
     ) -> None:
         self.metrics = metrics
         self._clock = clock
-        self._observers = tuple(observers)
-        self._on_orphan = on_orphan
-        self._on_settled = on_settled
-        self._on_problem = on_problem
+        self._observers = listeners.observers
+        self._on_orphan = listeners.on_orphan
+        self._on_settled = listeners.on_settled
+        self._on_problem = listeners.on_problem
         self._spawn = spawn
 
     def count(self, error: KrakenError) -> None:

@@ -12,14 +12,16 @@ from kraken_async.api.endpoints import find
 from kraken_async.call import DEFAULTS, Call, CallState
 from kraken_async.calls.ledger import CallLedger
 from kraken_async.calls.lost_orders import LostOrders
+from kraken_async.calls.market_modes import MarketModes
 from kraken_async.calls.replies import Next, ReplyHandler, decide
 from kraken_async.calls.request_queue import RequestQueue
 from kraken_async.calls.tasks import Tasks
 from kraken_async.limits.governor import BurstGovernor
 from kraken_async.monitoring.metrics import Metrics
-from kraken_async.monitoring.reporter import Reporter
+from kraken_async.monitoring.reporter import Listeners, Reporter
 from kraken_async.orders.policy import OrderPolicy
 from kraken_async.orders.tracker import OrderTracker
+from kraken_async.problems import ProblemBoard
 from kraken_async.server_time import ServerTime
 from kraken_async.wire.error_table import api_error
 
@@ -87,14 +89,25 @@ class Bench:
         clock = asyncio.get_running_loop().time
         none: Any = None
         tasks, queue, time = Tasks(), RequestQueue(), ServerTime(clock)
-        reporter = Reporter(Metrics(), (), None, tasks.start, clock)
+        reporter = Reporter(Metrics(), Listeners(), tasks.start, clock)
         policy = OrderPolicy(journal=False)
         self.tracker = OrderTracker(policy, None, time, none)
         self.ledger = CallLedger(queue, (self.tracker, reporter))
         lost = LostOrders(policy, self.tracker, none, self.ledger, reporter, tasks, none, time, clock)
         gate = BurstGovernor.off().admission(None, "none", clock, queue.wake)
         self.handler = ReplyHandler(
-            self.ledger, queue, none, gate, RetryPolicy(attempts=1), none, lost, reporter, tasks, time, clock
+            self.ledger,
+            queue,
+            none,
+            gate,
+            RetryPolicy(attempts=1),
+            none,
+            lost,
+            reporter,
+            MarketModes(ProblemBoard(), clock),
+            tasks,
+            time,
+            clock,
         )
 
     async def lose(self, name: str, params: dict[str, Any]) -> Call:

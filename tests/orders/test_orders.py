@@ -21,6 +21,7 @@ from kraken_async.api.endpoints import find
 from kraken_async.call import DEFAULTS, Call, Orphan
 from kraken_async.calls.ledger import CallLedger
 from kraken_async.calls.lost_orders import LostOrders
+from kraken_async.calls.market_modes import MarketModes
 from kraken_async.calls.replies import ReplyHandler
 from kraken_async.calls.request_queue import RequestQueue
 from kraken_async.calls.retry import RetryPolicy
@@ -35,12 +36,13 @@ from kraken_async.errors import (
     SessionClosed,
 )
 from kraken_async.monitoring.metrics import Metrics
-from kraken_async.monitoring.reporter import Reporter
+from kraken_async.monitoring.reporter import Listeners, Reporter
 from kraken_async.orders.journal import Intent, Journal
 from kraken_async.orders.order_lookup import Answer
 from kraken_async.orders.policy import OrderPolicy
 from kraken_async.orders.reconciler import OrderReconciler
 from kraken_async.orders.tracker import OrderTracker, new_cl_ord_id
+from kraken_async.problems import ProblemBoard
 from kraken_async.server_time import ServerTime
 from kraken_async.wire.error_table import api_error
 from tests.virtual_time import START, virtual
@@ -141,7 +143,7 @@ class Bench:
         self.time = ServerTime(loop.time)
         self.time.observe(int(START + loop.time() - 1000), loop.time(), loop.time())
         self.tasks, self.queue = Tasks(), RequestQueue()
-        reporter = Reporter(Metrics(), (), self.orphans.append, self.tasks.start, loop.time)
+        reporter = Reporter(Metrics(), Listeners(on_orphan=self.orphans.append), self.tasks.start, loop.time)
         self.names = Names()
         self.tracker = OrderTracker(policy, journal, self.time, self.names)
         self.ledger = CallLedger(self.queue, (self.tracker, reporter))
@@ -173,6 +175,7 @@ class Bench:
             none,
             self.lost,
             reporter,
+            MarketModes(ProblemBoard(), loop.time),
             self.tasks,
             self.time,
             loop.time,

@@ -1,0 +1,174 @@
+"""A market's mode is said once per change, by Kraken's own answers, and not once per try."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kraken_async import BurstGovernor, KrakenError, KrakenSession, OrderPolicy, ProblemChange
+from kraken_async.api.endpoints import find
+from kraken_async.call import DEFAULTS, Call
+from kraken_async.calls.market_modes import FORGET, MarketModes
+from kraken_async.emulator.plugin import RunningEmulator
+from kraken_async.problems import ProblemBoard
+from kraken_async.wire.error_table import api_error
+
+LIMIT = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
+TAKEN = {"txid": ["OAAAAA-BBBBB-CCCCCC"]}
+
+
+class Heard:
+    """Modes, with a clock and a board that a test reads."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.board = ProblemBoard()
+        self.modes = MarketModes(self.board, lambda: self.now)
+
+    def end(self, name: str, params: dict[str, Any], outcome: str | dict[str, Any]) -> None:
+        endpoint = find(name, private=True)
+        future = asyncio.get_running_loop().create_future()
+        call = Call(endpoint, params, b"", endpoint.priority, 10.0, DEFAULTS, future)
+        if isinstance(outcome, dict):
+            self.modes.call_ended(call, outcome, None)
+        else:
+            self.modes.call_ended(call, None, api_error([outcome], name, changes=endpoint.changes))
+
+    @property
+    def problems(self) -> dict[str, str]:
+        return {problem.subject: str(problem) for problem in self.board if problem.code == "market-mode"}
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if hasattr(each, "mode")]
+
+
+async def test_one_event_per_change_not_one_per_try(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    heard = Heard()
+    for _ in range(5):
+        heard.end("AddOrder", LIMIT, "EService:Market in cancel_only mode")
+        heard.now += 60
+    assert heard.problems == {"XBTUSD": "XBTUSD is in cancel_only mode, as Kraken answers"}
+    heard.end(
+        "AddOrder", {**LIMIT, "pair": "XXBTZUSD"}, "EService:Market in cancel_only mode"
+    )  # the same pair
+    heard.end("AddOrder", LIMIT, "EService:Market in post_only mode")
+    heard.end("AddOrder", LIMIT, "EService: Market in post_only mode.")
+    heard.end("AddOrder", LIMIT, TAKEN)
+    heard.end("AddOrder", LIMIT, TAKEN)
+    assert said(caplog) == [
+        "XBTUSD is in cancel_only mode, as Kraken answers",
+        "XBTUSD is in post_only mode, as Kraken answers",
+        "XBTUSD is no longer in post_only mode",
+    ]
+    assert heard.problems == {}
+
+
+@pytest.mark.parametrize(
+    ("mode", "allowed", "forbidden"),
+    [
+        ("cancel_only", [], LIMIT),
+        ("post_only", [{**LIMIT, "oflags": "post"}], LIMIT),
+        ("limit_only", [LIMIT], {**LIMIT, "ordertype": "market"}),
+        ("reduce_only", [{**LIMIT, "reduce_only": True}], LIMIT),
+        ("some_new", [], LIMIT),
+    ],
+)
+async def test_a_mode_is_over_when_an_order_that_it_forbids_is_taken(
+    mode: str, allowed: list[dict[str, Any]], forbidden: dict[str, Any]
+) -> None:
+    heard = Heard()
+    heard.end("AddOrder", forbidden, f"EService:Market in {mode} mode")
+    for params in [*allowed, {**forbidden, "validate": True}, {**forbidden, "pair": "ETHUSD"}]:
+        heard.end("AddOrder", params, TAKEN)
+    heard.end("CancelOrder", {"txid": "OAAAAA-BBBBB-CCCCCC"}, {"count": 1})
+    heard.end("Balance", {}, {})
+    assert list(heard.problems) == ["XBTUSD"]
+    heard.end("AddOrder", forbidden, TAKEN)
+    assert heard.problems == {}
+
+
+async def test_orders_of_a_batch_that_are_refused_tell_of_their_market() -> None:
+    heard = Heard()
+    batch = {"pair": "XBTUSD", "orders": [LIMIT, LIMIT]}
+    refused = {"orders": [{"error": "EService:Market in cancel_only mode"}] * 2}
+    heard.end("AddOrderBatch", batch, refused)
+    heard.end("AddOrderBatch", batch, refused)
+    assert list(heard.problems) == ["XBTUSD"]
+    heard.end("AddOrderBatch", batch, {"orders": [{"txid": "OAAAAA-BBBBB-CCCCCC"}] * 2})
+    assert heard.problems == {}
+
+
+async def test_kraken_as_a_whole_is_down_until_something_is_answered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    heard = Heard()
+    for _ in range(3):
+        heard.end("CancelAll", {}, "EService:Unavailable")
+        heard.end("Balance", {}, "EService:Unavailable")
+    assert heard.problems == {"": "Kraken is down, as Kraken answers"}
+    heard.end("Balance", {}, {})
+    assert heard.problems == {}
+    assert said(caplog) == ["Kraken is down, as Kraken answers", "Kraken is no longer down"]
+
+
+@pytest.mark.parametrize(
+    "text", ["EOrder:Insufficient funds", "EService:Busy", "EAPI:Rate limit exceeded", ""]
+)
+async def test_other_refusals_tell_nothing_of_a_market(text: str) -> None:
+    heard = Heard()
+    heard.end("AddOrder", LIMIT, text)
+    assert heard.problems == {}
+
+
+@pytest.mark.parametrize("result", [{"orders": 5}, {"orders": [None, {"error": None}]}, {"orders": {}}])
+async def test_a_batch_result_in_another_shape_raises_nothing(result: dict[str, Any]) -> None:
+    Heard().end("AddOrderBatch", {"pair": "XBTUSD", "orders": "?"}, result)
+
+
+async def test_what_no_answer_confirms_is_forgotten_and_then_an_event_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    heard = Heard()
+    heard.end("AddOrder", LIMIT, "EService:Market in cancel_only mode")
+    heard.now += FORGET - 1
+    heard.modes.expire()
+    assert list(heard.problems) == ["XBTUSD"]
+    heard.now += 1
+    heard.modes.expire()
+    assert heard.problems == {}
+    heard.end("AddOrder", LIMIT, "EService:Market in cancel_only mode")
+    assert len(said(caplog)) == 2
+
+
+async def test_a_session_tells_of_a_mode_at_once_and_of_its_end(
+    kraken_emulator: RunningEmulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    told: list[ProblemChange] = []
+    key = kraken_emulator.api_key, kraken_emulator.api_secret
+    async with KrakenSession(
+        *key,
+        base_url=kraken_emulator.url,
+        governor=BurstGovernor.off(),
+        state_dir=tmp_path,
+        on_problem=told.append,
+        orders=OrderPolicy(settle_timeout=1.0),
+    ) as client:
+        kraken_emulator.emulator.venue.status = "cancel_only"
+        for _ in range(3):
+            with pytest.raises(KrakenError, match="cancel_only"):
+                await client.private("AddOrder", {**LIMIT, "price": "30000"})
+        assert ("market-mode", "warning") in client.stats().problem_codes
+        kraken_emulator.emulator.venue.status = "online"
+        await client.private("AddOrder", {**LIMIT, "price": "30000"})
+        assert "market-mode" not in dict(client.stats().problem_codes)
+        await asyncio.sleep(0)
+    assert [each.levelname for each in caplog.records if hasattr(each, "mode")] == ["WARNING", "INFO"]
+    assert [each.came for each in told if each.code == "market-mode"] == [True, False]
