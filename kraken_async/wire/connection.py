@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import select
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from kraken_async.errors import Outcome, RequestTimeout, TransportError
 from kraken_async.wire.answer_reader import AnswerReader, BadAnswer
@@ -110,8 +110,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # of uvloop, one that is no subclass
         self._look = look_at(transport)
 
     def data_received(self, data: bytes) -> None:
