@@ -106,11 +106,11 @@ QUERY_ORDERS = (
 IDS_20 = (Rule(most={"txid": 20}),)
 ENTRIES_20 = (Rule(most={"id": 20}),)
 
-ConditionalClose = fields(
+ConditionalClose: Final[Fields] = fields(
     "ordertype! price! price2",
     ("ordertype", CLOSE_ORDER_TYPE),
 )
-NewOrder = fields(
+NewOrder: Final[Fields] = fields(
     "ordertype! type! volume! price price2 cl_ord_id userref displayvol trigger leverage reduce_only",
     "stptype oflags timeinforce starttm expiretm close",
     ("ordertype", ORDER_TYPE),

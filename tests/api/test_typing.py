@@ -222,3 +222,26 @@ def test_pyright_takes_right_calls_and_refuses_each_wrong_one(folder: Path) -> N
 def test_the_examples_of_the_endpoint_pages_pass_both_checkers(folder: Path) -> None:
     assert mypy(folder, "examples.py") == {}
     assert pyright(folder, "examples.py") == {}
+
+
+def test_what_users_call_and_get_is_typed_completely(tmp_path: Path) -> None:
+    """The methods of a client, options, results and errors leave nothing to be inferred."""
+    program = shutil.which(
+        "pyright", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    )
+    if program is None or shutil.which("node") is None:
+        pytest.skip("pyright or Node is not installed")
+    command = [program, "--verifytypes", "kraken_async", "--ignoreexternal"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = {**os.environ, "PATH": path}  # it asks the first Python there where packages are
+    done = subprocess.run(
+        [*command, "--outputjson"], cwd=tmp_path, capture_output=True, text=True, env=environment
+    )
+    try:
+        symbols = json.loads(done.stdout)["typeCompleteness"]["symbols"]
+    except (ValueError, KeyError):
+        pytest.skip(f"pyright cannot run here: {(done.stderr or done.stdout)[:200]}")
+    public = re.compile(r"kraken_async\.(api|client|errors|guards)\.")
+    mine = [each for each in symbols if public.match(each["name"])]
+    assert len(mine) > 1000
+    assert [each["name"] for each in mine if not each["isTypeKnown"] or each["isTypeAmbiguous"]] == []

@@ -103,7 +103,7 @@ def parameters_file(known: Description) -> str:
     """The text of ``parameters.py``."""
     writer = _Parameters(known)
     inputs = [
-        f"{name} = {writer.fields(type_.fields, known.type_rules.get(name, ''), name, '')}"
+        f"{name}: Final[Fields] = {writer.fields(type_.fields, known.type_rules.get(name, ''), name, '')}"
         for name, type_ in known.types.items()
         if isinstance(type_, Object) and name in ("ConditionalClose", "NewOrder")
     ]
