@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Final
 
 import typer
@@ -35,11 +36,30 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
+    context: typer.Context,
     _version_wanted: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="A profile for what the environment does not say.")
+    ] = None,
+    otp: Annotated[
+        str | None, typer.Option("--otp", help="One-time password of a key that asks for one.")
+    ] = None,
 ) -> None:
     """Kraken calls in order, within the limits, and no order placed twice."""
+    for name, value in (("KRAKEN_PROFILE", profile), ("KRAKEN_API_OTP", otp)):
+        if value is not None:
+            _set(context, name, value)
+
+
+def _set(context: typer.Context, name: str, value: str) -> None:
+    """Set a variable for this command: whatever opens a session in it reads the environment."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    context.call_on_close(
+        lambda: os.environ.pop(name, None) if before is None else os.environ.__setitem__(name, before)
+    )
 
 
 # In the order of the help's groups; within a group in the order of a newcomer's questions.

@@ -60,6 +60,9 @@ def call(
         bool | None, typer.Option("--private/--public", help="For an endpoint that is not in the table yet.")
     ] = None,
     timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds for the exchange.")] = None,
+    otp: Annotated[
+        str | None, typer.Option("--otp", help="One-time password of a key that asks for one.")
+    ] = None,
     allow_funding: Annotated[
         bool, typer.Option("--allow-funding", help="Let withdrawals and transfers through.")
     ] = False,
@@ -92,6 +95,8 @@ def call(
     options: dict[str, Any] = {"guard": guards.allow_all} if allow_funding else {}
     if base_url:
         options["base_url"] = base_url
+    if otp:
+        options["otp"] = otp
     with _emulated(options) if emulator else contextlib.nullcontext():
         client = session(private=is_private, **options)
         result = run(_ask(client, name, params, private=is_private, timeout=timeout, yes=yes or emulator))
