@@ -53,9 +53,8 @@ if TYPE_CHECKING:
 
 #: How often the nonce lock is tried before a new ceiling stays unpublished, a millisecond apart.
 PUBLISH_TRIES: Final = 50
-#: How often disk.lock is tried before the state is joined beside its holder, and seconds between.
-DISK_TRIES: Final = 50
-DISK_PAUSE: Final = 0.02
+#: Seconds for which disk.lock is tried before the state is joined beside its holder.
+DISK_PATIENCE: Final = 1.0
 
 
 class Moved(OSError):
@@ -112,11 +111,13 @@ class StateFile:
             raise
 
     def _disk_lock_soon(self) -> bool:
-        for _ in range(DISK_TRIES):
-            if self._locks[0].try_acquire():
-                return True
-            time.sleep(DISK_PAUSE)
-        return False
+        deadline, pause = time.monotonic() + DISK_PATIENCE, 0.0005
+        while not self._locks[0].try_acquire():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(pause)
+            pause = min(2 * pause, 0.01)
+        return True
 
     def _join_beside(self) -> bool:
         """Become a user without ``disk.lock``, if there are other users: then nothing has to be recovered.
