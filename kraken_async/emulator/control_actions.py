@@ -28,6 +28,8 @@ _FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
 _MADE_BY = frozenset(name for name, each in vars(Fault).items() if isinstance(each, classmethod)) - {
     "without"
 }
+#: The method that is meant when only its own argument is given.
+_MADE_FOR = {"status": "http", "error": "refuse"}
 _MOST_FAULTS = 10_000
 
 
@@ -164,7 +166,7 @@ def faults(emulator: Emulator, body: Body) -> Any:
 
     ``fault`` is a name of the catalogue, or of a method of `Fault` with its arguments beside it (``{"fault": "http",
     "status": 502, "when": "after"}``), or an object with the fields of `Fault`. ``{"clear": true}`` takes back what
-    has not happened.
+    has not happened. A ``status`` or an ``error`` alone says enough.
     """
     given = dict(body)
     endpoint, times = str(given.pop("endpoint", "*")), given.pop("times", 1)
@@ -179,7 +181,9 @@ def faults(emulator: Emulator, body: Body) -> Any:
 
 
 def _fault(given: dict[str, Any]) -> Fault:
-    name = given.pop("fault", None)
+    name = given.pop("fault", None) or next(
+        (made for field, made in _MADE_FOR.items() if field in given), None
+    )
     if isinstance(name, Mapping):
         options = {**known(name, _FAULT_FIELDS), **known(given, frozenset())}
         return Fault(**{**options, "names": tuple(options.get("names", ()))})

@@ -104,6 +104,10 @@ async def test_faults_are_queued_by_name_or_by_their_fields(remote: Remote) -> N
         assert (await remote.call("Balance"))["error"] == ["EService:Busy"]
     await remote.post("faults", {"endpoint": "Balance", "fault": "http", "status": 503, "when": "before"})
     assert await remote.call("Balance") == 503
+    await remote.post("faults", {"endpoint": "Balance", "status": 504, "when": "after"})
+    assert await remote.call("Balance") == 504
+    await remote.post("faults", {"error": "EService:Unavailable"})
+    assert (await remote.call("Balance"))["error"] == ["EService:Unavailable"]
     await remote.post("faults", {"fault": "status 502 before", "date": 300, "ending": "closed"})
     assert await remote.call("Balance") == 502
     await remote.post("faults", {"fault": busy, "times": 5})
