@@ -190,9 +190,10 @@ class LostOrders:
             return verdict.result
         raise self.unknown(order, verdict.finding, verdict.why)
 
-    async def ensure_cancelled(self, what: OutcomeUnknown) -> dict[str, Any]:
-        """Cancel what an error, perhaps of another process, may have placed; see OutcomeUnknown.ensure_cancelled."""
-        return await self._ensure_cancelled(self._tracker.pending(intent_of_error(what, self._policy)))
+    async def ensure_cancelled(self, what: Intent | OutcomeUnknown) -> dict[str, Any]:
+        """Cancel what an order of another session or process may have placed; see OutcomeUnknown.ensure_cancelled."""
+        intent = intent_of_error(what, self._policy) if isinstance(what, OutcomeUnknown) else what
+        return await self._ensure_cancelled(self._tracker.pending(intent))
 
     async def _ensure_cancelled(self, order: PendingOrder) -> dict[str, Any]:
         endpoint = PRIVATE.get(order.intent.endpoint)

@@ -53,14 +53,15 @@ class OrderMethods:
     def _order_parts_now(self) -> OrderParts | None:
         """Return the parts of the session; None if it was never opened, or has no API key."""
 
-    def unresolved(self) -> list[Intent]:
+    def unresolved(self, *, from_key: str | None = None) -> list[Intent]:
         """Return the orders whose outcome is not known: of sessions that died, and of this one those given up on.
 
         Each has ``cl_ord_id``, ``endpoint`` and ``sent_at`` (unix seconds). What a living session has in flight is
-        not among them. Empty before the session is opened.
+        not among them. Empty before the session is opened. ``from_key``: the hash of a key that was replaced, as in the
+        names of its files: what its sessions left, to be looked up with this key. An id belongs to the account.
         """
         parts = self._order_parts_now()
-        return [] if parts is None else parts.tracker.unresolved()
+        return [] if parts is None else parts.tracker.unresolved(from_key)
 
     async def resolve(self, intent: Intent | OutcomeUnknown) -> Any:
         """Look one of :meth:`unresolved` up: return the order's result as Kraken would have given it.
@@ -71,18 +72,25 @@ class OrderMethods:
         return await parts.lost_orders.resolve(intent)
 
     async def ensure_cancelled(
-        self, *, cl_ord_id: str | None = None, txid: str | None = None
+        self,
+        *,
+        cl_ord_id: str | None = None,
+        txid: str | None = None,
+        intent: Intent | OutcomeUnknown | None = None,
     ) -> dict[str, Any]:
         """Cancel an order by its id and look until it is proven closed; return what was executed.
 
         Returns the order as Kraken shows it, with its ``txid``: ``status``, ``vol_exec``, ``cost``, ``fee``; the status
         "absent" when nothing of this id has shown within the policy's ``visibility``. Raises OutcomeUnknown while it is
-        not proven, and what refuses the cancel. Cancelled: what was sent stays sent.
+        not proven, and what refuses the cancel. ``intent``: one of :meth:`unresolved`. Cancelled: what was sent stays
+        sent.
         """
-        if (cl_ord_id is None) == (txid is None):
-            msg = "ensure_cancelled() takes cl_ord_id or txid: one of them names the order"
+        if sum(each is not None for each in (cl_ord_id, txid, intent)) != 1:
+            msg = "ensure_cancelled() takes cl_ord_id, txid or an intent: one of them names the order"
             raise ValueError(msg)
         parts = await self._order_parts("ensure_cancelled()")
+        if intent is not None:
+            return await parts.lost_orders.ensure_cancelled(intent)
         return await parts.cancellation.ensure(cl_ord_id=cl_ord_id, txid=txid)
 
     async def dismiss(self, intent: Intent | OutcomeUnknown) -> None:

@@ -14,20 +14,30 @@ from kraken_async.cli.common import EXIT_CODES, FAILED, UNKNOWN, Json, dump, err
 from kraken_async.cli.states import StateDir
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 app = typer.Typer(help="Orders whose outcome is not known.", no_args_is_help=True)
 
+NAME = "The id of an intent, or its cl_ord_id."
+FromKey = Annotated[
+    str | None,
+    typer.Option(
+        "--from-key",
+        metavar="HASH",
+        help="What the sessions of a key that was replaced left; its hash begins the names of its files.",
+    ),
+]
+
 
 @app.command(epilog=EXIT_CODES)
-def unresolved(state_dir: StateDir = None, as_json: Json = False) -> None:
+def unresolved(from_key: FromKey = None, state_dir: StateDir = None, as_json: Json = False) -> None:
     """List the orders of KRAKEN_API_KEY that were sent, or about to be, and of which nobody knows what became.
 
     Those that a living session has in flight are not among them. Nothing is sent. Exits with 3 if there are any.
 
     Example: kraken-async orders unresolved
     """
-    found = run(_unresolved(session(state_dir=state_dir)))
+    found = run(_unresolved(session(state_dir=state_dir), from_key))
     if as_json:
         dump([_shown(intent) for intent in found])
     elif not found:
@@ -47,7 +57,8 @@ def unresolved(state_dir: StateDir = None, as_json: Json = False) -> None:
 
 @app.command(epilog=EXIT_CODES)
 def resolve(
-    cl_ord_id: Annotated[str | None, typer.Argument(help="One order; all of them if not given.")] = None,
+    name: Annotated[str | None, typer.Argument(help=f"{NAME} All of them if not given.")] = None,
+    from_key: FromKey = None,
     state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
@@ -57,9 +68,44 @@ def resolve(
 
     Example: kraken-async orders resolve
     """
-    found = run(_resolve(session(state_dir=state_dir), cl_ord_id))
-    if cl_ord_id is not None and not found:
-        usage(f"no unresolved order has cl_ord_id {cl_ord_id}", "kraken-async orders unresolved")
+    _settle(run(_each(session(state_dir=state_dir), name, from_key, _resolve)), name, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def ensure_cancelled(
+    name: Annotated[str, typer.Argument(help=f"{NAME} Or the id of any order.")],
+    from_key: FromKey = None,
+    state_dir: StateDir = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel an order and look until it is proven closed, which may take two minutes. Prints what was executed.
+
+    Exits with 3 while it is not proven.
+
+    Example: kraken-async orders ensure-cancelled 6c9b3f0e-7d61-4f2c-9a55-0d2f8f0f7a11
+    """
+    client = session(state_dir=state_dir)
+    _settle(run(_each(client, name, from_key, _ensure_cancelled, otherwise=True)), name, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def dismiss(
+    name: Annotated[str, typer.Argument(help=NAME)],
+    from_key: FromKey = None,
+    state_dir: StateDir = None,
+    as_json: Json = False,
+) -> None:
+    """Strike an unresolved order off the record, when it is known otherwise what became of it. Nothing is sent.
+
+    Example: kraken-async orders dismiss 6c9b3f0e-7d61-4f2c-9a55-0d2f8f0f7a11
+    """
+    _settle(run(_each(session(state_dir=state_dir), name, from_key, _dismiss)), name, as_json=as_json)
+
+
+def _settle(found: list[dict[str, Any]], name: str | None, *, as_json: bool) -> None:
+    """Print what became of orders, and end with its exit code."""
+    if name is not None and not found:
+        usage(f"no unresolved order has the id {name}", "kraken-async orders unresolved")
     if as_json:
         dump(found)
     else:
@@ -70,29 +116,68 @@ def resolve(
         if not found:
             err.print("none: the outcome of every order is known")
     outcomes = {row["outcome"] for row in found}
-    if outcomes - {"placed", str(Outcome.REFUSED)}:
+    if outcomes - {"placed", "cancelled", "dismissed", str(Outcome.REFUSED)}:
         raise typer.Exit(UNKNOWN if str(Outcome.UNKNOWN) in outcomes else FAILED)
 
 
-async def _unresolved(client: KrakenSession) -> Sequence[Any]:
+async def _unresolved(client: KrakenSession, from_key: str | None) -> Sequence[Any]:
     async with client:
-        return list(client.unresolved())
+        return list(client.unresolved(from_key=from_key))
 
 
-async def _resolve(client: KrakenSession, cl_ord_id: str | None) -> list[dict[str, Any]]:
+async def _each(
+    client: KrakenSession,
+    name: str | None,
+    from_key: str | None,
+    settle: Callable[[KrakenSession, Any], Awaitable[dict[str, Any]]],
+    *,
+    otherwise: bool = False,
+) -> list[dict[str, Any]]:
+    """Settle the open intents of that id. ``otherwise``: where there is none, the order of that id."""
     rows = []
     async with client:
-        for intent in client.unresolved():
-            if cl_ord_id not in (None, intent.cl_ord_id):
-                continue
-            row = {"endpoint": intent.endpoint, "cl_ord_id": intent.cl_ord_id, "result": None}
+        named: list[Any] = [
+            intent
+            for intent in client.unresolved(from_key=from_key)
+            if name in (None, intent.id, intent.cl_ord_id)
+        ]
+        for intent in named or ([name] if otherwise else []):
+            known = not isinstance(intent, str)
+            row = {
+                "intent": intent.id if known else None,
+                "endpoint": intent.endpoint if known else "order",
+                "cl_ord_id": intent.cl_ord_id if known else intent,
+                "result": None,
+            }
             try:
-                row["result"] = await client.resolve(intent)
-                row |= {"outcome": "placed", "detail": _summary(row["result"])}
+                row |= await settle(client, intent)
             except KrakenError as error:
                 row |= {"outcome": str(error.outcome), "detail": str(error)}
             rows.append(row)
     return rows
+
+
+async def _resolve(client: KrakenSession, intent: Any) -> dict[str, Any]:
+    result = await client.resolve(intent)
+    return {"outcome": "placed", "result": result, "detail": _summary(result)}
+
+
+async def _ensure_cancelled(client: KrakenSession, intent: Any) -> dict[str, Any]:
+    if not isinstance(intent, str):
+        executed = await client.ensure_cancelled(intent=intent)
+    elif len(intent) == 19 and intent[6] == intent[12] == "-":  # Kraken's own ids, OXXXXX-XXXXX-XXXXXX
+        executed = await client.ensure_cancelled(txid=intent)
+    else:
+        executed = await client.ensure_cancelled(cl_ord_id=intent)
+    shown = {
+        name: executed[name] for name in ("txid", "status", "vol_exec", "cost", "fee") if name in executed
+    }
+    return {"outcome": "cancelled", "result": executed, "detail": _summary(shown or executed)}
+
+
+async def _dismiss(client: KrakenSession, intent: Any) -> dict[str, Any]:
+    await client.dismiss(intent)
+    return {"outcome": "dismissed", "detail": "nothing more is found out about it"}
 
 
 def _shown(intent: Any) -> dict[str, Any]:

@@ -222,6 +222,16 @@ class Journal:
         with suppress(NonceStoreError, RuntimeError, MemoryError):  # left() reads, and says what is wrong
             await in_thread(lambda: dead.left(now), joined=True)
 
+    def of_key(self, key: str) -> Journal:
+        """Return what dead sessions of another key left in the same directory; it writes nothing but their ends.
+
+        ``key``: the hash by which its files are named. Raises ValueError for what cannot be one.
+        """
+        if not key.isalnum():
+            msg = f"{key!r} is no hash of a key: it is the first part of the name of an .intents. file"
+            raise ValueError(msg)
+        return Journal(self._directory, key)
+
     def left(self, now: float) -> list[Intent]:
         """Return the open intents of sessions of this key that have died; ``now`` is Kraken's time.
 

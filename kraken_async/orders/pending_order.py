@@ -19,6 +19,7 @@ from kraken_async.system.paths import boot_id
 if TYPE_CHECKING:
     from kraken_async.call import Call
     from kraken_async.errors import Finding, KrakenError
+    from kraken_async.orders.journal import Journal
     from kraken_async.server_time import ServerTime
 
 #: Looks that an error tells of: the latest.
@@ -50,6 +51,7 @@ class PendingOrder:
     denied: dict[str, str] = field(default_factory=dict)  # what the key may not look at, and Kraken's words
     caller_informed: bool = False  # that it is unknown
     claimed: bool = False  # the other sessions have been told that it carries its keys
+    journal: Journal | None = None  # another key's, where the intent is on record there
     here: bool = True  # sent in this boot of this machine, so that its boot clock counts
     hinted: bool = False  # something was seen elsewhere that may be it, since the last look-up
     waiting: asyncio.Event | None = None  # there while its next look-up is waited for

@@ -123,6 +123,8 @@ class OrderReconciler:
             return never
         if (clocks.remaining(self._visibility) or 0.0) > 0:
             return f"it may still show: orders may take {self._visibility:g} s to"
+        if order.journal is not None:
+            return "it was sent with another key, whose nonces say nothing about this one's"
         if this.nonce <= order.nonce:
             return "the look-ups carried no higher nonces than the order"
         return why_key_cannot_tell(await self._asked_key_info())

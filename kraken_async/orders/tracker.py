@@ -218,8 +218,10 @@ class OrderTracker(CallListener):
             self._key.note_placed(claims.release(order, names))
         self._given_up.pop(intent_id, None)
         self._left.pop(intent_id, None)
-        if self._journal is not None:
-            self._journal.settle(order.intent)
+        self._strangers.pop(intent_id, None)
+        journal = order.journal or self._journal
+        if journal is not None:
+            journal.settle(order.intent)
 
     # -- what is known of others -----------------------------------------------------------------------------------
 
@@ -262,10 +264,24 @@ class OrderTracker(CallListener):
         """Return the orders whose callers were told "unknown", and those of dead sessions as they were last read."""
         return [*self._given_up.values(), *self._left.values()]
 
-    def unresolved(self) -> list[Intent]:
-        """Return what is not known: of sessions that died, and what callers of this one were told is unknown."""
+    def unresolved(self, from_key: str | None = None) -> list[Intent]:
+        """Return what is not known: of sessions that died, and what callers of this one were told is unknown.
+
+        ``from_key``: the hash of another key, whose dead sessions are meant instead.
+        """
+        if from_key is not None:
+            return self._of_key(from_key)
         self._read_left()
         return [order.intent for order in (*self._left.values(), *self._given_up.values())]
+
+    def _of_key(self, key: str) -> list[Intent]:
+        if self._journal is None:
+            return []
+        journal = self._journal.of_key(key)
+        found = journal.left(self._server_time.now())
+        for intent in found:
+            self.pending(intent).journal = journal
+        return found
 
     def _read_left(self) -> bool:
         """Read what dead sessions left. Return whether there is anything."""
@@ -282,6 +298,8 @@ class OrderTracker(CallListener):
         """Strike an open intent off the record, whatever became of it. Raises KeyError: it is not open."""
         self._read_left()
         order = self._given_up.get(intent_id) or self._left.get(intent_id)
+        if order is None and (stranger := self._strangers.get(intent_id)) and stranger.journal is not None:
+            order = stranger
         if order is None:
             raise KeyError(intent_id)
         self.close(order, None)

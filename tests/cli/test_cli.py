@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -381,6 +382,58 @@ def test_orders_unresolved_lists_what_a_killed_program_left_and_resolve_settles_
     assert settled["outcome"] == "placed"
     assert settled["result"]["txid"] == list(known.emulator.orders)
     assert run("orders", "unresolved").exit_code == 0
+
+
+def leave_unknown(known: EmulatorServer, when: str) -> dict[str, Any]:
+    """Kill a program in the middle of an order; return its intent."""
+    known.emulator.faults.next("AddOrder", Fault.hang("after" if when == "placed" else "before"))
+    child = subprocess.Popen(
+        [sys.executable, "-m", "kraken_async", "call", "AddOrder", *ORDER, "--yes"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    arrived = known.emulator.history
+    while not any(each.endpoint == "AddOrder" for each in arrived) and child.poll() is None:
+        time.sleep(0.01)
+        arrived = known.emulator.history
+    child.kill()
+    child.wait()
+    (intent,) = data(run("orders", "unresolved", "--json"))
+    return dict(intent)
+
+
+def test_orders_ensure_cancelled_closes_what_a_killed_program_left(known: EmulatorServer) -> None:
+    intent = leave_unknown(known, "placed")
+    (row,) = data(run("orders", "ensure-cancelled", intent["id"], "--json"))
+    assert (row["outcome"], row["result"]["status"]) == ("cancelled", "canceled")
+    assert [order.status for order in known.emulator.orders.values()] == ["canceled"]
+    assert run("orders", "unresolved").exit_code == 0
+    (txid,) = known.emulator.orders
+    assert "vol_exec=0" in run("orders", "ensure-cancelled", txid).stdout
+
+
+def test_orders_dismiss_strikes_off_what_is_known_otherwise(known: EmulatorServer) -> None:
+    intent = leave_unknown(known, "never placed")
+    assert run("orders", "dismiss", "nobody").exit_code == 2
+    assert "dismissed" in run("orders", "dismiss", intent["cl_ord_id"]).stdout
+    assert run("orders", "unresolved").exit_code == 0
+
+
+def test_orders_of_a_key_that_was_replaced_are_resolved_with_the_new_one(
+    known: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intent = leave_unknown(known, "placed")
+    new = known.emulator.add_key()
+    old = hashlib.sha256(os.environ["KRAKEN_API_KEY"].encode()).hexdigest()[
+        :16
+    ]  # as in the names of its files
+    monkeypatch.setenv("KRAKEN_API_KEY", new.api_key)
+    monkeypatch.setenv("KRAKEN_API_SECRET", new.api_secret)
+    assert run("orders", "unresolved").exit_code == 0
+    (row,) = data(run("orders", "resolve", "--from-key", old, "--json"))
+    assert (row["intent"], row["outcome"]) == (intent["id"], "placed")
+    assert run("orders", "unresolved", "--from-key", old).exit_code == 0
 
 
 def test_top_shows_what_a_session_wrote_and_says_when_it_is_silent(

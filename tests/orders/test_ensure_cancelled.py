@@ -159,7 +159,8 @@ async def test_an_order_is_cancelled_by_either_id(by: str, tmp_path: Path) -> No
     client = await world.session()
     (txid,) = (await client.private("AddOrder", {**ORDER, "cl_ord_id": "bot-1"}))["txid"]
     world.emulator.faults.next("CancelOrder", *[Fault.reset("before")] * 4)
-    executed = await client.ensure_cancelled(**{by: {"cl_ord_id": "bot-1", "txid": txid}[by]})
+    named: dict[str, Any] = {by: {"cl_ord_id": "bot-1", "txid": txid}[by]}
+    executed = await client.ensure_cancelled(**named)
     assert (executed["txid"], executed["status"]) == (txid, "canceled")
     await client.aclose()
 
@@ -195,7 +196,8 @@ async def test_a_key_that_may_not_cancel_says_so(tmp_path: Path) -> None:
     client = await world.session()
     with pytest.raises(PermissionDenied):
         await client.ensure_cancelled(cl_ord_id="bot-1")
-    for wrong in ({}, {"cl_ord_id": "a", "txid": "b"}):
+    both: dict[str, Any] = {"cl_ord_id": "a", "txid": "b"}
+    for wrong in (dict[str, Any](), both):
         with pytest.raises(ValueError, match="one of them names the order"):
             await client.ensure_cancelled(**wrong)
     await client.aclose()
