@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _PRICE: Final = re.compile(r"([+\-#]?)(\d+(?:\.\d*)?)(%?)")
+#: The share of a volume by which Kraken may cut or round it.
+_CUT: Final = Decimal("0.01")
 _DIGITS: Final = 26  # within what Decimal computes with exactly
 
 
@@ -48,6 +50,15 @@ def disagreements(fields: Mapping[str, Any], order: Mapping[str, Any]) -> list[s
     if has_close(fields) != bool(descr.get("close")):
         found.append("close")
     return found
+
+
+def contradicts(fields: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
+    """Return whether an order cannot be what was sent, whatever Kraken makes of fields: another pair, side or size."""
+    wrong = set(disagreements(fields, order)) & {"pair", "type", "volume"}
+    if wrong == {"volume"}:
+        sent, shown = number(fields["volume"]), number(order.get("vol"))
+        return sent is not None and shown is not None and abs(sent - shown) > abs(sent) * _CUT
+    return bool(wrong)
 
 
 def same_number(sent: Any, shown: Any) -> bool:

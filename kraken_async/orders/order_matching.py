@@ -9,7 +9,8 @@ an id made here      an order that carries it, whatever it looks like           
                      anything else                                                   not it
 a ``cl_ord_id`` of   another call's order, or one opened before the send             not it
 the caller's own     carries it, is the only one, and
-                     - was opened after the send                                     found
+                     - was opened after the send, and is no other pair, side or      found
+                       size
                      - was opened within what is not known of Kraken's clock         found if it agrees and no
                                                                                      other of this id was opened
                                                                                      or closed then, else doubt
@@ -40,7 +41,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kraken_async.order_fields import canonical_id, is_uuid, number, pair_key, userref
-from kraken_async.orders.order_agreement import agrees, same_price
+from kraken_async.orders.order_agreement import agrees, contradicts, same_price
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -220,7 +221,7 @@ def _by_own_id(row: RequestedOrder, mine: Orders, silent: Orders, look: Look) ->
     if len(fresh) > 1 or look.sent is None or look.rivals or not look.complete:
         return DOUBT
     ((txid, order),) = fresh.items()
-    if txid in mine and look.sent.new(opened(order)):
+    if txid in mine and look.sent.new(opened(order)) and not contradicts(row.fields, order):
         return Sight(txid)
     before = [other for name, other in mine.items() if name != txid]
     crowded = any(look.sent.near(at) for other in before for at in (opened(other), closed(other)) if at)

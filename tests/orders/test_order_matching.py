@@ -180,7 +180,15 @@ def test_a_conditional_close_is_not_taken_for_its_parent() -> None:
 
 
 def test_an_own_id_opened_after_the_send_is_found_whatever_it_looks_like() -> None:
-    assert say(OWN_ID, shown(OWN_ID.fields, at=AFTER, vol="0.5")) == FOUND
+    assert say(OWN_ID, shown(OWN_ID.fields, at=AFTER, vol="1.2499", oflags="", expiretm=7)) == FOUND
+    percent = row(cl_ord_id="bot-1", price="-2%")
+    assert say(percent, shown(percent.fields, at=AFTER)) == FOUND
+
+
+def test_an_own_id_of_an_order_that_another_writer_must_have_sent_is_doubt() -> None:
+    assert say(OWN_ID, shown({**OWN_ID.fields, "volume": "1.5"})) == DOUBT
+    assert say(OWN_ID, shown({**OWN_ID.fields, "type": "sell"})) == DOUBT
+    assert say(OWN_ID, shown({**OWN_ID.fields, "pair": "USDTZUSD"})) == DOUBT
 
 
 def test_an_own_id_of_an_older_order_is_not_it() -> None:
