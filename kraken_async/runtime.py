@@ -38,6 +38,7 @@ from kraken_async.monitoring.problem_watch import ProblemWatch
 from kraken_async.monitoring.reporter import Reporter
 from kraken_async.monitoring.status_file import showing_status
 from kraken_async.orders.journal import open_journal
+from kraken_async.orders.outcome_log import OutcomeLog
 from kraken_async.orders.reconciler import OrderReconciler
 from kraken_async.orders.tracker import OrderTracker
 from kraken_async.problems import ProblemBoard
@@ -178,7 +179,10 @@ class KeyRuntime:
             await journal.look(server_time.now())
         tracker = OrderTracker(config.orders, journal, server_time, state)
         stack.callback(tracker.close_journal)
-        ledger = CallLedger(queue, listeners=(tracker, reporter, modes))  # every call ends here, once
+        outcomes = OutcomeLog(config.orders.outcome_log)
+        ledger = CallLedger(
+            queue, listeners=(tracker, outcomes, reporter, modes)
+        )  # every call ends here, once
         halt = Halt(state, ledger, tasks)
         stack.push_async_callback(halt.close)
         submission = Submission(
@@ -205,7 +209,16 @@ class KeyRuntime:
         )
         cancellation = Cancellation(submission, reconciler, server_time, clock, config.orders.visibility)
         lost_orders = LostOrders(
-            config.orders, tracker, reconciler, ledger, reporter, tasks, cancellation, server_time, clock
+            config.orders,
+            tracker,
+            reconciler,
+            ledger,
+            reporter,
+            tasks,
+            cancellation,
+            server_time,
+            clock,
+            outcomes,
         )
         nonces = NonceRecovery(state, config.unit, submission.ask_internal, clock)
         replies = ReplyHandler(

@@ -23,6 +23,7 @@ from kraken_async.call import CallState, Orphan
 from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown, SessionClosed
 from kraken_async.order_fields import canonical_id
 from kraken_async.orders.order_answers import add_result, batch_result
+from kraken_async.orders.outcome_log import OutcomeLog
 from kraken_async.orders.pending_order import intent_of_error
 from kraken_async.orders.reconciler import Verdict
 
@@ -59,7 +60,9 @@ class LostOrders:
         cancellation: Cancellation,
         server_time: ServerTime,
         clock: Callable[[], float],
+        outcomes: OutcomeLog | None = None,
     ) -> None:
+        self._outcomes = OutcomeLog(None) if outcomes is None else outcomes
         self._cancellation = cancellation
         self._server_time = server_time
         self._policy = policy
@@ -122,7 +125,7 @@ class LostOrders:
     def _report_late(self, order: PendingOrder, verdict: Verdict) -> None:
         error = None if verdict.result is not None else self.unknown(order, verdict.finding, verdict.why)
         if verdict.final:
-            self._tracker.close(order, verdict.result)
+            self._close(order, verdict)
         log.warning(
             "%s, whose caller was told that its outcome is unknown: %s",
             order.intent.endpoint,
@@ -185,7 +188,7 @@ class LostOrders:
             raise SessionClosed(msg, endpoint=order.intent.endpoint)
         if verdict.final:
             self._end_search(order)
-            self._tracker.close(order, verdict.result)
+            self._close(order, verdict)
         if verdict.result is not None:
             return verdict.result
         raise self.unknown(order, verdict.finding, verdict.why)
@@ -205,6 +208,7 @@ class LostOrders:
             raise self.unknown(order, found.finding, found.why)
         self._end_search(order)
         self._tracker.close(order, found)
+        self._outcomes.write(order, "cancelled")
         return found
 
     async def dismiss(self, what: Intent | OutcomeUnknown) -> None:
@@ -212,9 +216,14 @@ class LostOrders:
         intent_id = what.intent_id if isinstance(what, OutcomeUnknown) else what.id
         order = self._tracker.dismiss(str(intent_id))
         self._end_search(order)
+        self._outcomes.write(order, "dismissed")
         log.warning(
             "%s is dismissed: nothing more is found out about it", order.intent.endpoint, extra=_ids(order)
         )
+
+    def _close(self, order: PendingOrder, verdict: Verdict) -> None:
+        self._tracker.close(order, verdict.result)
+        self._outcomes.write(order, "done" if verdict.result is not None else "unknown", verdict.finding)
 
     def _end_search(self, order: PendingOrder) -> None:
         search = self._searches.get(order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,6 +31,8 @@ class OrderPolicy:
             the longest that was reported.
         hold_pair_while_unknown: refuse new orders on a pair (GuardRefused, not sent) as long as the outcome of one on
             it is not known.
+        outcome_log: a file to which a line is appended when it is known what became of an order, and when it is not
+            (orders/outcome_log.py); None: none.
         journal: True: what is about to be sent survives a crash of the process; "synced": power loss too, at
             the price of a disk flush per order; False: no journal.
 
@@ -41,6 +44,7 @@ class OrderPolicy:
     settle_timeout: float = 15.0
     visibility: float = 120.0
     hold_pair_while_unknown: bool = False
+    outcome_log: str | os.PathLike[str] | None = None
     journal: bool | Literal["synced"] = True
     resend: object = field(default=None, repr=False)
 

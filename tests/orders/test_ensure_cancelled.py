@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pickle
 import time
 from decimal import Decimal
@@ -22,6 +23,7 @@ from kraken_async.errors import (
     TransportError,
     cause_of,
 )
+from kraken_async.orders import outcome_log
 from tests.orders.fault_support import LIMIT, Told, World, told
 from tests.virtual_time import virtual
 
@@ -300,4 +302,55 @@ async def test_a_pair_is_held_while_an_order_on_it_is_looked_up(tmp_path: Path) 
     assert (await first).result is not None
     second: Told = await told(client.private("AddOrder", ORDER))
     assert second.result is not None
+    await client.aclose()
+
+
+# -- the log of outcomes -----------------------------------------------------------------------------------
+
+
+def logged(path: Path) -> list[tuple[str, str | None]]:
+    return [(line["outcome"], line["finding"]) for line in map(json.loads, path.read_text().splitlines())]
+
+
+@virtual
+async def test_outcomes_are_logged_as_they_become_known(tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.jsonl"
+    world = World(tmp_path / "state", policy=OrderPolicy(settle_timeout=1.0, outcome_log=path))
+    client = await world.session()
+    await client.private("AddOrder", ORDER)
+    await told(client.private("AddOrder", {**ORDER, "price": "0"}))
+    await lost(world, client, Fault.reset("after").with_(visibility=10.0))
+    await asyncio.sleep(60)
+    await lost(world, client, Fault.reset("before"))
+    await asyncio.sleep(300)
+    await client.dismiss(await lost(world, client, Fault.reset("before")))
+    await (await lost(world, client, Fault.reset("after").with_(visibility=10.0))).ensure_cancelled()
+    found = logged(path)
+    assert found[:8] == [
+        *(("done", None), ("refused", None), ("unknown", "not seen"), ("done", None)),
+        *(("unknown", "not seen"), ("unknown", "absent"), ("unknown", "not seen"), ("dismissed", None)),
+    ]
+    assert found[8] == ("unknown", "not seen")
+    assert found[-1] == ("cancelled", None)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "20000" not in path.read_text()
+    await client.aclose()
+
+
+@virtual
+async def test_a_log_that_is_full_is_begun_again_and_one_that_fails_stops_no_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outcome_log, "LARGEST", 300)
+    path = tmp_path / "outcomes.jsonl"
+    world = World(tmp_path / "state", policy=OrderPolicy(outcome_log=path))
+    client = await world.session()
+    for _ in range(4):
+        await client.private("AddOrder", ORDER)
+    assert path.with_name("outcomes.jsonl.1").exists()
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    for _ in range(2):
+        assert (await client.private("AddOrder", ORDER))["txid"]
+    assert caplog.text.count("outcomes cannot be written") == 1
     await client.aclose()
