@@ -22,7 +22,10 @@ from kraken_async.gateway.writes import Writes
 from kraken_async.guards import no_funding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kraken_async.api.endpoints import Endpoint
+    from kraken_async.call import Orphan
     from kraken_async.gateway.audit import AuditLog
     from kraken_async.gateway.config import AccountConfig, GatewayConfig
     from kraken_async.gateway.tokens import Token
@@ -52,12 +55,10 @@ class LastCall(NamedTuple):
 class Account:
     """Make the calls of tokens on one session. The gateway opens and closes the session."""
 
-    def __init__(
-        self, config: AccountConfig, session: KrakenSession, gateway: GatewayConfig, audit: AuditLog
-    ) -> None:
+    def __init__(self, config: AccountConfig, gateway: GatewayConfig, audit: AuditLog) -> None:
         self.config = config
         self.name = config.name
-        self.session = session
+        self.session = session = make_session(config, lambda orphan: self.writes.found_out(orphan))
         self.gates = Gates(most=gateway.max_waiting, most_per_token=gateway.max_waiting_per_token)
         self.last_calls: deque[LastCall] = deque(maxlen=LAST_CALLS)
         self.calls_by_token: dict[str, int] = {}
@@ -170,7 +171,7 @@ class Account:
         await self.writes.close()
 
 
-def make_session(config: AccountConfig) -> KrakenSession:
+def make_session(config: AccountConfig, on_settled: Callable[[Orphan], object]) -> KrakenSession:
     """Return the session of an account. Raises ValueError for what cannot work."""
     from kraken_async.calls.retry import RetryPolicy
     from kraken_async.limits.governor import BurstGovernor
@@ -192,6 +193,7 @@ def make_session(config: AccountConfig) -> KrakenSession:
         ),
         retry=RetryPolicy(budget=READ_TIMEOUT),
         account=config.name,
+        on_settled=on_settled,
     )
 
 

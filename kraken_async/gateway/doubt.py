@@ -3,8 +3,9 @@
 A client that was told "unknown", or that hung up before its answer came, may ask for the same order again, by itself
 or at its owner's hand. Rules kept here:
 
-1. In doubt is an order that was told "unknown", until the session has found out what became of it; and one whose
-   client left before the answer, until `UNHEARD` seconds after it ended, unless it was refused.
+1. In doubt is an order that was told "unknown", and one whose client left before the answer. It stays so until it is
+   found that it had no effect, until its own token has asked what it did, or until `UNHEARD` seconds after it was found
+   to be placed: its program may not know.
 2. An order equal in all fields, asked for by the same token, is refused with the first one's id. One with a
    ``cl_ord_id`` of its own is equal to nothing but a repeat of itself, and passes.
 3. What a gateway that died has left in doubt counts for every token of its account: the journal does not name tokens.
@@ -81,6 +82,14 @@ class Doubts:
         self._known.move_to_end((token, fingerprint))
         while len(self._known) > _MOST:
             self._known.popitem(last=False)
+
+    def told_under(self, client_id: str) -> list[tuple[str, str, Doubt]]:
+        """Return the calls told as unknown that carry an id: token, fingerprint and doubt of each."""
+        return [
+            (token, fingerprint, doubt)
+            for (token, fingerprint), doubt in self._known.items()
+            if doubt.told and doubt.client_id == client_id
+        ]
 
     def drop(self, token: str, fingerprint: str) -> None:
         """Forget it: it had no effect."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from kraken_async.errors import KrakenError
 from kraken_async.gateway import fields, http, replies, status
+from kraken_async.gateway.doubt import name_of
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -142,7 +143,9 @@ class Operators:
         for intent in account.session.unresolved():
             if wanted in (intent.id, intent.cl_ord_id, str(intent.userref)):
                 try:
-                    return http.response(replies.result(await account.session.resolve(intent)))
+                    found = await account.session.resolve(intent)
+                    account.writes.told(token.name, str(name_of(intent)))
+                    return http.response(replies.result(found))
                 except KrakenError as error:
                     return http.response(replies.of_error(error, changes=True))
         return http.json_response(

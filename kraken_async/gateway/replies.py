@@ -131,6 +131,20 @@ def of_error(error: KrakenError, *, changes: bool) -> Reply:
     return refusal(said, str(error), outcome=outcome)
 
 
+def faulty(fault: Exception, *, sent: bool) -> Reply:
+    """Return what is answered when the gateway itself failed over a write."""
+    if not sent:
+        return refusal("EGeneral:Internal error", type(fault).__name__, outcome=NOT_SENT)
+    said = "EGeneral:Outcome unknown:the gateway failed while it was in flight"
+    return refusal(said, type(fault).__name__, outcome=UNKNOWN)
+
+
+def duplicate(of: str, client_id: str | None) -> Reply:
+    """Return the refusal of an order equal to one in doubt; ``of`` says which."""
+    cure = "look it up, or give a cl_ord_id of its own to place another; see /api/orders/unresolved"
+    return refusal(one_line(f"EGeneral:Duplicate of an order in doubt:{of}"), cure, client_id=client_id)
+
+
 def invalid(reason: str) -> Reply:
     """Return the envelope for fields that cannot be sent."""
     return refusal(f"EGeneral:Invalid arguments:{one_line(reason)}")

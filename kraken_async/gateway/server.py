@@ -18,7 +18,7 @@ from aiohttp import web
 from kraken_async.api.endpoints import find
 from kraken_async.gateway import fields, http, replies, unix_socket
 from kraken_async.gateway.access import PAGE_HEADERS, Access
-from kraken_async.gateway.account import Account, make_session
+from kraken_async.gateway.account import Account
 from kraken_async.gateway.audit import AuditLog
 from kraken_async.gateway.operators import Operators
 from kraken_async.gateway.page import asset
@@ -72,8 +72,7 @@ class Gateway:
         self.closing = False
         self._operators = Operators(self)
         for each in config.accounts:
-            session = make_session(each)
-            self.accounts[each.name] = Account(each, session, config, self.audit)
+            self.accounts[each.name] = Account(each, config, self.audit)
 
     def __repr__(self) -> str:
         return f"<Gateway {self.url or 'closed'}, {len(self.accounts)} accounts>"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.api.endpoints import find
 from kraken_async.call import CallTrace
-from kraken_async.errors import KrakenError, OutcomeUnknown
+from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown
 from kraken_async.gateway import doubt as doubts
 from kraken_async.gateway import repeats, replies, upstream
 from kraken_async.gateway.doubt import Doubt, Doubts
@@ -27,6 +27,7 @@ from kraken_async.order_fields import is_true, redacted
 
 if TYPE_CHECKING:
     from kraken_async.api.endpoints import Endpoint
+    from kraken_async.call import Orphan
     from kraken_async.gateway.audit import AuditLog
     from kraken_async.gateway.gates import Gates
     from kraken_async.gateway.replies import Reply
@@ -92,7 +93,7 @@ class Writes:
             fields = repeats.named(endpoint.name, fields, token, key)
         mark = doubts.fingerprint(endpoint.name, fields)
         if not is_cancel(endpoint) and (found := self._doubts.find(token, mark)) is not None:
-            reply = _in_doubt(found)
+            reply = replies.duplicate(str(found), found.client_id)
             self.put_refusal_on_record(token, endpoint, fields, reply)
             return reply
         job = Job(f"{self._run_id}-{next(self._numbers)}", token, endpoint, fields, mark)
@@ -196,7 +197,7 @@ class Writes:
             Exception
         ) as fault:  # ours: the client is told what may have been done, as after any other failure
             log.exception("%s ended by a fault of the gateway", endpoint.name)
-            reply = _faulty(fault, sent=job.trace.sent)
+            reply = replies.faulty(fault, sent=job.trace.sent)
         except asyncio.CancelledError:
             self._audit.ended(
                 job.number, job.token, replies.NOT_SENT, error="its client went away while it waited"
@@ -209,7 +210,7 @@ class Writes:
         self, job: Job, answer: upstream.Answer | None, error: KrakenError | None, reply: Reply
     ) -> None:
         """Put the end of a write on record, and whether it is in doubt from now on."""
-        job.ids = tuple(_ids(answer))
+        job.ids = tuple(_ids_in(None if answer is None else answer.result))
         client_id = getattr(error, "cl_ord_id", None)
         self._audit.ended(
             job.number,
@@ -254,6 +255,36 @@ class Writes:
             error=reply.error,
         )
 
+    # -- what is found out later -----------------------------------------------------------------------------------
+
+    def found_out(self, orphan: Orphan) -> None:
+        """Handle what the session found of an order that was told as unknown. See KrakenSession's ``on_settled``."""
+        name = orphan.cl_ord_id or orphan.params.get("userref")
+        ids = tuple(_ids_in(orphan.result))
+        outcome = "answered" if orphan.error is None else str(orphan.error.outcome)
+        self._audit.noted("found", account=self._account, cl_ord_id=name, outcome=outcome, ids=ids)
+        for token, fingerprint, doubt in self._doubts.told_under(str(name)):
+            if orphan.error is not None:
+                if (
+                    orphan.error.outcome is not Outcome.UNKNOWN
+                    or getattr(orphan.error, "finding", "") == "absent"
+                ):
+                    self._doubts.drop(token, fingerprint)
+                continue
+            doubt.txid = ", ".join(ids) or None
+            self._doubts.ended(doubt)
+            self.unheard.add(
+                Unheard(
+                    at=time.time(), token=token, endpoint=orphan.endpoint, fields=dict(orphan.params), ids=ids
+                )
+            )
+
+    def told(self, token: str, client_id: str) -> None:
+        """Note that a token has asked for, and now knows, what became of its order."""
+        for owner, fingerprint, _ in self._doubts.told_under(client_id):
+            if owner == token:
+                self._doubts.drop(owner, fingerprint)
+
     async def settled(self) -> None:
         """Wait until no write is under way. Cancelled: nothing changes."""
         while self._jobs:
@@ -266,23 +297,8 @@ class Writes:
         await self.settled()
 
 
-def _faulty(fault: Exception, *, sent: bool) -> Reply:
-    """Return what is answered when the gateway itself failed over a write."""
-    if not sent:
-        return replies.refusal("EGeneral:Internal error", type(fault).__name__, outcome=replies.NOT_SENT)
-    said = "EGeneral:Outcome unknown:the gateway failed while it was in flight"
-    return replies.refusal(said, type(fault).__name__, outcome=replies.UNKNOWN)
-
-
-def _in_doubt(doubt: Doubt) -> Reply:
-    said = f"EGeneral:Duplicate of an order in doubt:{doubt}"
-    cure = "look it up, or give a cl_ord_id of its own to place another; see /api/orders/unresolved"
-    return replies.refusal(replies.one_line(said), cure, client_id=doubt.client_id)
-
-
-def _ids(answer: upstream.Answer | None) -> list[str]:
+def _ids_in(found: object) -> list[str]:
     """Return Kraken's ids in the result of a write."""
-    found = answer.result if answer is not None else None
     if not isinstance(found, dict):
         return []
     rows = found["orders"] if isinstance(found.get("orders"), list) else [found]

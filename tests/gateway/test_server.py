@@ -227,6 +227,25 @@ async def test_it_passes_again_once_its_outcome_is_known(running: Running) -> No
     assert (await bot.call("AddOrder", ORDER))[0]["error"] == []
 
 
+async def test_an_order_found_to_be_placed_later_is_not_placed_again_by_a_program_that_does_not_know(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kraken_async.orders.reconciler.BACKGROUND_PAUSE", 0.05)
+    bot, other = running.client(), running.client("read,halt", name="page")
+    _, told = await unknown(running, bot)
+    running.emulator.faults.clear()
+    await eventually(lambda: any(line["op"] == "found" for line in running.audit()), 30.0)
+    (txid,) = running.emulator.orders
+    assert not running.account.session.unresolved()
+    answer, headers = await bot.call("AddOrder", ORDER)
+    assert answer["error"][0].startswith("EGeneral:Duplicate")
+    assert txid in answer["error"][0]
+    assert headers[CLIENT_ID] == told[CLIENT_ID]
+    (unheard,) = (await other.api("/api/orders/unresolved"))[1]["unheard"]
+    assert unheard["ids"] == [txid]
+    assert running.arrived("AddOrder") == 1
+
+
 async def test_an_unresolved_order_is_listed_with_what_goes_on_from_here(running: Running) -> None:
     bot = running.client()
     _, told = await unknown(running, bot)
