@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from kraken_async.limits.order_ages import Age
 from kraken_async.order_fields import pair_key
-from kraken_async.orders.executions import executions
 
 if TYPE_CHECKING:
     from kraken_async.calls.lost_orders import LostOrders
@@ -38,6 +37,8 @@ class Observation:
 
     def take(self, message: Mapping[str, Any] | str | bytes) -> None:
         """Learn what a message tells. Raises ValueError for what is no message."""
+        from kraken_async.orders.executions import executions  # most programs listen to no WebSocket
+
         for event in executions(message):
             self._learn(event)
             self._lost_orders.seen(event.txid, event.order)

@@ -38,7 +38,8 @@ class OffsetPages(PageSource):
     def __init__(self, kind: PageKind, fields: Mapping[str, Any], state: Mapping[str, Any]) -> None:
         super().__init__(kind, fields)
         self._offset: int = state.get("ofs", 0)  # where the row after the one given last should stand
-        self.total = state.get("count")
+        self._count: int | None = state.get("count")  # as Kraken counted when it was asked last
+        self.total = state.get("total")
         self.done = bool(state.get("done"))
         self._seen = Seen(state.get("seen", ()))
         self._sure = False  # it does stand there: the page before came to this process, with a count
@@ -47,13 +48,14 @@ class OffsetPages(PageSource):
         self._stale = 0  # pages in a row that held only rows that were given
 
     def __repr__(self) -> str:
-        return f"{self._offset} of {'?' if self.total is None else self.total}"
+        return f"{self._offset} of {'?' if self._count is None else self._count}"
 
     def state(self) -> dict[str, Any]:
         """See PageSource."""
         return {
             "ofs": self._offset,
-            "count": self.total,
+            "count": self._count,
+            "total": self.total,
             "seen": self._seen.newest(KEPT),
             "done": self.done,
         }
@@ -63,7 +65,7 @@ class OffsetPages(PageSource):
         fields = self._timed(end)
         offset = self._offset if self._sure else max(0, self._offset - 1)
         found = await self._ask(request, fields, offset, shown)
-        moved = found.count != self.total
+        moved = found.count != self._count
         if self._offset and (moved or not self._sure):
             found = await self._find(request, fields, shown, found)
         fresh = [row for row in found.rows[found.begin :] if row.mark not in self._seen]
@@ -73,9 +75,12 @@ class OffsetPages(PageSource):
         self._stale = self._stale + 1 if found.rows and not fresh else 0
         if self._stale > (_SEARCH if moved else _STALE):
             raise lost(name, "Kraken shows the same rows over and over; what was given is not all")
-        self.total, self._following = found.count, following_cursor(found.result)
+        self._count, self._following = found.count, following_cursor(found.result)
+        self.total = (
+            self._count if self.total is None else self.total
+        )  # what comes meanwhile is not waited for
         self._base, self._length = found.offset, len(found.rows)
-        self._sure = self.total is not None or not fresh
+        self._sure = self._count is not None or not fresh
         if not found.rows:
             self.cursor = self._following
             self.done = self.cursor is None
@@ -94,7 +99,7 @@ class OffsetPages(PageSource):
 
     def _end_page(self) -> None:
         self.cursor = self._following
-        self.done = self.cursor is None and self.total is not None and self._offset >= self.total
+        self.done = self.cursor is None and self._count is not None and self._offset >= self._count
 
     async def _ask(self, request: PageRequest, fields: dict[str, Any], offset: int, shown: Shown) -> _Found:
         """Ask for the rows from ``offset`` on; again for an answer without them."""
@@ -131,8 +136,8 @@ class OffsetPages(PageSource):
     def _places(self, count: int | None, size: int) -> Iterator[int]:
         """Give the offsets at which the row given last may stand now, the likeliest first."""
         before = self._offset - 1
-        if count is not None and self.total is not None:
-            yield max(0, before + count - self.total)
+        if count is not None and self._count is not None:
+            yield max(0, before + count - self._count)
         for page in range(_SEARCH // 2):
             yield before + page * size
             yield max(0, before - page * size)

@@ -74,7 +74,9 @@ async def test_rows_that_arrive_below_the_end_repeat_none_and_leave_out_none(
     history.add(200)
     before = history.ids
     history.before = lambda number: history.add(arriving if number == 3 else 0)
-    assert await ids(ledgers(history)) == before
+    rows = ledgers(history)
+    assert await ids(rows) == before
+    assert rows.total == (200 if count else None)
 
 
 @pytest.mark.parametrize("count", [True, False])
