@@ -38,9 +38,9 @@ _FORM: Final = "application/x-www-form-urlencoded"
 # ------------------------------------------------------------------ what is measured against
 
 
-def plain_signature(nonce: str, body: str) -> str:
+def plain_signature(nonce: str, body: str, path: str = PATH) -> str:
     """Return API-Sign as Kraken's own example computes it."""
-    message = PATH.encode() + hashlib.sha256((nonce + body).encode()).digest()
+    message = path.encode() + hashlib.sha256((nonce + body).encode()).digest()
     mac = hmac.new(base64.b64decode(SECRET), message, hashlib.sha512)
     return base64.b64encode(mac.digest()).decode()
 

@@ -21,6 +21,7 @@ class Plan:
     waiting: int  # calls that wait at once
     traced: int  # the same under tracemalloc, which is slow
     locked: int  # the same on an asyncio.Lock, whose cancelling is quadratic
+    orders: int  # placed one after the other
     through_stub: bool  # also over HTTP, not in memory alone
     pieces: int
     nonces: float = 1.0
@@ -34,6 +35,7 @@ FULL: Final = Plan(
     waiting=100_000,
     traced=100_000,
     locked=20_000,
+    orders=5_000,
     through_stub=True,
     pieces=5_000,
 )
@@ -46,6 +48,7 @@ QUICK: Final = Plan(
     waiting=100_000,
     traced=20_000,
     locked=10_000,
+    orders=5_000,
     through_stub=False,
     pieces=1_000,
     nonces=0.5,
@@ -59,6 +62,7 @@ TINY: Final = Plan(
     waiting=50,
     traced=50,
     locked=50,
+    orders=100,
     through_stub=False,
     pieces=20,
     nonces=0.001,
