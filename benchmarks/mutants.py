@@ -104,6 +104,11 @@ class Mutator(ast.NodeTransformer):
             return ast.copy_location(ast.Constant(node.value * 2 + 1), node)
         return node
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        # The defaults of fields are left alone: they are what a caller may leave out, and say nothing of an order.
+        node.body = [each if isinstance(each, ast.AnnAssign) else self.visit(each) for each in node.body]
+        return node
+
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         if node.name in ("__repr__",):
             return node

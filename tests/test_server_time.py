@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from email.utils import formatdate
 from typing import Any
@@ -256,3 +257,26 @@ def test_a_date_that_is_none_teaches_nothing(clock: Clock, monkeypatch: pytest.M
     assert not found.known
     found.observe_date("Tue, 14 Nov 2023 22:13:20 GMT", 1000.0, 1000.0)
     assert found.at_least() == pytest.approx(1_700_000_000, abs=1e-3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long it was suspended")
+def test_the_boot_clock_counts_suspension() -> None:
+    found = ServerTime(time.monotonic).boot_clock()
+    assert found == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("age", "kept"), [("0", False), ("0.0", False), ("1", True), ("", True), ("-1", False)]
+)
+def test_an_age_says_whether_a_cache_has_kept_it(clock: Clock, age: str, kept: bool) -> None:
+    found = ServerTime(clock)
+    found.learn(200, {"date": formatdate(time.time(), usegmt=True), "age": age}, 999.9, 1000.0)
+    assert found.known is not kept
+
+
+def test_a_drifting_clock_widens_the_interval_either_way(kraken: ServerTime, clock: Clock) -> None:
+    now = kraken.boot_clock()
+    for moment in (now - 1000, now + 1000):
+        span = kraken.span(moment)
+        assert span is not None
+        assert span[1] - span[0] == pytest.approx(1.1 + 2 * 1000 * server_time.DRIFT, abs=1e-3)

@@ -62,7 +62,12 @@ class Kraken:
         self.asked: list[tuple[float, str, dict[str, Any]]] = []
         self.failing: dict[str, KrakenError] = {}
         self.latency = 0.0
-        self.key_info = {"nonce": "0", "nonce_window": "0", "permissions": ["query-open-trades"]}
+        self.missing_amends = 0
+        self.key_info: dict[str, Any] = {
+            "nonce": "0",
+            "nonce_window": "0",
+            "permissions": ["query-open-trades"],
+        }
 
     def place(self, params: dict[str, Any], *, txid: str = "OAAAAA-AAAAA-AAAAAA", **changes: Any) -> str:
         now = asyncio.get_running_loop().time() - 1000 + START
@@ -99,10 +104,8 @@ class Kraken:
         if name == "GetApiKeyInfo":
             return self.key_info
         if name == "OrderAmends":
-            return {
-                "amends": self.amends.get(params["order_id"], []),
-                "count": len(self.amends.get(params["order_id"], [])),
-            }
+            rows = self.amends.get(params["order_id"], [])
+            return {"amends": rows, "count": len(rows) + self.missing_amends}
         if name == "QueryOrders":
             return {t: o for t, o in shown.items() if t == params["txid"]}
         is_open = name == "OpenOrders"
@@ -1050,3 +1053,76 @@ async def test_no_log_line_shows_what_was_sent(caplog: pytest.LogCaptureFixture)
 
 def test_a_refusal_of_ones_own_arguments_is_no_unknown() -> None:
     assert isinstance(refused("EGeneral:Invalid arguments:volume"), InvalidArguments)
+
+
+# -- answers in full -------------------------------------------------------------------------------------------
+
+
+@virtual
+@pytest.mark.parametrize("missing", [0, 1], ids=["all rows", "a row too few"])
+async def test_amends_prove_absence_only_when_all_of_them_are_shown(missing: int) -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    bench.kraken.amends["TXID"] = [amend_row("A0", -9, "original")]
+    bench.kraken.missing_amends = missing
+    error = await unknown(await bench.lose("AmendOrder", {"txid": "TXID", "limit_price": "27510"}))
+    assert error.finding == ("unreachable" if missing else "absent")
+    await bench.close()
+
+
+@virtual
+@pytest.mark.parametrize(("others", "finding"), [(999, "absent"), (1000, "unreachable")])
+async def test_as_many_open_orders_as_kraken_shows_at_once_prove_nothing(others: int, finding: str) -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    call = await bench.send("AddOrderBatch", batch(2))
+    for other in range(others):
+        bench.kraken.place({**LIMIT, "cl_ord_id": f"x{other}"}, txid=f"X{other}")
+    bench.fail(call)
+    assert (await unknown(call)).finding == finding
+    await bench.close()
+
+
+@virtual
+@pytest.mark.parametrize(("others", "finding"), [(500, "absent"), (501, "unreachable")])
+async def test_more_pages_than_are_turned_prove_nothing(others: int, finding: str) -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    call = await bench.send("AddOrderBatch", batch(2))
+    for other in range(others):
+        bench.kraken.place({**LIMIT, "cl_ord_id": f"x{other}"}, txid=f"X{other}", status="closed")
+    bench.fail(call)
+    assert (await unknown(call)).finding == finding
+    await bench.close()
+
+
+@virtual
+async def test_a_key_s_settings_are_asked_once_and_an_empty_answer_tells_nothing_of_them() -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    bench.kraken.key_info = {}
+    assert (await unknown(await bench.lose("AddOrder", LIMIT))).finding == "not seen"
+    bench.kraken.key_info = {"permissions": ["query-open-trades"]}
+    for _ in range(3):
+        assert (await unknown(await bench.lose("AddOrder", LIMIT))).finding == "absent"
+    bench.kraken.key_info = {"permissions": ["query-open-trades"], "query_to": 5}
+    assert (await unknown(await bench.lose("AddOrder", LIMIT))).finding == "absent"
+    await bench.close()
+
+
+@virtual
+async def test_look_ups_of_lower_nonces_prove_nothing() -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    bench.nonce = -1000
+    error = await unknown(await bench.lose("AddOrder", LIMIT))
+    assert error.finding == "not seen"
+    await bench.close()
+
+
+@virtual
+async def test_a_clock_learnt_afresh_makes_no_earlier_order_absent() -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    call = await bench.lose("AddOrder", LIMIT)
+    loop = asyncio.get_running_loop()
+    for _ in range(2):
+        bench.time.observe(int(START) + 5000 + int(loop.time() - 1000), loop.time(), loop.time())
+        await asyncio.sleep(5.5)
+    assert bench.time.epoch == 1
+    assert (await unknown(call)).finding == "not seen"
+    await bench.close()
