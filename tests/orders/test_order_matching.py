@@ -379,6 +379,12 @@ def test_a_stop_that_fired_agrees_with_what_it_became() -> None:
     assert not agrees({**LIMIT, "ordertype": "limit"}, order)
 
 
+def test_a_market_order_agrees_though_it_is_shown_with_price_0() -> None:
+    market = {**LIMIT, "ordertype": "market"}
+    assert agrees(market, shown(market))
+    assert not agrees(LIMIT, shown({**LIMIT, "price": "0"}))
+
+
 # -- batches -----------------------------------------------------------------------------------------------
 
 
