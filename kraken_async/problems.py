@@ -27,6 +27,7 @@ SEVERITIES: Final[dict[str, Severity]] = {
     "call-stalled": "warning",  # the call in flight has had no answer for long
     "limit-wait": "info",  # calls wait for Kraken's limits
     "market-mode": "warning",  # Kraken takes no orders, or only some, on a market
+    "faults": "warning",  # an exception that nothing should have raised was met
     # the dead man's switch
     "switch-late": "warning",  # it could not be refreshed in time
     "switch-fired": "critical",  # it must have fired: the account's orders are cancelled

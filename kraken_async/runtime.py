@@ -267,6 +267,7 @@ class KeyRuntime:
             modes=modes,
             ledger=ledger,
             halt=halt,
+            faults=faults,
         )
         runtime = cls(
             unclosed=unclosed,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kraken_async.limits.budget import Budget
 from kraken_async.monitoring import statistics
 from kraken_async.problems import Problem, coded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kraken_async.calls.faults import Faults
     from kraken_async.calls.halt import Halt
     from kraken_async.calls.ledger import CallLedger
     from kraken_async.calls.market_modes import MarketModes
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from kraken_async.orders.tracker import OrderTracker
     from kraken_async.problems import ProblemBoard
     from kraken_async.stores.base import KeyState
+
+#: Seconds for which a fault is among the problems.
+OF_LATE: Final = 600.0
 
 
 class SessionStatistics:
@@ -41,6 +47,7 @@ class SessionStatistics:
         modes: MarketModes,
         ledger: CallLedger,
         halt: Halt,
+        faults: Faults,
     ) -> None:
         self._metrics = metrics
         self._unit = unit
@@ -54,6 +61,8 @@ class SessionStatistics:
         self._modes = modes
         self._ledger = ledger
         self._halt = halt
+        self._faults = faults
+        self._faults_met, self._faults_at = 0, float("-inf")
 
     def at(self, now: float) -> Statistics:
         """Return one frozen snapshot, all taken at one moment. Never waits."""
@@ -91,4 +100,12 @@ class SessionStatistics:
         problems += coded(self._tracker.problems(), "journal")
         if self._nonces.finding:
             problems.append(Problem("nonce-writer", self._nonces.finding))
+        problems += self._faults_of_late(now)
         return known, [*problems, *self._board], waits
+
+    def _faults_of_late(self, now: float) -> Iterator[Problem]:
+        met = self._faults.total
+        if met != self._faults_met:
+            self._faults_met, self._faults_at = met, now
+        if now - self._faults_at < OF_LATE:
+            yield Problem("faults", f"faults were met, {met} since the session was opened: see the log")

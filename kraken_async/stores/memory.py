@@ -28,6 +28,7 @@ from kraken_async.stores.base import (
     raised,
 )
 from kraken_async.stores.recalled import KEPT, Recalled
+from kraken_async.stores.waiting import Waits
 from kraken_async.system.fork import FORKED, watch_forks
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kraken_async.stores.recalled import Entry
+    from kraken_async.stores.waiting import Waiting
 
 T = TypeVar("T")
 
@@ -227,6 +229,7 @@ class MemoryKey(KeyState):
         self._holds_turn = False
         self._waiting: set[asyncio.Future[None]] = set()
         self._clock: Callable[[], float] = time.monotonic
+        self._waits = Waits(clock=lambda: self._clock())
         self._recalled = Recalled()
         self.seen = Shared()
 
@@ -280,7 +283,8 @@ class MemoryKey(KeyState):
             future = turn.line_up(urgent=urgent)
             self._waiting.add(future)
             try:
-                await future
+                with self._waits.waiting("the turn"):
+                    await future
             except asyncio.CancelledError:
                 if not future.cancelled():  # granted in the very moment we were cancelled
                     turn.release()
@@ -362,8 +366,12 @@ class MemoryKey(KeyState):
         """Nothing to do: there is no ceiling."""
 
     def problems(self) -> tuple[str, ...]:
-        """Say that nothing is kept."""
-        return (Problem("store-fleeting", _NOT_KEPT),)
+        """Say that nothing is kept, and what is waited for."""
+        return Problem("store-fleeting", _NOT_KEPT), *self._waits.problems()
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """See KeyState.waiting."""
+        return self._waits.now()
 
     def figures(self) -> dict[str, Any]:
         """Return how many nonces were handed out and how many sessions share the key."""

@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from kraken_async.problems import Problem
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -32,16 +34,21 @@ class Waiting:
 
 
 class Waits:
-    """The waits of one session; its loop only. ``holder``: tells who has a thing."""
+    """The waits of one session; its loop only. ``holder``: tells who has a thing. ``clock``: in seconds."""
 
-    def __init__(self, holder: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        holder: Callable[[str], str] = lambda what: "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._holder = holder
+        self._clock = clock
         self._since: dict[str, list[float]] = {}
 
     @contextlib.contextmanager
     def waiting(self, what: str) -> Iterator[None]:
         """Count the time inside as a wait for ``what``."""
-        began = time.monotonic()
+        began = self._clock()
         begun = self._since.setdefault(what, [])
         begun.append(began)
         timer = asyncio.get_running_loop().call_later(SAY_AFTER, self._say, what)
@@ -58,9 +65,15 @@ class Waits:
             if wait.what == what:
                 log.warning("a session %s; cancels go past it", wait)
 
+    def problems(self) -> list[Problem]:
+        """Return those that have lasted for long."""
+        return [
+            Problem("neighbour-stalled", f"this session {wait}", wait.what) for wait in self.now(SAY_AFTER)
+        ]
+
     def now(self, at_least: float = 0.0) -> tuple[Waiting, ...]:
         """Return the waits that have lasted ``at_least`` so many seconds."""
-        now = time.monotonic()
+        now = self._clock()
         return tuple(
             Waiting(what, now - begun[0], self._holder(what))
             for what, begun in self._since.items()

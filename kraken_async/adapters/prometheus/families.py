@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from kraken_async.problems import SEVERITIES
+
 if TYPE_CHECKING:
     from kraken_async import Statistics
     from kraken_async.monitoring.metrics import Percentiles
@@ -37,7 +39,10 @@ class Family:
         value = self.take(stats)
         if not self.labels:
             return [((), float(value))]
-        return [((str(label),), float(number)) for label, number in value.items()]
+        return [
+            (tuple(map(str, label)) if isinstance(label, tuple) else (str(label),), float(number))
+            for label, number in value.items()
+        ]
 
 
 def _count(name: str, text: str, take: Callable[[Statistics], Any], *labels: str) -> Family:
@@ -46,6 +51,14 @@ def _count(name: str, text: str, take: Callable[[Statistics], Any], *labels: str
 
 def _gauge(name: str, text: str, take: Callable[[Statistics], Any], *labels: str) -> Family:
     return Family(name, text, take, labels)
+
+
+def _problems(stats: Statistics) -> dict[tuple[str, str], int]:
+    """Return how many problems there are of each code; 0 for those that are well, so that alerts have a series."""
+    counts: dict[tuple[str, str], int] = dict.fromkeys(SEVERITIES.items(), 0)
+    for problem in stats.problem_codes:
+        counts[problem] += 1
+    return counts
 
 
 def _quantiles(values: Percentiles) -> dict[str, float]:
@@ -111,5 +124,11 @@ FAMILIES: Final = (
     ),
     _gauge("unresolved_orders", "Orders whose outcome is not known.", lambda s: s.unresolved),
     _gauge("problems", "Sentences in stats().problems.", lambda s: len(s.problems)),
+    _gauge("problem", "Problems of the moment, by code.", _problems, "code", "severity"),
+    _gauge(
+        "calls_held",
+        "1 while calls wait for Kraken's limits or for another session.",
+        lambda s: s.waiting_for is not None,
+    ),
     _gauge("uptime_seconds", "Seconds since the session was opened.", lambda s: s.uptime_seconds),
 )

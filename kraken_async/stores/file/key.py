@@ -21,7 +21,6 @@ from kraken_async.stores.file.side_files import PlacedFile
 from kraken_async.stores.file.state_file import StateFile
 from kraken_async.stores.file.steps import Steps
 from kraken_async.stores.file.turn import Turn
-from kraken_async.stores.waiting import SAY_AFTER
 from kraken_async.system.flock import FileLock
 from kraken_async.system.fork import unwatch_forks, watch_forks
 from kraken_async.system.threads import in_thread
@@ -225,12 +224,8 @@ class FileKey(Steps):
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong with the place or the disk, and what is waited for."""
         failure = self._limit.failure if self._lock_fd >= 0 else ""
-        waits = [
-            Problem("neighbour-stalled", f"this session {wait}", wait.what)
-            for wait in self._waits.now(SAY_AFTER)
-        ]
         failing = (Problem("store-failing", failure),) if failure else ()
-        return (*failing, *coded(self._said, "store-damaged"), *waits)
+        return (*failing, *coded(self._said, "store-damaged"), *self._waits.problems())
 
     def figures(self) -> dict[str, Any]:
         """Return the ceiling, raises, disk errors, waits for the turn and for the nonce lock."""

@@ -20,6 +20,7 @@ from kraken_async.stores.redis import state
 from kraken_async.stores.redis.address import client_of
 from kraken_async.stores.redis.connection import Link
 from kraken_async.stores.redis.turn import Turn
+from kraken_async.stores.waiting import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from kraken_async.stores.recalled import Entry
     from kraken_async.stores.redis.address import Address
     from kraken_async.stores.redis.state import Version
+    from kraken_async.stores.waiting import Waiting
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ class RedisKey(KeyState):
         self._unsaved = False  # `seen` holds what the server has not been told
         self._floor = state.Floor(unit)
         self._clock: Callable[[], float] = time.monotonic
+        self._waits = Waits(clock=lambda: self._clock())
         self._offset = state.Offset(timeout)
         self._server: dict[str, Any] = {}
         self._session = f"{os.getpid()}-{secrets.token_hex(6)}"
@@ -155,7 +158,8 @@ class RedisKey(KeyState):
         """
         self._connected()
         assert self._turn is not None
-        await self._turn.acquire(urgent=urgent)
+        with self._waits.waiting("the turn"):
+            await self._turn.acquire(urgent=urgent)
 
     def hurry(self) -> None:
         """See :class:`KeyState`."""
@@ -444,7 +448,11 @@ class RedisKey(KeyState):
                     "a blocked event loop, a suspended host or a slow server",
                 )
             )
-        return tuple(found)
+        return (*found, *self._waits.problems())
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """See KeyState.waiting. Who has the turn is not known: a lease bears no name."""
+        return self._waits.now()
 
     def figures(self) -> dict[str, Any]:
         """Return counts since opening: round trips, conflicts, leases lost, nonces without the server, ..."""
