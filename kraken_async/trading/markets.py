@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -11,6 +12,8 @@ from kraken_async.trading.pair import Asset, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+log = logging.getLogger("kraken_async")
 
 #: People's spelling, and Kraken's.
 _SPELLINGS: Final = (("BTC", "XBT"), ("DOGE", "XDG"))
@@ -29,7 +32,7 @@ class Markets(Mapping[str, Pair]):
         self._asset_names = _spelt({name: a for a in self._assets.values() for name in (a.altname, a.name)})
         self._asset_names.update({code.upper(): a for code, a in self._assets.items()})
         names = {code: asset.name for code, asset in self._assets.items()}
-        self._pairs = {key: Pair.of(key, row, names) for key, row in pairs.items()}
+        self._pairs = _read(pairs, names)
         self._pair_names = _pair_names(self._pairs.values())
         self._by_assets = {(pair.base, pair.quote): pair for pair in reversed(self._pairs.values())}
         self._former: dict[str, str] = {}
@@ -122,6 +125,17 @@ def _assets(rows: Mapping[str, Any]) -> dict[str, Asset]:
         return by_altname.get(base + digits) or by_altname.get(base)
 
     return {code: Asset.of(code, row, underlying(code, row)) for code, row in rows.items()}
+
+
+def _read(rows: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Pair]:
+    """Return the pairs by their keys. One that Kraken shows in an unknown form is left out, and said."""
+    found = {}
+    for key, row in rows.items():
+        try:
+            found[key] = Pair.of(key, row, names)
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            log.warning("the pair %s is left out: its rules cannot be read (%r)", key, error)
+    return found
 
 
 def _pair_names(pairs: Iterable[Pair]) -> dict[str, Pair]:

@@ -111,6 +111,13 @@ def test_a_pair_whose_assets_are_not_listed_has_a_name_all_the_same() -> None:
     assert Markets(PAIRS, {})["XBT/USD"].name == "BTC/USD"
 
 
+def test_one_pair_in_an_unknown_form_takes_no_other_along(caplog: pytest.LogCaptureFixture) -> None:
+    odd = {"ODD1": {"altname": "ODD1"}, "ODD2": None, "ODD3": {**PAIRS["XTZUSD"], "tick_size": "none"}}
+    markets = Markets({**PAIRS, **odd}, ASSETS)
+    assert len(markets) == len(PAIRS)
+    assert all(key in caplog.text for key in odd)
+
+
 class Listing:
     """Answers AssetPairs and Assets when it is allowed to."""
 
