@@ -26,7 +26,8 @@ FIELDS = [
 ]  # fmt: skip
 VALUES: list[Any] = [
     *LIMIT.values(), "market", "stop-loss-limit", "sell", "GTD", "+10", "+5%",
-    "#1", "-1", "+0", "-99%", "trailing-stop-limit", "settle-position", "iceberg", "2:1", "viqc", "market,post", "0", "1", "1.5", "1e5", "NaN",
+    "#1", "-1", "+0", "-99%", "trailing-stop-limit", "settle-position", "iceberg", "2:1",
+    "viqc", "market,post", "0", "1", "1.5", "1e5", "NaN",
     "9" * 24, "9" * 400, "0.00000001", "", " ", "true", "XBT", "trades", "2023-11-14T22:13:25Z", "9999-12-31T23:59:59Z",
     "0001-01-01T00:00:00+14:00", "é", "\x00", "a,b,c", None, True, 0, -5, 1.5, [], {}, [None], [{}], ["x"], [[1]],
     {"ordertype": "limit", "price": "1"}, {"ordertype": 5}, [{"ordertype": "market", "type": "buy", "volume": "1"}] * 2,
