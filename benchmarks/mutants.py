@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The modules that decide what is told, and the quick tests that must notice.
 TARGETS = {
     "server_time.py": ["tests/test_server_time.py"],
-    "orders/absence.py": ["tests/orders/test_outcomes.py", "tests/orders/test_orders.py"],
+    "orders/absence.py": ["tests/orders/test_absence.py", "tests/orders/test_outcomes.py"],
     "orders/claims.py": ["tests/orders/test_outcomes.py", "tests/orders/test_schedules.py"],
     "orders/intent.py": ["tests/orders/test_journal.py", "tests/orders/test_orders.py"],
     "orders/order_agreement.py": ["tests/orders/test_order_matching.py"],
