@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from kraken_async.wire.messages import Response, SignedRequest
 
 CONNECT: Final = 10.0
+#: Seconds for the loop to let go of connections that were dropped: some turns of it, in fact.
+CLOSING: Final = 1.0
 #: Connections that are made for one request, each of which had something to say before it was asked.
 TRIES: Final = 3
 EARLY: Final = "something came of the connection before it was asked"
@@ -169,7 +171,7 @@ class Direct:
         for connection in list(self._all):
             connection.fail(f"{self._host}: closed before an answer came")
         if gone:
-            await asyncio.wait(gone)
+            await asyncio.wait(gone, timeout=CLOSING)
 
 
 def _check(lines: list[str]) -> None:
