@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.wire.support import WAYS, Raw, choose
+from tests.wire.support import WAYS, Raw, choose, ends
 
 
 @pytest.fixture(params=WAYS)
@@ -24,6 +24,13 @@ async def raw() -> AsyncIterator[Raw]:
 
     ``then`` follows unasked, after the answer was read; ``once`` ends the connection after the answer.
     """
+
+    async def whole(reader: asyncio.StreamReader) -> bytes:
+        data = b""
+        while not ends(data) and (piece := await reader.read(1 << 20)):
+            data += piece
+        return data
+
     servers: list[asyncio.Server] = []
     running: set[asyncio.Task[Any]] = set()
 
@@ -32,7 +39,7 @@ async def raw() -> AsyncIterator[Raw]:
             task = asyncio.current_task()
             assert task is not None
             running.add(task)
-            while request := await reader.read(1 << 20):
+            while request := await whole(reader):
                 writer.write(answer(request))
                 if then:
                     await asyncio.sleep(0.05)

@@ -18,7 +18,7 @@ from kraken_async.wire import body as body_module
 from kraken_async.wire.body import LARGEST, BadBody, Body
 from kraken_async.wire.messages import Response
 from kraken_async.wire.transport import Transport
-from tests.wire.support import answering, in_a_thread, post
+from tests.wire.support import answering, in_a_thread, post, request_of
 
 BOMB = gzip.compress(bytes(100_000_000), 1)
 
@@ -168,7 +168,7 @@ async def test_a_huge_answer_is_refused_before_the_rest_of_it_is_read(framing: b
 
     def pour(peer: socket.socket) -> None:
         nonlocal sent
-        peer.recv(65536)
+        request_of(peer)
         peer.sendall(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n")
         piece = bytes(1 << 20)
         if framing.endswith(b"chunked"):

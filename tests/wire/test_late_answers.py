@@ -14,7 +14,7 @@ from kraken_async.errors import Outcome, RequestTimeout
 from kraken_async.wire import deadline as deadline_module
 from kraken_async.wire.deadline import FLOW, Deadline
 from kraken_async.wire.transport import Transport
-from tests.wire.support import OK, answering, in_a_thread, post
+from tests.wire.support import OK, answering, in_a_thread, post, request_of
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -32,7 +32,7 @@ async def test_a_loop_blocked_past_the_timeout_reads_what_lies_in_the_socket(
         if warm:
             peer.recv(65536)
             peer.sendall(OK)
-        peer.recv(65536)
+        request_of(peer)
         answered.set()
         peer.sendall(answer)
         peer.recv(1)
@@ -81,7 +81,7 @@ async def test_what_never_came_is_a_timeout_though_the_loop_was_blocked() -> Non
 
 async def test_a_body_that_only_drips_is_cut_off() -> None:
     def drip(peer: socket.socket) -> None:
-        peer.recv(65536)
+        request_of(peer)
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         for _ in range(200):
             time.sleep(0.02)
@@ -100,7 +100,7 @@ async def test_a_download_that_makes_progress_is_not_cut_off(monkeypatch: pytest
     monkeypatch.setattr(deadline_module, "STEP", 0.1)
 
     def flow(peer: socket.socket) -> None:
-        peer.recv(65536)
+        request_of(peer)
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         for _ in range(50):
             time.sleep(0.01)

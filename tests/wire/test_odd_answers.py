@@ -19,7 +19,7 @@ from kraken_async.wire.answer_reader import AnswerReader, BadAnswer
 from kraken_async.wire.response_decoder import decode
 from kraken_async.wire.transport import Transport
 from tests.wire.odd_answers import Odd, odd
-from tests.wire.support import WAYS, choose, post
+from tests.wire.support import WAYS, choose, ends, post
 
 ENDPOINT = find("AddOrder", private=True)
 BODY = b'{"error":[],"result":{"txid":["THE NEXT"]}}'
@@ -45,9 +45,13 @@ class Server(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._came = b""
 
     def data_received(self, data: bytes) -> None:
-        del data
+        self._came += data
+        if not ends(self._came):
+            return
+        self._came = b""
         case, self._talk.case = self._talk.case, None
         if case is None:
             self._transport.write(NEXT)

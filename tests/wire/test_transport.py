@@ -21,7 +21,7 @@ from kraken_async.errors import Outcome, RequestTimeout, SessionClosed, Transpor
 from kraken_async.wire.base_url import check_url
 from kraken_async.wire.messages import SignedRequest
 from kraken_async.wire.transport import Transport
-from tests.wire.support import OK, PATH, Raw, choose, post, serve
+from tests.wire.support import OK, PATH, Raw, choose, post, request_of, serve
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -134,7 +134,7 @@ async def test_what_came_of_an_idle_connection_while_the_loop_was_busy_is_seen_b
         for _ in range(2):
             peer, _address = listening.accept()
             peers.append(peer)
-            peer.recv(65536)
+            request_of(peer)
             peer.sendall(OK)
 
     server = threading.Thread(target=serve)

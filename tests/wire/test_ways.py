@@ -18,7 +18,7 @@ from kraken_async.wire.aiohttp_way import untouched
 from kraken_async.wire.base_url import check_url, is_loopback
 from kraken_async.wire.messages import SignedRequest
 from kraken_async.wire.transport import Transport
-from tests.wire.support import OK, PATH, answering, in_a_thread, post, serve
+from tests.wire.support import OK, PATH, answering, in_a_thread, post, request_of, serve
 
 GET = SignedRequest("GET", "/0/public/Time", {}, b"", 0)
 STALE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale"
@@ -108,7 +108,7 @@ async def test_an_answer_that_came_twice_is_not_the_next_calls() -> None:
 
 async def test_an_answer_that_came_twice_one_after_the_other_is_not_the_next_calls() -> None:
     def twice(peer: socket.socket) -> None:
-        peer.recv(65536)
+        request_of(peer)
         peer.sendall(OK)
         peer.sendall(STALE)
         while peer.recv(65536):
@@ -159,7 +159,7 @@ async def test_a_body_is_written_once_whatever_repeats_the_request() -> None:
     requests: list[bytes] = []
 
     def note(peer: socket.socket) -> None:
-        while data := peer.recv(65536):
+        while data := request_of(peer):
             requests.append(data)
             peer.sendall(OK)
 
@@ -247,7 +247,7 @@ async def test_localhost_that_is_this_machine_is_reached() -> None:
 
 def proxy(seen: list[bytes], answer: bytes = OK) -> Callable[[socket.socket], None]:
     def talk(peer: socket.socket) -> None:
-        seen.append(peer.recv(65536))
+        seen.append(request_of(peer))
         peer.sendall(answer)
 
     return talk
