@@ -162,7 +162,7 @@ class ServerTime:
         else:
             self._contradicted(sample, sent_at, now_at)
         if self._offset is not None and self._offset.high - self._offset.low > max(FINE, 2 * (now - sent)):
-            self.due_at = now
+            self.due_at = now + FINE / 2  # fine enough; a flow of calls is not looked at one by one
 
     def _contradicted(self, sample: _Offset, sent_at: float, now_at: float) -> None:
         """Keep a sample that cannot be believed alone, or start afresh when it confirms the one before."""

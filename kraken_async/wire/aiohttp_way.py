@@ -106,9 +106,12 @@ class _Body(aiohttp.BytesPayload):
             raise aiohttp.ClientConnectionError
         transport = getattr(writer, "transport", None)
         if transport is not None:
-            if look_at(transport)(0):
+            look = look_at(transport)
+            spoilt = bool(look(0))
+            if spoilt:
                 await asyncio.sleep(0)  # read by the loop now: TLS itself has a word to say at times
-            if look_at(transport)(0) or getattr(transport.get_protocol(), "should_close", False):
+                spoilt = transport.is_closing() or bool(look(0))
+            if spoilt or getattr(transport.get_protocol(), "should_close", False):
                 self.refused = EARLY
             elif self._loopback and not is_loopback(str((transport.get_extra_info("peername") or "?")[0])):
                 self.refused = "its address is not this machine's: plain http would send your key in clear"
@@ -255,7 +258,7 @@ class AiohttpWay:
             encoding = "" if http.auto_decompress else answer.headers.get("Content-Encoding", "")
             body = heard.body = Body(encoding, sink if answer.status == 200 else None)
             heard.pieces = 1
-            async for piece in answer.content.iter_any():
+            while piece := await answer.content.readany():
                 heard.pieces += 1
                 body.add(piece)
             return Response(answer.status, answer.headers, body.finish())
