@@ -184,14 +184,14 @@ class KrakenSession(Client):
 
         return thread.run(stats)
 
-    def unresolved(self) -> list[Intent]:
+    def unresolved(self, *, from_key: str | None = None) -> list[Intent]:
         """Return the orders whose outcome is not known; see the asynchronous one. Empty before it is opened."""
         thread = self._thread
         if thread is None or self._closed:
-            return self._session.unresolved()
+            return self._session.unresolved(from_key=from_key)
 
         async def unresolved(session: asynchronous.KrakenSession) -> list[Intent]:
-            return session.unresolved()
+            return session.unresolved(from_key=from_key)
 
         return thread.run(unresolved)
 
