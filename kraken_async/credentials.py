@@ -6,7 +6,12 @@ import logging
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+from kraken_async.stores.url import store_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 log = logging.getLogger("kraken_async")
 
@@ -67,3 +72,23 @@ class OtpFile:
 
     def __repr__(self) -> str:
         return f"<OtpFile {self._path}>"
+
+
+def surrounded(read: Callable[[], Any], chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return a session's arguments: what ``read`` gives of its surroundings (Settings), below what was ``chosen``.
+
+    Raises what ``read`` raises, with nothing left in ``chosen`` for a traceback that shows locals.
+    """
+    try:
+        settings = read()
+        surroundings = settings.options()
+        if chosen.get("api_key") is not None:
+            surroundings.pop("otp", None)  # it belongs to another key
+        chosen.update({**surroundings, **chosen})
+        surroundings.clear()
+        if chosen.get("store") is None and settings.store is not None:
+            chosen["store"] = store_of(settings.store, chosen["state_dir"])
+    except BaseException:
+        chosen.clear()
+        raise
+    return chosen

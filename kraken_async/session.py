@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 from kraken_async.calls import log_messages
 from kraken_async.calls.order_methods import OrderMethods
 from kraken_async.client import Client, converted
+from kraken_async.credentials import surrounded
 from kraken_async.errors import AuthenticationError, Outcome
 from kraken_async.monitoring import statistics
 from kraken_async.monitoring.metrics import Metrics
-from kraken_async.runtime import Runtime
 from kraken_async.settings import Config, Settings
 from kraken_async.stores.file import FileStore
-from kraken_async.stores.url import store_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from kraken_async.limits.budget import Budget
     from kraken_async.limits.governor import BurstGovernor
     from kraken_async.monitoring.metrics import Statistics
-    from kraken_async.runtime import KeyRuntime
+    from kraken_async.runtime import KeyRuntime, Runtime
     from kraken_async.settings import AllSessionOptions, SessionOptions
     from kraken_async.stores.base import Store
     from kraken_async.trading.markets_cache import MarketsCache
@@ -103,7 +102,7 @@ class KrakenSession(Client, OrderMethods):
         """
         chosen: dict[str, Any] = {**options}
         del options
-        return cls._from(Settings.from_env, chosen)
+        return cls._with(surrounded(Settings.from_env, chosen))
 
     @classmethod
     def from_profile(
@@ -125,19 +124,11 @@ class KrakenSession(Client, OrderMethods):
         """
         chosen: dict[str, Any] = {**options}
         del options
-        return cls._from(partial(Settings.from_profile, name, path), chosen)
+        return cls._with(surrounded(partial(Settings.from_profile, name, path), chosen))
 
     @classmethod
-    def _from(cls, read: Callable[[], Settings], chosen: dict[str, Any]) -> Self:
+    def _with(cls, chosen: dict[str, Any]) -> Self:
         try:
-            settings = read()
-            surroundings = settings.options()
-            if chosen.get("api_key") is not None:
-                surroundings.pop("otp", None)  # it belongs to another key
-            chosen.update({**surroundings, **chosen})
-            surroundings.clear()
-            if chosen.get("store") is None and settings.store is not None:
-                chosen["store"] = store_of(settings.store, chosen["state_dir"])
             return cls(**chosen)
         except BaseException:
             chosen.clear()  # as in the constructor: nothing for a traceback that shows locals
@@ -145,11 +136,7 @@ class KrakenSession(Client, OrderMethods):
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "new" if self._runtime is None else "open"
-        return (
-            f"<KrakenSession {state}>"
-            if self._runtime is None
-            else f"<KrakenSession {state}, {self._runtime!r}>"
-        )
+        return f"<KrakenSession {state}{'' if self._runtime is None else f', {self._runtime!r}'}>"
 
     @property
     def governor(self) -> BurstGovernor:
@@ -221,6 +208,8 @@ class KrakenSession(Client, OrderMethods):
         """
         async with self._opening:
             if self._runtime is None and not self._closed:
+                from kraken_async.runtime import Runtime  # what only an open session needs, aiohttp among it
+
                 self._runtime = await Runtime.open(self._config, self._store)
                 if self._closed:  # closed while opening; the closer may be gone
                     await asyncio.shield(self._begin_closing(self._runtime, 0.0))

@@ -5,13 +5,24 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import time
 from collections.abc import AsyncIterator, Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kraken_async import BurstGovernor, FileStore, KrakenError, KrakenSession, OrderPolicy, Outcome, guards
+from kraken_async import (
+    BurstGovernor,
+    FileStore,
+    KrakenError,
+    KrakenSession,
+    OrderPolicy,
+    Outcome,
+    RetryPolicy,
+    guards,
+)
 from kraken_async.calls import faults as module
 from kraken_async.calls import worker
 from kraken_async.calls.faults import Faults
@@ -28,6 +39,8 @@ from kraken_async.wire.signer import Signer
 
 KEY = "fault-test-key", "ZmF1bHQtdGVzdC1zZWNyZXQ="
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "37500", "volume": "1.25"}
+
+PORTS = count(1024)
 
 RAISED = {
     "descriptors": OSError(errno.EMFILE, "Too many open files"),
@@ -73,7 +86,7 @@ async def answer(request: SignedRequest, _timeout: float) -> Response:
     results: dict[str, dict[str, Any]] = {
         "AddOrder": {"txid": ["OFAULT-TESTS-ORDER1"], "descr": {"order": "buy 1.25 XBTUSD @ limit 37500"}},
         "CancelOrder": {"count": 1},
-        "Time": {"unixtime": 1_700_000_000, "rfc1123": "Tue, 14 Nov 23 22:13:20 +0000"},
+        "Time": {"unixtime": int(time.time()), "rfc1123": ""},
     }
     result = results.get(name, {})
     if name in ("OpenOrders", "ClosedOrders"):
@@ -87,7 +100,9 @@ async def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     options: dict[str, Any] = {
         "governor": BurstGovernor("pro", startup_window=0.0),
         "orders": OrderPolicy(settle_timeout=0.0, visibility=0.0),
+        "retry": RetryPolicy(base=0.0),
         "store": FileStore(tmp_path),
+        "base_url": f"http://127.0.0.1:{next(PORTS)}",  # public calls are limited by address, over all tests
     }
     async with KrakenSession(*KEY, transport=answer, guard=guards.allow_all, **options) as client:
         await client.private("Balance")
