@@ -26,7 +26,7 @@ log = logging.getLogger("kraken_async")
 
 #: How many pages are asked for to find a place that has moved.
 _SEARCH: Final = 40
-#: How many pages in a row may hold nothing but rows that were given, while Kraken's count stands still.
+#: How many pages in a row may hold nothing but rows that were given, if Kraken's count stood still meanwhile.
 _STALE: Final = 5
 #: How often a page without rows, where there must be some, is asked for.
 _TRIES: Final = 3
@@ -46,6 +46,7 @@ class OffsetPages(PageSource):
         self._base = self._length = 0  # of the page that is being read
         self._following: str | None = None
         self._stale = 0  # pages in a row that held only rows that were given
+        self._moved = False  # Kraken's count has changed since the last page with a new row
 
     def __repr__(self) -> str:
         return f"{self._offset} of {'?' if self._count is None else self._count}"
@@ -73,7 +74,8 @@ class OffsetPages(PageSource):
 
     def _accept(self, name: str, found: _Found, fresh: list[PageRow], *, moved: bool) -> Page:
         self._stale = self._stale + 1 if found.rows and not fresh else 0
-        if self._stale > (_SEARCH if moved else _STALE):
+        self._moved = (moved and self._count is not None) or (self._moved and not fresh)
+        if self._stale > (_SEARCH if self._moved else _STALE):
             raise lost(name, "Kraken shows the same rows over and over; what was given is not all")
         self._count, self._following = found.count, following_cursor(found.result)
         self.total = (

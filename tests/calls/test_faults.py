@@ -102,7 +102,9 @@ async def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         "orders": OrderPolicy(settle_timeout=0.0, visibility=0.0),
         "retry": RetryPolicy(base=0.0),
         "store": FileStore(tmp_path),
-        "base_url": f"http://127.0.0.1:{next(PORTS)}",  # public calls are limited by address, over all tests
+        # Public calls are limited by address, and the matching engine's counters by account, over the whole process.
+        "base_url": f"http://127.0.0.1:{next(PORTS)}",
+        "account": f"faults {next(PORTS)}",
     }
     async with KrakenSession(*KEY, transport=answer, guard=guards.allow_all, **options) as client:
         await client.private("Balance")

@@ -333,7 +333,7 @@ async def test_outcomes_are_logged_as_they_become_known(tmp_path: Path) -> None:
     assert found[8] == ("unknown", "not seen")
     assert found[-1] == ("cancelled", None)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert "20000" not in path.read_text()
+    assert '"20000"' not in path.read_text()
     await client.aclose()
 
 

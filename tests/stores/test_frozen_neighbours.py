@@ -285,7 +285,6 @@ async def test_who_keeps_what_is_waited_for_is_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(waiting, "SAY_AFTER", 0.3)
-    monkeypatch.setattr("kraken_async.stores.file.key.SAY_AFTER", 0.3)
     monkeypatch.setattr(turn, "STUCK", 60.0)  # not past the line here
     key, holder = await opened(FileStore(tmp_path)), await opened(FileStore(tmp_path))
     if point == "line":
