@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from kraken_async.wire.messages import Response as Response
     from kraken_async.wire.messages import SignedRequest as SignedRequest
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "kraken_async.limits.budget": ("Budget",),
