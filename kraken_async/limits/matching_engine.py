@@ -163,7 +163,8 @@ class EngineCounter:
     def _cost(self, call: Call, now: float) -> float:
         kind = call.endpoint.engine
         if kind == "add_batch":
-            return len(call.params.get("orders") or ()) / 2
+            rows = call.params.get("orders")
+            return len(rows) / 2 if isinstance(rows, (list, tuple)) else 0.5
         if kind in ("add", "cancel_all"):
             return 1.0
         one = "cancel" if kind == "cancel_batch" else kind

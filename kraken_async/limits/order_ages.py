@@ -93,7 +93,9 @@ def ages(call: Call, result: Any, now: float, server_now: float, pair: str) -> l
         return [Age(_names(params, result), str(params["pair"]), now)]
     if kind == "add_batch":
         got = result.get("orders")
-        rows = zip(params.get("orders") or (), got if isinstance(got, list) else (), strict=False)
+        asked = params.get("orders")
+        asked = asked if isinstance(asked, (list, tuple)) else ()
+        rows = zip(asked, got if isinstance(got, list) else (), strict=False)
         return [Age(_names(sent, row), str(params.get("pair")), now) for sent, row in rows]
     if kind == "amend" and pair != "?":
         return [Age((name,), pair, now) for name in named_orders(params)]

@@ -203,7 +203,7 @@ def intent_of(call: Call, now: float, clock_error: float | None, session: str) -
     rows = params.get("orders") if call.endpoint.engine == "add_batch" else None
     ids = {
         str(row.get("cl_ord_id", row.get("userref", "")))
-        for row in (rows or [params])
+        for row in (rows if rows and isinstance(rows, (list, tuple)) else [params])
         if isinstance(row, dict)
     }
     return Intent(
