@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from kraken_async.emulator import Fault
 from tests.gateway.browser import CHROMIUM, Page, browser
 from tests.gateway.conftest import ORDER, Client, Running, eventually
+from tests.gateway.stage import Stage, staged
+from tests.gateway.states import STATES
 
 pytestmark = [
     pytest.mark.proof,
@@ -111,7 +114,7 @@ async def test_escape_leaves_everything_as_it_is(page: Page, running: Running) -
     await page.until("document.getElementById('confirm').open")
     await page.press("Escape", 27)
     await page.until("!document.getElementById('confirm').open")
-    assert await page.js("document.activeElement.textContent") == "Halt"
+    await page.until("document.activeElement.matches('.account .halt')")  # told of by an event of its own
     assert not running.arrived("CancelAll")
 
 
@@ -136,43 +139,158 @@ async def test_texts_of_a_server_and_of_orders_are_shown_as_text(page: Page, run
     assert await page.js("document.title") != "taken"
 
 
-@pytest.mark.parametrize("width", [320, 390, 1180])
-async def test_nothing_is_wider_than_the_screen(page: Page, running: Running, width: int) -> None:
-    await page.size(width, 800, mobile=width < 500)
-    assert await page.js("document.documentElement.scrollWidth") <= width
-    bot = running.client()
-    running.emulator.faults.next("AddOrder", Fault.http(502, "after"))
-    running.emulator.faults.plan = lambda _, name: Fault.http(503) if name != "AddOrder" else None
+@pytest.fixture
+async def stage(running: Running) -> AsyncIterator[Stage]:
+    """The page before a status that can be chosen. It begins as a real gateway's."""
+    bot = running.client("read,trade,halt")
     await bot.call("AddOrder", ORDER)
-    await sign_in(page, running)
-    await page.until("document.querySelector('[data-is=unresolved] tr')")
-    assert await page.js("document.documentElement.scrollWidth") <= width
-    await page.js("document.querySelector('.account .halt').click()")
-    await page.until("document.getElementById('confirm').open")
-    assert await page.js("document.getElementById('confirm').getBoundingClientRect().right") <= width
+    _, status = await bot.api("/api/status")
+    async with staged(status) as found:
+        yield found
 
 
-async def test_everything_has_a_name_for_a_screen_reader_and_a_sentence_for_each_number(
-    page: Page, running: Running
-) -> None:
-    await sign_in(page, running)
+@pytest.fixture
+async def staged_page(stage: Stage, tmp_path: Path) -> AsyncIterator[Page]:
+    """A tab that is signed in on the stage. When the test is over, nothing was said in its console."""
+    async with browser(tmp_path / "profile") as found:
+        await found.goto(stage.url + "/")
+        await found.sign_in("any")
+        await found.until("document.querySelector('.account')")
+        yield found
+        assert not found.said
+
+
+async def show(page: Page, stage: Stage, state: str) -> None:
+    """Put a state on, and wait until the page shows it."""
+    version = stage.show(**STATES[state])
+    await page.js("document.dispatchEvent(new Event('visibilitychange'))")  # it asks at once
+    await page.until(f"document.getElementById('where').textContent.includes('{version}')")
+
+
+#: What a machine's fonts, a reader's zoom or an unkind style sheet may do to the page.
+FONTS = {
+    "as it is": "",
+    "serif": "* { font-family: serif !important }",
+    "one width": "* { font-family: monospace !important }",
+    "wide": "* { font-family: monospace !important; letter-spacing: 0.15em !important }",
+    "large": "html, body, body * { font-size: 22px !important }",
+    "heavy": "* { font-weight: 900 !important; letter-spacing: 0.05em !important; word-spacing: 0.5em !important }",
+}
+
+#: Elements that reach beyond the screen, but for what scrolls in a box of its own.
+_BEYOND = """(() => {
+  const inside = (each) => each.closest('.scroll') && !each.matches('.scroll');
+  return [...document.querySelectorAll('header *, main *, dialog[open], dialog[open] *, #tip')]
+    .filter((each) => !each.closest('[hidden]') && !inside(each) && each.getClientRects().length
+      && (each.getBoundingClientRect().right > innerWidth + 0.5 || each.getBoundingClientRect().left < -0.5))
+    .map((each) => each.outerHTML.slice(0, 200));
+})()"""
+
+
+async def wear(page: Page, style: str) -> None:
+    sheet = f"const sheet = new CSSStyleSheet(); sheet.replaceSync({json.dumps(style)});"
+    await page.js(f"(() => {{ {sheet} document.adoptedStyleSheets = [sheet]; }})()")
+
+
+async def too_wide(page: Page, width: int) -> list[str]:
+    found = await page.js(_BEYOND)
+    assert isinstance(found, list)
+    if await page.js("document.documentElement.scrollWidth") > width:
+        found.append("the document")
+    return found
+
+
+WIDTHS = (320, 390, 700, 1180)
+
+
+async def try_on(page: Page, what: str) -> None:
+    """Look at what the page shows in all widths and fonts: nothing reaches beyond the screen."""
+    for width in WIDTHS:
+        await page.size(width, 800, mobile=width < 500)
+        for font, style in FONTS.items():
+            await wear(page, style)
+            assert not await too_wide(page, width), (what, width, font)
+    await wear(page, "")
+
+
+async def test_nothing_is_wider_than_the_screen_whatever_the_fonts(staged_page: Page, stage: Stage) -> None:
+    for state in STATES:
+        await show(staged_page, stage, state)
+        await try_on(staged_page, state)
+
+
+async def test_the_question_before_a_halt_is_no_wider_than_the_screen(staged_page: Page) -> None:
+    await staged_page.js("document.querySelector('.account .halt').click()")
+    await staged_page.until("document.getElementById('confirm').open")
+    await try_on(staged_page, "the question")
+
+
+async def test_signing_in_is_no_wider_than_the_screen(page: Page) -> None:
+    await try_on(page, "signing in")
+
+
+#: Numbers, and words in the place of one, without a sentence of their own. Sentences, names and commands need none.
+_UNSAID = """(() => {
+  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const plain = 'h1, h2, code, button, script, template, dialog, [role=tooltip], [hidden]'
+    + ', .problems, .said, .stale, .none, #sign-in';
+  while (walk.nextNode()) {
+    const at = walk.currentNode.parentElement;
+    const number = /[0-9]/.test(walk.currentNode.textContent) || at.matches('.big b, .value, td.num, .counts b');
+    if (number && !at.closest(plain) && !at.closest('[data-tip]')) found.push(at.outerHTML);
+    if (at.closest('[data-tip=""], [data-tip=undefined]')) found.push(at.outerHTML);
+  }
+  return found;
+})()"""
+
+#: Roles that a screen reader announces, and that need a name.
+_NAMED = {"button", "meter", "textbox", "region", "heading", "link", "columnheader"}
+
+
+async def nameless(page: Page) -> list[str]:
     nodes = (await page.do("Accessibility.getFullAXTree"))["nodes"]
-    named = {"button", "meter", "textbox", "region", "heading", "table", "link"}
-    nameless = [
+    return [
         node["role"]["value"]
         for node in nodes
         if not node.get("ignored")
-        and node["role"]["value"] in named - {"table"}
+        and node["role"]["value"] in _NAMED
         and not node.get("name", {}).get("value")
     ]
-    assert not nameless
-    without = "[...document.querySelectorAll('.account .big b, .account .bars .value, .account .counts b')]"
-    assert (
-        await page.js(f"{without}.filter((each) => !each.closest('[data-tip]')).map((e) => e.outerHTML)")
-        == []
+
+
+async def test_each_number_has_a_sentence_and_each_part_a_name_in_every_state(
+    staged_page: Page, stage: Stage
+) -> None:
+    for state in STATES:
+        await show(staged_page, stage, state)
+        assert not await staged_page.js(_UNSAID), state
+        assert not await nameless(staged_page), state
+
+
+async def test_it_asks_once_a_second_however_often_it_comes_back_into_sight(
+    staged_page: Page, stage: Stage
+) -> None:
+    await staged_page.js(
+        "for (let n = 0; n < 20; n += 1) document.dispatchEvent(new Event('visibilitychange'))"
     )
+    await staged_page.js("new Promise((done) => setTimeout(done, 500))")
+    before = stage.asked
+    took = await staged_page.js(
+        "(async () => { const began = performance.now();"
+        " await new Promise((done) => setTimeout(done, 2500)); return performance.now() - began; })()"
+    )
+    assert stage.asked - before <= took / 1000 + 2
+
+
+async def test_a_sentence_is_shown_on_focus_and_on_hover_and_goes_with_escape(staged_page: Page) -> None:
+    page = staged_page
     await page.js("document.querySelector('[data-is=counter]').focus()")
     assert (await page.text("#tip")).startswith("Kraken counts private calls")
+    assert not await page.js("document.getElementById('tip').hidden")
+    await page.press("Escape", 27)
+    assert await page.js("document.getElementById('tip').hidden")
+    number = "document.querySelector('[data-is=counts] b')"
+    await page.js(f"{number}.dispatchEvent(new PointerEvent('pointerover', {{ bubbles: true }}))")
     assert not await page.js("document.getElementById('tip').hidden")
 
 

@@ -22,7 +22,7 @@
   const RESUME = "trading is halted on this key until somebody runs \u201ckraken-async resume\u201d in a shell";
   const NO_ANSWER = { TransportError: "no usable answer", RequestTimeout: "no answer in time", QueueTimeout: "waited too long" };
   const byId = (id) => document.getElementById(id);
-  const state = { token: "", timer: 0, answeredAt: 0, accounts: new Map(), tokenMayHalt: false, asking: null };
+  const state = { token: "", timer: 0, round: 0, answeredAt: 0, accounts: new Map(), tokenMayHalt: false, asking: null };
 
   // ---- small helpers
 
@@ -65,6 +65,14 @@
     if (body.dataset.mark === mark) return;
     body.dataset.mark = mark;
     body.replaceChildren(...build(data));
+    if (body.tagName === "TBODY") explain(body);
+  }
+  // A cell has the sentence of its column.
+  function explain(body) {
+    const heads = body.parentElement.tHead.rows[0].cells;
+    for (const line of body.rows) {
+      for (const cell of line.cells) if (cell.colSpan === 1) cell.dataset.tip = heads[cell.cellIndex].dataset.tip;
+    }
   }
   function row(...cells) {
     const line = make("tr");
@@ -93,7 +101,7 @@
 
   async function poll() {
     clearTimeout(state.timer);
-    const token = state.token;
+    const token = state.token, round = ++state.round;
     if (!token) return;
     const asked = performance.now();
     try {
@@ -110,6 +118,8 @@
       if (token === state.token && byId("accounts").hidden) return leave("The gateway does not answer.");
     }
     freshness();
+    if (round !== state.round) return;  // asked out of turn meanwhile: that one goes on
+    clearTimeout(state.timer);
     state.timer = setTimeout(poll, Math.max(100, EVERY - (performance.now() - asked)));
   }
 
@@ -302,6 +312,7 @@
     pairs.forEach(([pair, level], at) => {
       const item = parts.engine.children[at] || parts.engine.appendChild(make("li"));
       const free = account.engine_decay ? level / account.engine_decay : 0;
+      item.dataset.tip = `Kraken's matching engine counts orders, amends and cancels on ${pair}. Above ${points(stats.pair_threshold)} points it refuses new orders; it counts down by ${account.engine_decay} a second.`;
       bar(item, pair, `${points(level)} of ${stats.pair_threshold} points, empty in ${seconds(free)}`, level, stats.pair_threshold);
     });
   }
