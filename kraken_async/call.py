@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from kraken_async.api.endpoints import Endpoint, Priority
     from kraken_async.api.kinds import Body
@@ -107,7 +107,8 @@ class CallOptions:
     ``timeout`` bounds one exchange and ``queue_timeout`` the wait before it, both in seconds. ``trace`` takes note of
     one call. ``amounts`` and ``times``: results are converted (api/amounts.py). ``body``: the form of the request, if
     not the endpoint's own. ``lenient``: what checks find is said, and sent all the same. ``account_id``: the wallet.
-    ``sink``: takes the file that is answered; the result is then its first bytes.
+    ``sink``: takes the file that is answered; the result is then its first bytes. ``otp``: gives the one-time password
+    of these calls alone, at signing, in place of the session's.
     """
 
     priority: Priority | None = None
@@ -122,6 +123,7 @@ class CallOptions:
     lenient: bool = False
     account_id: str | None = None
     sink: Sink | None = None
+    otp: Callable[[], str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.timeout is not None:

@@ -13,7 +13,7 @@ from kraken_async.order_fields import given
 from kraken_async.trading.methods import TradingMethods
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from datetime import datetime
     from decimal import Decimal
 
@@ -274,6 +274,11 @@ def in_body(client: Client, body: Body) -> ClientView:
 def lenient(client: Client) -> ClientView:
     """Return a view for another client's programs: what checks find is said, and sent all the same."""
     return ClientView(client._owner(), dataclasses.replace(client._options, lenient=True))
+
+
+def with_password(client: Client, otp: Callable[[], str]) -> ClientView:
+    """Return a view whose private calls are signed with this one-time password, asked for at each signature."""
+    return ClientView(client._owner(), dataclasses.replace(client._options, otp=otp))
 
 
 def converted(result: Any, endpoint: str, options: CallOptions) -> Any:

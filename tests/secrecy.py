@@ -66,4 +66,4 @@ class Secrecy(logging.Handler):
             return request
 
         signer._decode = decoding
-        signer.Signer.sign = signing  # type: ignore[assignment,method-assign]  # for the whole run
+        signer.Signer.sign = signing  # type: ignore[method-assign]  # for the whole run

@@ -157,10 +157,11 @@ class CallWorker:
     def _sign(self, call: Call, nonce: int) -> SignedRequest:
         if call.order is not None:
             self._tracker.mark_sent(call)  # on record before its bytes leave
+        otp = call.options.otp
         if call.deadline is None:
-            return self._signer.sign(call.endpoint, call.fields, nonce)
+            return self._signer.sign(call.endpoint, call.fields, nonce, otp)
         stamp = self._server_time.stamp(call.deadline)
-        return self._signer.sign(call.endpoint, call.fields, nonce, deadline=stamp)
+        return self._signer.sign(call.endpoint, call.fields, nonce, otp, deadline=stamp)
 
     def _decode(self, call: Call, response: Response) -> Any:
         """Return the result; learn Kraken's time from what is Kraken's own answer."""

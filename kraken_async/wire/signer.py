@@ -81,17 +81,26 @@ class Signer:
         """
         return json_members(params) if endpoint.body == "json" else form(params)
 
-    def sign(self, endpoint: Endpoint, fields: bytes, nonce: int, **extra: str) -> SignedRequest:
-        """The request, ready to leave. `extra`: fields known only now, such as `deadline`.
+    def sign(
+        self,
+        endpoint: Endpoint,
+        fields: bytes,
+        nonce: int,
+        otp: Callable[[], str] | None = None,
+        /,
+        **extra: str,
+    ) -> SignedRequest:
+        """Return the request, ready to leave. ``extra``: fields known only now, such as ``deadline``.
 
+        ``otp`` gives the one-time password of this call alone, in place of the key's own.
         Raises AuthenticationError ("not sent") if the one-time password cannot be had.
         """
         stamp = b"%d" % nonce
         # A view, as a traceback that shows locals shows nothing of what is in it.
         if endpoint.body == "json":
-            content_type, body = _JSON, memoryview(self._json_body(stamp, fields, extra))
-        elif extra or self._otp is not None:
-            content_type, body = _FORM, memoryview(self._form_body(stamp, fields, extra))
+            content_type, body = _JSON, memoryview(self._json_body(stamp, fields, extra, otp))
+        elif extra or self._otp is not None or otp is not None:
+            content_type, body = _FORM, memoryview(self._form_body(stamp, fields, extra, otp))
         else:
             plain = b"nonce=%b&%b" % (stamp, fields) if fields else b"nonce=" + stamp
             content_type, body = _FORM, memoryview(plain)
@@ -120,33 +129,37 @@ class Signer:
 
     # One expression each: no local of these frames holds a password, whatever fails.
 
-    def _form_body(self, stamp: bytes, fields: bytes, extra: dict[str, str]) -> bytes:
+    def _form_body(
+        self, stamp: bytes, fields: bytes, extra: dict[str, str], otp: Callable[[], str] | None
+    ) -> bytes:
         return b"&".join(
             [
                 b"nonce=" + stamp,
-                *[f"{name}={quote(name, value)}".encode() for name, value in self._late(extra)],
+                *[f"{name}={quote(name, value)}".encode() for name, value in self._late(extra, otp)],
                 *((fields,) if fields else ()),
             ]
         )
 
-    def _json_body(self, stamp: bytes, fields: bytes, extra: dict[str, str]) -> bytes:
+    def _json_body(
+        self, stamp: bytes, fields: bytes, extra: dict[str, str], otp: Callable[[], str] | None
+    ) -> bytes:
         return b"{%b}" % b",".join(
             [
                 b'"nonce":"%b"' % stamp,
-                *[f'"{name}":{json_string(name, value)}'.encode() for name, value in self._late(extra)],
+                *[f'"{name}":{json_string(name, value)}'.encode() for name, value in self._late(extra, otp)],
                 *((fields,) if fields else ()),
             ]
         )
 
-    def _late(self, extra: dict[str, str]) -> list[tuple[str, str]]:
-        """What is known only at signing."""
-        if self._otp is None:
+    def _late(self, extra: dict[str, str], otp: Callable[[], str] | None) -> list[tuple[str, str]]:
+        """Return the fields that are known only at signing."""
+        if self._otp is None and otp is None:
             return list(extra.items())
-        return [*extra.items(), ("otp", self._password())]
+        return [*extra.items(), ("otp", self._password(otp))]
 
-    def _password(self) -> str:
+    def _password(self, otp: Callable[[], str] | None) -> str:
         try:
-            password = self._otp() if callable(self._otp) else self._otp
+            password = otp() if otp is not None else self._otp() if callable(self._otp) else self._otp
         except Exception as exc:
             msg = f"the call was not sent: the otp function raised {type(exc).__name__}"
             raise AuthenticationError(msg, outcome=Outcome.NOT_SENT) from exc

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -37,7 +38,7 @@ from kraken_async import (
     guards,
 )
 from kraken_async.adapters.background import BackgroundSession
-from kraken_async.adapters.krakenex.envelope import ask
+from kraken_async.adapters.krakenex.envelope import Asked, ask
 from kraken_async.emulator import Fault
 from kraken_async.emulator.plugin import RunningEmulator
 
@@ -252,13 +253,58 @@ def test_an_address_set_later_holds_from_the_next_call_on(
         kraken.query_public("Time")
 
 
-def test_a_one_time_password_in_the_data_is_used(kraken_emulator: RunningEmulator) -> None:
+def test_a_one_time_password_in_the_data_is_of_that_call_alone(kraken_emulator: RunningEmulator) -> None:
     otp = "123456"
     pair = kraken_emulator.emulator.add_key(otp=otp)
     with ours.API(*pair) as kraken:
         kraken.uri = kraken_emulator.url
-        assert kraken.query_private("Balance")["error"] != []
-        assert kraken.query_private("Balance", {"otp": otp})["error"] == []
+        for _ in range(2):
+            assert kraken.query_private("Balance", {"otp": otp})["error"] == []
+            assert kraken.query_private("Balance")["error"] != []
+
+
+async def test_of_two_calls_at_once_each_has_its_own_password(kraken_emulator: RunningEmulator) -> None:
+    pair = kraken_emulator.emulator.add_key(otp="123456")
+    async with ours.AsyncAPI(*pair) as kraken:
+        kraken.uri = kraken_emulator.url
+        asked = [{"otp": otp} if otp else None for otp in ("123456", "654321", "", "123456")]
+        answers = await asyncio.gather(*(kraken.query_private("Balance", data) for data in asked))
+    assert [answer["error"] == [] for answer in answers] == [True, False, False, True]
+
+
+def test_a_password_of_the_api_holds_for_all_calls_and_one_in_the_data_goes_before_it(
+    kraken_emulator: RunningEmulator,
+) -> None:
+    pair = kraken_emulator.emulator.add_key(otp="123456")
+    with ours.API(*pair, otp="123456") as kraken:
+        kraken.uri = kraken_emulator.url
+        assert kraken.query_private("Balance")["error"] == []
+        assert kraken.query_private("Balance", {"otp": "654321"})["error"] != []
+        assert kraken.query_private("Balance")["error"] == []
+
+
+def test_the_password_of_a_call_shows_in_no_frame_and_no_repr(
+    kraken_emulator: RunningEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    canary = "canary-of-one-call"
+
+    def ask_with_password(kraken: ours.API) -> None:
+        data = {"otp": canary, "asset": "XBT", "key": "cold", "amount": "1"}
+        kraken.query_private("Withdraw", data)
+
+    with ours.API(*kraken_emulator.emulator.add_key(otp="123456")) as kraken:
+        kraken.uri = kraken_emulator.url
+        with pytest.raises(GuardRefused) as caught:
+            ask_with_password(kraken)
+        asked = kraken.asked("private", "Balance", {"otp": canary}, None)
+        assert canary not in repr(asked) + repr(vars(kraken))
+    here = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    shown = [
+        frame.locals for frame in here.stack if "kraken_async" in frame.filename and frame.locals is not None
+    ]
+    assert shown
+    assert canary not in repr(shown) + caplog.text
 
 
 def test_withdrawals_need_permission(kraken_emulator: RunningEmulator) -> None:
@@ -311,10 +357,10 @@ async def test_only_a_refusal_becomes_an_envelope(outcome: Outcome) -> None:
 
     session: Any = Busy()
     if outcome is Outcome.REFUSED:
-        assert await ask(session, "private", "Withdraw", {}, None) == {"error": ["EService:Busy"]}
+        assert await ask(session, Asked("private", "Withdraw", {})) == {"error": ["EService:Busy"]}
     else:
         with pytest.raises(ServiceUnavailable):
-            await ask(session, "private", "Withdraw", {}, None)
+            await ask(session, Asked("private", "Withdraw", {}))
 
 
 def test_ctrl_c_cancels_the_call_that_is_waited_for(

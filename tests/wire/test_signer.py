@@ -160,6 +160,17 @@ def test_password_function_is_asked_afresh_for_each_signature() -> None:
     assert signer.sign(BALANCE, b"", 2).body == b"nonce=2&otp=222222"
 
 
+@pytest.mark.parametrize("endpoint", [BALANCE, LEVEL3], ids=["form", "json"])
+@pytest.mark.parametrize("own", [None, "111111"])
+def test_password_of_one_call_goes_before_the_key_s_own_and_is_of_that_call_alone(
+    endpoint: Any, own: str | None
+) -> None:
+    signer = Signer(KEY, SECRET, own)
+    assert b"222222" in signer.sign(endpoint, b"", 1, lambda: "222222").body
+    assert b"111111" not in signer.sign(endpoint, b"", 1, lambda: "222222").body
+    assert b"222222" not in signer.sign(endpoint, b"", 2).body
+
+
 @pytest.mark.parametrize(
     ("otp", "says"),
     [

@@ -15,6 +15,7 @@ differs:
 - Any number of threads may share one API. Ctrl-C cancels the call that is waited for.
 - RetrieveExport raises JSONDecodeError and leaves the file in ``response.content``, as with krakenex.
 - The data's ``nonce`` is ignored and nothing is written into the data; None values are left out.
+- An ``otp`` in the data is of that call alone; ``API(..., otp=...)`` holds for all, look-ups of orders among them.
 - Withdrawals and transfers are refused unless ``API(..., guard=guards.allow_all)`` permits them.
 
 From the environment: KRAKEN_STATE_DIR, KRAKEN_API_TIER, KRAKEN_GOVERNOR and KRAKEN_API_URL (the default of ``uri``).
@@ -28,7 +29,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from kraken_async.adapters.background import BackgroundSession
-from kraken_async.adapters.krakenex.envelope import Settings, ask
+from kraken_async.adapters.krakenex.envelope import Asked, Settings, ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,20 +61,21 @@ class API(Settings):
         self, method: str, data: Mapping[str, Any] | None = None, timeout: float | None = None
     ) -> Any:
         """Make a public call; return the envelope. ``timeout``: seconds for one exchange."""
-        return self._query("public", method, data, timeout)
+        asked = self.asked("public", method, data, timeout)
+        return self._query(asked)
 
     def query_private(
         self, method: str, data: Mapping[str, Any] | None = None, timeout: float | None = None
     ) -> Any:
         """Make a private call, in turn; return the envelope. ``timeout``: seconds for one exchange."""
         self.check_key(method)
-        return self._query("private", method, data, timeout)
+        asked = self.asked("private", method, data, timeout)
+        del data  # a traceback with locals shows no one-time password
+        return self._query(asked)
 
-    def _query(self, kind: str, method: str, data: Mapping[str, Any] | None, timeout: Any) -> Any:
-        fields = self.fields(data, private=kind == "private")
-        background = self._background()
-        envelope = background.run(lambda session: ask(session, kind, method, fields, timeout))
-        return self.answer(envelope, kind, method)
+    def _query(self, asked: Asked) -> Any:
+        envelope = self._background().run(lambda session: ask(session, asked))
+        return self.answer(envelope, asked)
 
     def _background(self) -> BackgroundSession:
         wanted = (*self.identity(), os.getpid())  # a forked child has no thread of its parent's
@@ -110,21 +112,23 @@ class AsyncAPI(Settings):
         self, method: str, data: Mapping[str, Any] | None = None, timeout: float | None = None
     ) -> Any:
         """Make a public call; return the envelope. ``timeout``: seconds for one exchange."""
-        return await self._query("public", method, data, timeout)
+        asked = self.asked("public", method, data, timeout)
+        return await self._query(asked)
 
     async def query_private(
         self, method: str, data: Mapping[str, Any] | None = None, timeout: float | None = None
     ) -> Any:
         """Make a private call, in turn; return the envelope. ``timeout``: seconds for one exchange."""
         self.check_key(method)
-        return await self._query("private", method, data, timeout)
+        asked = self.asked("private", method, data, timeout)
+        del data
+        return await self._query(asked)
 
-    async def _query(self, kind: str, method: str, data: Mapping[str, Any] | None, timeout: Any) -> Any:
-        fields = self.fields(data, private=kind == "private")
+    async def _query(self, asked: Asked) -> Any:
         if self._open is None or self._open[0] != self.identity():
             await self.close()
             self._open = self.identity(), self.make()
-        return self.answer(await ask(self._open[1], kind, method, fields, timeout), kind, method)
+        return self.answer(await ask(self._open[1], asked), asked)
 
     async def close(self) -> None:
         """Close the session. A later call opens another one."""

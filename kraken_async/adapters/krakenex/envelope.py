@@ -4,16 +4,43 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from kraken_async import AuthenticationError, KrakenAPIError, KrakenSession, Outcome
+from kraken_async.client import with_password
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kraken_async.client import Client
+
 _PLAIN: Final = (str, int, float, Decimal, list, tuple, dict)
+
+
+class Password:
+    """A one-time password on its way to the signer; it shows in no repr."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __call__(self) -> str:
+        return self._text
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call as it was asked for. ``timeout``: seconds, or what requests takes, a pair of them."""
+
+    kind: str
+    method: str
+    fields: dict[str, Any]
+    timeout: Any = None
+    otp: Password | None = None
 
 
 class Response:
@@ -71,7 +98,6 @@ class Settings:
         self.response: Response | None = None
         self._session = Session()
         self._options = options
-        self._otp: dict[str, str] = {}  # the last one that came with the data; the session asks for it
         self._json_options: dict[str, Any] = {}
 
     def __repr__(self) -> str:
@@ -104,7 +130,7 @@ class Settings:
 
     def identity(self) -> tuple[Any, ...]:
         """What a session is made for: when it changes, so must the session."""
-        return self.key, self.secret, self.uri, bool(self._otp)
+        return self.key, self.secret, self.uri
 
     def make(self) -> KrakenSession:
         if self.apiversion != "0":
@@ -112,39 +138,45 @@ class Settings:
         options: dict[str, Any] = {"base_url": self.uri, "api_key": None, "api_secret": None}
         if self.key and self.secret:
             options |= {"api_key": self.key, "api_secret": self.secret}
-        if self._otp:
-            otp = self._otp  # not self: a session must not keep its owner alive
-            options["otp"] = lambda: otp["otp"]
         return KrakenSession.from_env(**{"checks": "warn", **options, **self._options})
 
-    def fields(self, data: Mapping[str, Any] | None, *, private: bool) -> dict[str, Any]:
-        """Return the caller's data as requests would have sent it: no None, other types by their text."""
+    def asked(self, kind: str, method: str, data: Mapping[str, Any] | None, timeout: Any) -> Asked:
+        """Return the call for the caller's data, as requests would have sent it: no None, other types by their text.
+
+        A one-time password among private data is of this call alone.
+        """
         fields = {name: value for name, value in dict(data or {}).items() if value is not None}
-        if private:
+        del data  # a traceback with locals shows no password
+        otp = None
+        if kind == "private":
             fields.pop("nonce", None)
-            if "otp" in fields:
-                self._otp["otp"] = str(fields.pop("otp"))
-        return {name: value if isinstance(value, _PLAIN) else _text(value) for name, value in fields.items()}
+            otp = Password(str(fields.pop("otp"))) if "otp" in fields else None
+        fields = {
+            name: value if isinstance(value, _PLAIN) else _text(value) for name, value in fields.items()
+        }
+        return Asked(kind, method, fields, timeout, otp)
 
     def check_key(self, method: str) -> None:
         if not self.key or not self.secret:
             msg = "Either key or secret is not set! (Use `load_key()`.)"
             raise AuthenticationError(msg, endpoint=method, outcome=Outcome.NOT_SENT)
 
-    def answer(self, envelope: dict[str, Any], kind: str, method: str) -> Any:
+    def answer(self, envelope: dict[str, Any], asked: Asked) -> Any:
         """Keep an envelope as ``response`` and return it as krakenex does: a file raises JSONDecodeError."""
-        self.response = Response(envelope, f"{self.uri}/{self.apiversion}/{kind}/{method}")
+        self.response = Response(envelope, f"{self.uri}/{self.apiversion}/{asked.kind}/{asked.method}")
         return self.response.json(**self._json_options)
 
 
-async def ask(
-    session: KrakenSession, kind: str, method: str, fields: dict[str, Any], timeout: Any
-) -> dict[str, Any]:
+async def ask(session: KrakenSession, asked: Asked) -> dict[str, Any]:
     """Make a call and return Kraken's envelope; raise what is neither an answer nor a refusal."""
+    timeout = asked.timeout
     seconds = sum(each for each in timeout if each) if isinstance(timeout, tuple) else timeout
-    caller = session.with_options(timeout=seconds) if seconds else session
+    caller: Client = session.with_options(timeout=seconds) if seconds else session
+    caller = with_password(caller, asked.otp) if asked.otp is not None else caller
     try:
-        result = await (caller.private if kind == "private" else caller.public)(method, fields)
+        result = await (caller.private if asked.kind == "private" else caller.public)(
+            asked.method, asked.fields
+        )
     except KrakenAPIError as error:
         if error.outcome is not Outcome.REFUSED or not error.errors:
             raise
