@@ -22,13 +22,21 @@ from kraken_async import (
     OrderPolicy,
     Outcome,
     OutcomeUnknown,
+    RetryPolicy,
     guards,
 )
 from kraken_async import errors as ours
-from kraken_async.adapters.ccxt import BackgroundSession, KrakenOutcomeUnknown, attach, attach_sync
+from kraken_async.adapters.ccxt import (
+    BackgroundSession,
+    KrakenOutcomeUnknown,
+    attach,
+    attach_sync,
+    proxies,
+)
 from kraken_async.adapters.ccxt.errors import refused
 from kraken_async.emulator import Fault
 from kraken_async.emulator.plugin import RunningEmulator
+from tests.adapters.tunnels import tunnel
 
 BOT = """
 async def bot(exchange):
@@ -402,3 +410,76 @@ async def test_after_close_calls_are_refused_as_by_plain_ccxt(kraken_emulator: R
         await made.close()
         with pytest.raises(ccxt.ExchangeError, match="closed by the user"):
             await made.fetch_balance()
+
+
+# ------------------------------------------------------------------ proxies
+
+PROXIES = [
+    "proxy",
+    "proxyUrl",
+    "proxy_url",
+    "httpProxy",
+    "http_proxy",
+    "httpsProxy",
+    "https_proxy",
+    "socksProxy",
+    "socks_proxy",
+    "aiohttp_proxy",
+    "proxies",
+]
+CALLBACKS = ["httpsProxyCallback", "https_proxy_callback", "proxyUrlCallback"]
+
+
+def test_every_proxy_option_of_ccxt_is_known() -> None:
+    names = {
+        name
+        for name in vars(ccxt.Exchange)
+        if "prox" in name.lower() and not callable(getattr(ccxt.Exchange, name))
+    }
+    streams = {name for name in names if name.startswith(("ws", "wss"))}
+    assert names - streams - {"socks_proxy_sessions"} <= set(proxies._OPTIONS)
+
+
+@pytest.mark.parametrize("option", [*PROXIES, *CALLBACKS])
+async def test_a_proxy_of_ccxt_s_is_refused_in_words_and_not_passed_by(
+    option: str, kraken_emulator: RunningEmulator
+) -> None:
+    value: Any = (lambda *_: "http://127.0.0.1:9") if option in CALLBACKS else "http://127.0.0.1:9"
+    made = ccxt.async_support.kraken(options(kraken_emulator))
+    made.timeout_on_exit = 0
+    async with session(kraken_emulator) as client:
+        setattr(made, option, value)
+        with pytest.raises(ccxt.InvalidProxySettings, match=f"{option} is set .*HTTPS_PROXY"):
+            attach(made, client)
+        setattr(made, option, None)
+        attach(made, client)
+        await made.privatePostBalance()
+        setattr(made, option, value)  # later
+        with pytest.raises(ccxt.InvalidProxySettings):
+            await made.privatePostBalance()
+        assert await attach(made, client, proxied=True).privatePostBalance() is not None
+        await made.close()
+
+
+def test_a_proxy_of_the_synchronous_exchange_is_refused_too(kraken_emulator: RunningEmulator) -> None:
+    exchange = ccxt.kraken(options(kraken_emulator))
+    exchange.session.proxies = {"https": "http://127.0.0.1:9"}
+    with BackgroundSession(lambda: session(kraken_emulator)) as background:
+        with pytest.raises(ccxt.InvalidProxySettings, match="session.proxies"):
+            attach_sync(exchange, background)
+        attach_sync(exchange, background, proxied=True)
+        assert exchange.privatePostBalance()
+    exchange.session.close()
+
+
+async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tunnel() as (url, seen):
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        client = KrakenSession("key", "c2VjcmV0", retry=RetryPolicy(attempts=1), store=MemoryStore())
+        made = ccxt.async_support.kraken({"timeout_on_exit": 0})
+        async with client:
+            attach(made, client)
+            with pytest.raises(ccxt.ExchangeNotAvailable):
+                await made.privatePostBalance()
+        await made.close()
+    assert seen[0].startswith(b"CONNECT api.kraken.com:443 ")

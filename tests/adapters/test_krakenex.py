@@ -32,6 +32,7 @@ from kraken_async import (
     Outcome,
     OutcomeUnknown,
     RequestTimeout,
+    RetryPolicy,
     ServiceUnavailable,
     SessionClosed,
     TransportError,
@@ -41,6 +42,7 @@ from kraken_async.adapters.background import BackgroundSession
 from kraken_async.adapters.krakenex.envelope import Asked, ask
 from kraken_async.emulator import Fault
 from kraken_async.emulator.plugin import RunningEmulator
+from tests.adapters.tunnels import tunnel
 
 SCRIPT = """
 {line}
@@ -188,8 +190,12 @@ def test_the_last_answer_is_kept_as_response(kraken: ours.API) -> None:
 
 def test_networking_that_would_be_ignored_cannot_be_set(kraken: ours.API) -> None:
     kraken.session.headers["User-Agent"] = "my bot"
-    with pytest.raises(AttributeError):
-        kraken.session.proxies = {"https": "http://localhost:1"}  # type: ignore[attr-defined]  # the test reaches inside
+    with pytest.raises(AttributeError, match="HTTPS_PROXY"):
+        kraken.session.proxies = {"https": "http://localhost:1"}
+    with pytest.raises(AttributeError, match="HTTPS_PROXY"):
+        kraken.session.proxies.update(https="http://localhost:1")
+    with pytest.raises(AttributeError, match="requests"):
+        kraken.session.mount("https://", object())
     with pytest.raises(AttributeError):
         kraken.session = object()  # type: ignore[assignment, misc]  # wrong on purpose
 
@@ -317,6 +323,17 @@ def test_withdrawals_need_permission(kraken_emulator: RunningEmulator) -> None:
                     kraken.query_private("Withdraw", data)
             else:
                 assert "error" in kraken.query_private("Withdraw", data)
+
+
+def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tunnel() as (url, seen):
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        with ours.API("key", "c2VjcmV0", retry=RetryPolicy(attempts=1)) as kraken:
+            kraken.uri = "https://api.kraken.com"
+            with pytest.raises(TransportError) as caught:
+                kraken.query_private("Balance")
+    assert caught.value.outcome is Outcome.NOT_SENT
+    assert seen[0].startswith(b"CONNECT api.kraken.com:443 ")
 
 
 # ------------------------------------------------------------------ failures

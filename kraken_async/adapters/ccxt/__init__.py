@@ -12,6 +12,8 @@ For ``ccxt.async_support.kraken`` and ``ccxt.pro.kraken`` (whose token for priva
   a NetworkError, as bots repeat those.
 - ``exchange.close()`` leaves the session to whoever made it.
 - Withdrawals are refused by the session's guard: KrakenSession(guard=guards.allow_all) permits them.
+- The session goes through the proxy that HTTPS_PROXY names, or that of its ``http=``. Proxy options of ccxt's own do
+  not reach it, so that they are refused, unless ``proxied=True`` says that the session has a proxy of its own.
 
 The hook is ``fetch2``, which every REST call of ccxt goes through.
 """
@@ -25,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kraken_async.adapters.background import BackgroundSession
 from kraken_async.adapters.ccxt.errors import ExchangeClosedByUser, KrakenOutcomeUnknown, answered, refused
+from kraken_async.adapters.ccxt.proxies import check_proxies
 from kraken_async.client import lenient
 
 if TYPE_CHECKING:
@@ -40,13 +43,19 @@ E = TypeVar("E")
 _NOT_FIELDS: Final = frozenset({"nonce", "maxRetriesOnFailure", "maxRetriesOnFailureDelay"})
 
 
-def attach(exchange: E, session: KrakenSession | BackgroundSession, *, public: bool = False) -> E:
+def attach(
+    exchange: E, session: KrakenSession | BackgroundSession, *, public: bool = False, proxied: bool = False
+) -> E:
     """Let an asynchronous ccxt Kraken make its private calls through ``session``, public ones too if asked.
 
     The session belongs to the loop in which the exchange is used; a BackgroundSession may have another one.
-    Returns the exchange. Raises TypeError for another exchange, or for ccxt's synchronous one.
+    ``proxied``: the session has a proxy of its own, and ccxt's proxy options are for ccxt's own calls.
+
+    Returns the exchange. Raises TypeError for another exchange, or for ccxt's synchronous one; ccxt's
+    InvalidProxySettings, here and in each call, for a proxy that the session would pass by.
     """
     hooked: Any = _checked(exchange, asynchronous=True)
+    check_proxies(hooked, proxied)
     original = hooked.fetch2
 
     async def fetch2(
@@ -55,6 +64,7 @@ def attach(exchange: E, session: KrakenSession | BackgroundSession, *, public: b
         kind = _kind(api)
         if kind != "private" and not (public and kind == "public"):
             return await original(path, api, method, params or {}, config or {})
+        check_proxies(hooked, proxied)
         call = _prepare(hooked, kind, path, params)
         try:
             if isinstance(session, BackgroundSession):
@@ -69,12 +79,14 @@ def attach(exchange: E, session: KrakenSession | BackgroundSession, *, public: b
     return exchange
 
 
-def attach_sync(exchange: E, session: BackgroundSession, *, public: bool = False) -> E:
+def attach_sync(exchange: E, session: BackgroundSession, *, public: bool = False, proxied: bool = False) -> E:
     """Let ccxt's synchronous Kraken make its private calls through ``session``, from any number of threads.
 
-    Returns the exchange. Raises TypeError for another exchange, or for an asynchronous one.
+    ``proxied`` as for `attach`. Returns the exchange. Raises TypeError for another exchange, or for an asynchronous
+    one; ccxt's InvalidProxySettings, here and in each call, for a proxy that the session would pass by.
     """
     hooked: Any = _checked(exchange, asynchronous=False)
+    check_proxies(hooked, proxied)
     original = hooked.fetch2
 
     def fetch2(
@@ -83,6 +95,7 @@ def attach_sync(exchange: E, session: BackgroundSession, *, public: bool = False
         kind = _kind(api)
         if kind != "private" and not (public and kind == "public"):
             return original(path, api, method, params or {}, config or {})
+        check_proxies(hooked, proxied)
         try:
             result = session.run(_prepare(hooked, kind, path, params))
         except Exception as error:

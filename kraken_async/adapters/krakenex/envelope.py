@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from kraken_async import AuthenticationError, KrakenAPIError, KrakenSession, Outcome
 from kraken_async.client import with_password
@@ -76,12 +76,25 @@ class Response:
 
 
 class Session:
-    """Stands for the requests session. Headers may be set and are not sent; anything else cannot be set at all."""
+    """Stands for the requests session. Headers may be set and are not sent; anything else is an AttributeError."""
 
     __slots__ = ("headers",)
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
+
+    def __getattr__(self, name: str) -> NoReturn:
+        cure = (
+            "name the proxy in HTTPS_PROXY"
+            if name in ("proxies", "trust_env")
+            else "there is no connection here"
+        )
+        raise AttributeError(f"session.{name} is of requests, which is not used: {cure}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in self.__slots__:
+            self.__getattr__(name)
+        super().__setattr__(name, value)
 
     def close(self) -> None:
         """Do nothing; `API.close` closes."""
