@@ -108,7 +108,8 @@ class CallOptions:
     one call. ``amounts`` and ``times``: results are converted (api/amounts.py). ``body``: the form of the request, if
     not the endpoint's own. ``lenient``: what checks find is said, and sent all the same. ``account_id``: the wallet.
     ``sink``: takes the file that is answered; the result is then its first bytes. ``otp``: gives the one-time password
-    of these calls alone, at signing, in place of the session's.
+    of these calls alone, at signing, in place of the session's. ``heals``: False: a
+    refused nonce is reported, with no repeat, no jump and no pause.
     """
 
     priority: Priority | None = None
@@ -124,6 +125,7 @@ class CallOptions:
     account_id: str | None = None
     sink: Sink | None = None
     otp: Callable[[], str] | None = field(default=None, repr=False)
+    heals: bool = True
 
     def __post_init__(self) -> None:
         if self.timeout is not None:

@@ -281,6 +281,11 @@ def with_password(client: Client, otp: Callable[[], str]) -> ClientView:
     return ClientView(client._owner(), dataclasses.replace(client._options, otp=otp))
 
 
+def unhealed(client: Client) -> ClientView:
+    """Return a view whose private calls report a refused nonce and change nothing about it: no jump, no pause."""
+    return ClientView(client._owner(), dataclasses.replace(client._options, heals=False))
+
+
 def converted(result: Any, endpoint: str, options: CallOptions) -> Any:
     """Return a result with its amounts, its times or both as the options say."""
     from kraken_async.api.amounts import convert

@@ -98,7 +98,7 @@ def only_validated(result: Any) -> bool:
 
 def _may_heal(call: Call) -> bool:
     # A refusal proves that this attempt had no effect; of an earlier one it says nothing.
-    return not call.unknown_before or call.endpoint.repeatable
+    return call.options.heals and (not call.unknown_before or call.endpoint.repeatable)
 
 
 class ReplyHandler:

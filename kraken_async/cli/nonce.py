@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from kraken_async import KrakenSession
+from kraken_async import InvalidNonce, KrakenError, KrakenSession, Outcome, TemporaryLockout
+from kraken_async.api.key_info import KeyInfo
 from kraken_async.cli.common import EXIT_CODES, FAILED, Json, Yes, confirm, dump, out, run, session, usage
 from kraken_async.cli.states import State, StateDir, directory, key_id, problems, states, store
+from kraken_async.client import unhealed
 from kraken_async.stores.base import UNITS
 
 if TYPE_CHECKING:
@@ -96,8 +98,9 @@ def audit(
 ) -> None:
     """Check the state files: both slots, the ceiling above the last nonce, who may read them, where they lie.
 
-    With --online the key's highest nonce at Kraken is compared with the one kept here. Exits with 1 when
-    something is wrong.
+    With --online one call (GetApiKeyInfo, cost 1, in turn) compares the key's highest nonce at Kraken with the one
+    kept here. It only looks: a nonce that is refused is a finding, and leads to no jump and no pause. Like any call it
+    takes the next nonce. Exits with 1 when something is wrong.
 
     Example: kraken-async nonce audit
     """
@@ -121,11 +124,24 @@ async def _compare(client: KrakenSession, found: list[State]) -> list[str]:
     if not found:
         return ["this key has no state here: `kraken-async call Balance` makes it, and asks first"]
     async with client:
-        info = await client.private("GetApiKeyInfo")
+        try:
+            info = await unhealed(client).private("GetApiKeyInfo")
+        except (InvalidNonce, TemporaryLockout) as error:
+            return [_unanswered(error, client.stats().last_nonce, shared=any(state.users for state in found))]
         mine = client.stats().last_nonce
-    theirs = int(info["nonce"])
+    theirs = KeyInfo.of(info).nonce
+    if theirs is None:
+        return ["Kraken's answer shows no nonce: see `kraken-async conformance`"]
+    if theirs > mine:
+        return [f"Kraken has seen {theirs}, above ours, {mine}: another program uses this key"]
+    return []
+
+
+def _unanswered(error: KrakenError, mine: int, *, shared: bool) -> str:
+    if error.outcome is Outcome.NOT_SENT:
+        return f"Kraken was not asked: {error}"
+    overtaken = ". Or a cancel of a session on this key overtook the question: ask again" if shared else ""
     return (
-        [f"Kraken has seen {theirs}, above ours, {mine}: another program uses this key"]
-        if theirs > mine
-        else []
+        f"Kraken refused our nonce {mine}: it has seen a higher one, so another program uses this key. Nothing was "
+        f"changed here; `kraken-async nonce jump` raises ours by hand{overtaken}"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +29,14 @@ def known(server: EmulatorServer) -> EmulatorServer:
     """An emulator whose key has been used from here before."""
     assert run("call", "Balance", "--yes").exit_code == 0
     return server
+
+
+@pytest.fixture
+def overtaken(known: EmulatorServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EmulatorServer:
+    """The key has also been used from elsewhere, with nonces far above the ones that are kept here."""
+    here = os.environ["KRAKEN_STATE_DIR"]
+    monkeypatch.setenv("KRAKEN_STATE_DIR", str(tmp_path / "elsewhere"))
+    assert run("nonce", "jump", "1000000", "--yes").exit_code == 0
+    assert run("call", "Balance", "--yes").exit_code == 0
+    monkeypatch.setenv("KRAKEN_STATE_DIR", here)
+    return known

@@ -25,7 +25,7 @@ from kraken_async.cli.call import parse_fields
 from kraken_async.cli.endpoints import complete_endpoint
 from kraken_async.emulator import EmulatorServer, Fault
 from kraken_async.errors import TradingHalted
-from tests.cli.cli_support import checks, data, run
+from tests.cli.cli_support import data, run
 
 ROOT = Path(__file__).parents[2]
 ORDER = ["pair=XBTUSD", "type=buy", "ordertype=limit", "price=37500", "volume=1.25"]
@@ -323,30 +323,6 @@ def test_nonce_audit_finds_a_damaged_slot(known: EmulatorServer) -> None:
     result = run("nonce", "audit", "--json")
     assert result.exit_code == 1
     assert any("slot A is damaged" in text for text in data(result)["findings"])
-
-
-@pytest.fixture
-def overtaken(known: EmulatorServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EmulatorServer:
-    """The key has also been used from elsewhere, with nonces far above the ones that are kept here."""
-    here = os.environ["KRAKEN_STATE_DIR"]
-    monkeypatch.setenv("KRAKEN_STATE_DIR", str(tmp_path / "elsewhere"))
-    assert run("nonce", "jump", "1000000", "--yes").exit_code == 0
-    assert run("call", "Balance", "--yes").exit_code == 0
-    monkeypatch.setenv("KRAKEN_STATE_DIR", here)
-    return known
-
-
-def test_nonce_audit_online_says_that_another_program_uses_the_key(overtaken: EmulatorServer) -> None:
-    result = run("nonce", "audit", "--online")
-    assert result.exit_code == 1
-    assert "InvalidNonce" in result.stderr
-    assert "doctor" in result.stderr
-
-
-def test_doctor_fails_on_a_key_with_another_writer(overtaken: EmulatorServer) -> None:
-    result = run("doctor", "--json")
-    assert result.exit_code == 1
-    assert checks(result)["API key at Kraken"] == "FAIL"
 
 
 # ------------------------------------------------------------------ budget, orders, top

@@ -68,6 +68,12 @@ def test_doctor_in_a_pause_says_how_to_end_it_and_ends_it(known: EmulatorServer)
     assert run("call", "Balance").exit_code == 0
 
 
+def test_doctor_fails_on_a_key_with_another_writer(overtaken: EmulatorServer) -> None:
+    result = run("doctor", "--json")
+    assert result.exit_code == 1
+    assert checks(result)["API key at Kraken"] == "FAIL"
+
+
 # ------------------------------------------------------------------ no false all-clear
 
 
