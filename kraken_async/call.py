@@ -38,7 +38,7 @@ class CallState(enum.Enum):
 
 
 #: The table above, as data.
-MOVES: Final = {
+MOVES: Final[Mapping[CallState, set[CallState]]] = {
     CallState.NEW: {CallState.WAITING},
     CallState.WAITING: {CallState.SENT, CallState.ENDED},
     CallState.SENT: {

@@ -13,7 +13,7 @@ from kraken_async.stores.url import store_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 _QUOTES: Final = ('"', "'")
 

@@ -96,7 +96,7 @@ class ProblemBoard:
     """The problems that parts of a session put up and take down themselves. Belongs to its event loop."""
 
     def __init__(self) -> None:
-        self.changed = asyncio.Event()
+        self.changed: asyncio.Event = asyncio.Event()
         self._up: dict[tuple[str, str], Problem] = {}
 
     def __iter__(self) -> Iterator[Problem]:

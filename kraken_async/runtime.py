@@ -70,7 +70,7 @@ class Runtime:
         key: KeyRuntime | None,
         stack: AsyncExitStack,
     ) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.key = key
         self._config = config
         self._clock = clock

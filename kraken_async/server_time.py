@@ -75,8 +75,8 @@ class ServerTime:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self.epoch = 0  # rises when what was known is thrown away
-        self.due_at = float("-inf")  # when another answer is worth reading, on the loop's clock
+        self.epoch: int = 0  # rises when what was known is thrown away
+        self.due_at: float = float("-inf")  # when another answer is worth reading, on the loop's clock
         self._offset: _Offset | None = None
         self._odd: tuple[_Offset, float] | None = None  # a sample that contradicts, and when it had arrived
         self._header: tuple[str | None, float | None] = (None, None)  # the last Date, and what it says

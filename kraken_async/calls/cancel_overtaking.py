@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kraken_async.calls.worker import CallWorker
     from kraken_async.stores.base import KeyState
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 
 class CancelOvertaking:

@@ -16,7 +16,7 @@ from kraken_async.errors import Outcome, TransportError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 #: Seconds before background work that met a fault begins again.
 PAUSE: Final = 1.0
@@ -28,7 +28,7 @@ class Faults:
     """The faults of one session. ``total``: how many were met."""
 
     def __init__(self) -> None:
-        self.total = 0
+        self.total: int = 0
         self._met: dict[tuple[str, str], int] = {}
 
     def __repr__(self) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kraken_async.calls.tasks import Tasks
     from kraken_async.stores.base import KeyState, Shared
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 TRIES: Final = 3
 #: Seconds that a halt waits for the shared state before CancelAll goes out.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kraken_async.calls.request_queue import RequestQueue
     from kraken_async.errors import KrakenError
 
-log = logging.getLogger("kraken_async.calls")
+log: logging.Logger = logging.getLogger("kraken_async.calls")
 
 
 class CallLedger:
@@ -29,8 +29,8 @@ class CallLedger:
     """
 
     def __init__(self, queue: RequestQueue, listeners: Sequence[CallListener]) -> None:
-        self.closing = False
-        self.ended = False
+        self.closing: bool = False
+        self.ended: bool = False
         self._queue = queue
         self._listeners = tuple(listeners)
         self._pending = 0  # calls of callers, from the queue to their end

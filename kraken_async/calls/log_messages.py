@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kraken_async.call import Call
     from kraken_async.stores.base import KeyState
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 TIER: Final = "tier not set: starter, one read per 3 s; give tier='intermediate' or 'pro' if yours is higher"
 ONE_WAY: Final = (

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from kraken_async.orders.tracker import OrderTracker
     from kraken_async.server_time import ServerTime
 
-log = logging.getLogger("kraken_async.orders")
+log: logging.Logger = logging.getLogger("kraken_async.orders")
 
 
 class LostOrders:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kraken_async.errors import KrakenError
     from kraken_async.problems import ProblemBoard
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 #: Seconds after which a mode that no answer has confirmed is no longer among the problems.
 FORGET: Final = 900.0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kraken_async.errors import InvalidNonce
     from kraken_async.stores.base import KeyState, Shared
 
-log = logging.getLogger("kraken_async.calls")
+log: logging.Logger = logging.getLogger("kraken_async.calls")
 
 #: The jump, in nanoseconds, and how often it may be made, in seconds.
 JUMP: Final = 60_000_000_000

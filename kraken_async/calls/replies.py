@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from kraken_async.server_time import ServerTime
     from kraken_async.stores.base import KeyState, Shared
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 #: Reads whose results tell since when orders stand.
 _TELL_AGES = frozenset({"OpenOrders", "QueryOrders"})

@@ -42,9 +42,9 @@ class Lane:
     __slots__ = ("calls", "dead", "key")
 
     def __init__(self, key: Key) -> None:
-        self.key = key
+        self.key: Key = key
         self.calls: deque[Call] = deque()
-        self.dead = 0
+        self.dead: int = 0
 
 
 class RequestQueue:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kraken_async.stores.base import KeyState, Shared
     from kraken_async.wire.signer import Signer
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 READ_TIMEOUT: Final = 10.0
 WRITE_TIMEOUT: Final = 30.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 
 class Tasks:

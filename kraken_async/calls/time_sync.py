@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kraken_async.calls.tasks import Tasks
     from kraken_async.server_time import ServerTime
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 TIMEOUT: Final = 2.0
 

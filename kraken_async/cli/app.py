@@ -17,7 +17,7 @@ ASK: Final = "Ask Kraken"
 ORDERS: Final = "Orders and trading"
 WATCH: Final = "Watch and check"
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="kraken-async",
     help="Kraken calls in order, within the limits, and no order placed twice.",
     epilog=EXIT_CODES,

@@ -69,8 +69,8 @@ class _Output(Console):
         raise
 
 
-out = _Output(highlight=False, soft_wrap=True)
-err = _Output(stderr=True, highlight=False, soft_wrap=True)
+out: _Output = _Output(highlight=False, soft_wrap=True)
+err: _Output = _Output(stderr=True, highlight=False, soft_wrap=True)
 
 #: What helps, by the class of the failure; the first that fits counts.
 _CURES: Final[tuple[tuple[type[KrakenError], str], ...]] = (

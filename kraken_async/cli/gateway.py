@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 Config = Annotated[Path, typer.Option("--config", "-c", help="The gateway's TOML file.")]
 DEFAULT = Path("gateway.toml")
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     invoke_without_command=True,
     epilog=EXIT_CODES,
 )
-tokens = typer.Typer(help="Who may call the gateway, and what for.", no_args_is_help=True)
+tokens: typer.Typer = typer.Typer(help="Who may call the gateway, and what for.", no_args_is_help=True)
 app.add_typer(tokens, name="token")
 
 

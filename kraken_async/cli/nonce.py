@@ -18,7 +18,9 @@ from kraken_async.stores.base import UNITS
 if TYPE_CHECKING:
     from pathlib import Path
 
-app = typer.Typer(help="Show, audit or raise the nonces that are kept for a key.", no_args_is_help=True)
+app: typer.Typer = typer.Typer(
+    help="Show, audit or raise the nonces that are kept for a key.", no_args_is_help=True
+)
 
 
 @app.command(epilog=EXIT_CODES)

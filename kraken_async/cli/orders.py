@@ -16,7 +16,7 @@ from kraken_async.cli.states import StateDir
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-app = typer.Typer(help="Orders whose outcome is not known.", no_args_is_help=True)
+app: typer.Typer = typer.Typer(help="Orders whose outcome is not known.", no_args_is_help=True)
 
 NAME = "The id of an intent, or its cl_ord_id."
 FromKey = Annotated[

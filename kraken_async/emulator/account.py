@@ -68,10 +68,10 @@ class Account:
         self, name: str, ids: Ids, markets: Markets, behaviour: Behaviour, forget_after: int | None = None
     ) -> None:
         self.name = name
-        self.account_id = _account_id(name)
+        self.account_id: str = _account_id(name)
         self.ids = ids
         self.behaviour = behaviour
-        self.wallet = Wallet(ids, markets, forget_after)
+        self.wallet: Wallet = Wallet(ids, markets, forget_after)
         self.shown_balances: tuple[dict[str, Decimal], dict[str, str]] = ({}, {})
         self.orders: dict[str, Order] = {}
         self.open: dict[str, Order] = {}
@@ -80,12 +80,12 @@ class Account:
         self.trades: dict[str, dict[str, Any]] = {}
         self.trade_ledgers: dict[str, list[str]] = {}
         self.trades_visible: dict[str, float] = {}
-        self.positions = Positions(forget_after)
+        self.positions: Positions = Positions(forget_after)
         self.withdrawals: list[dict[str, Any]] = []
         self.deposits: list[dict[str, Any]] = []
-        self.trade_count = 0
-        self.dead_man = NEVER
-        self.next_event = NEVER
+        self.trade_count: int = 0
+        self.dead_man: float = NEVER
+        self.next_event: float = NEVER
         self._engine: dict[str, Counter] = {}
         self.markets = markets
         self._forget_after = forget_after

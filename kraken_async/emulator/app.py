@@ -64,7 +64,7 @@ class EmulatorServer:
             )
         self.emulator = emulator
         self.host = host
-        self.port = port
+        self.port: int = port
         self.jitter = jitter
         self._keepalive = keepalive
         self._flights: dict[RequestHandler, Flight] = {}

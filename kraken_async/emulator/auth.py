@@ -61,8 +61,8 @@ class NonceRule:
     __slots__ = ("_used", "highest", "window")
 
     def __init__(self, window: int = 0) -> None:
-        self.highest = 0
-        self.window = window
+        self.highest: int = 0
+        self.window: int = window
         self._used: set[int] = set()
 
     def accept(self, nonce: int | None) -> bool:
@@ -91,11 +91,15 @@ class Lockout:
     minutes" in its guide and about 15 minutes in its support pages is what it says of the length.
     """
 
+    length: float
+    span: float
+    threshold: int
+
     __slots__ = ("_bad", "length", "span", "threshold", "until")
 
     def __init__(self, threshold: int, span: float, length: float) -> None:
         self.threshold, self.span, self.length = threshold, span, length
-        self.until = 0.0
+        self.until: float = 0.0
         self._bad: deque[float] = deque()
 
     def shuts(self, t: float) -> bool:
@@ -151,15 +155,15 @@ class Key:
     )
 
     def __init__(self, pair: KeyPair, settings: KeySettings, lockout: Lockout, created: float) -> None:
-        self.pair = pair
-        self.settings = settings
-        self.lockout = lockout
-        self.created = created
+        self.pair: KeyPair = pair
+        self.settings: KeySettings = settings
+        self.lockout: Lockout = lockout
+        self.created: float = created
         self.last_used: float | None = None
-        self.throttled_until = 0.0
-        self.signature = Signature(pair.api_secret)
-        self.nonce = NonceRule(settings.nonce_window)
-        self.counter = Counter(settings.tier.maximum, settings.tier.decay)
+        self.throttled_until: float = 0.0
+        self.signature: Signature = Signature(pair.api_secret)
+        self.nonce: NonceRule = NonceRule(settings.nonce_window)
+        self.counter: Counter = Counter(settings.tier.maximum, settings.tier.decay)
 
     def expired(self, t: float) -> bool:
         """Return whether the key is past its last day."""

@@ -32,9 +32,9 @@ class ControlServer:
     ) -> None:
         if not is_loopback(host):
             raise ValueError(f"the control API listens on loopback only, not on {host}")
-        self.token = token or secrets.token_urlsafe(24)
+        self.token: str = token or secrets.token_urlsafe(24)
         self.host = host
-        self.port = port
+        self.port: int = port
         self._emulator = emulator
         self._runner: web.ServerRunner | None = None
 

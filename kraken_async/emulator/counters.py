@@ -17,8 +17,8 @@ class Counter:
     __slots__ = ("_at", "_level", "decay", "limit")
 
     def __init__(self, limit: float, decay: float) -> None:
-        self.limit = limit
-        self.decay = decay
+        self.limit: float = limit
+        self.decay: float = decay
         self._level = 0.0
         self._at = 0.0
 

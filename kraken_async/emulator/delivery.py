@@ -36,8 +36,8 @@ class Delivery:
 
     def __init__(self, handler: RequestHandler, rng: random.Random, jitter: Jitter) -> None:
         self.jitter = jitter
-        self.faults = Faults()
-        self.flights = InFlight()
+        self.faults: Faults = Faults()
+        self.flights: InFlight = InFlight()
         self._handler = handler
         self._rng = rng
         self._tasks: set[asyncio.Task[Reply]] = set()

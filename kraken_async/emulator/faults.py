@@ -239,7 +239,7 @@ class Faults:
 
     def __init__(self) -> None:
         self.plan: Plan | None = None
-        self.count = 0
+        self.count: int = 0
         self._queued: dict[str, deque[Fault]] = defaultdict(deque)
 
     @property

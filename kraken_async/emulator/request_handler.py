@@ -82,8 +82,8 @@ class RequestHandler:
         record: Record,
         public_limit: tuple[float, float] | None,
     ) -> None:
-        self.clock = clock
-        self.skew = 0.0
+        self.clock: Callable[[], float] = clock
+        self.skew: float = 0.0
         self._public_limit = public_limit
         self.install(gate, venue, record)
         self._lock = threading.RLock()

@@ -19,7 +19,7 @@ from .gate import Gate
 from .markets import Asset, Pair
 from .record import Record
 from .request_handler import RequestHandler
-from .rules import PERMISSIONS, TIERS
+from .rules import PERMISSIONS, TIERS, Tier
 from .values import KeyPair
 from .venue import Venue
 
@@ -29,7 +29,7 @@ class ShiftedClock:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.seconds = 0.0
+        self.seconds: float = 0.0
 
     def __call__(self) -> float:
         return self.clock() + self.seconds
@@ -37,6 +37,9 @@ class ShiftedClock:
 
 class Setup(RequestHandler):
     """The part of `Emulator` that is set up; its arguments are described there."""
+
+    clock: Callable[[], float]
+    skew: float
 
     def __init__(
         self,
@@ -64,9 +67,9 @@ class Setup(RequestHandler):
             raise ValueError(f"tier must be one of {', '.join(TIERS)}, not {tier!r}")
         if edge not in ("inclusive", "exclusive"):
             raise ValueError(f"edge must be 'inclusive' or 'exclusive', not {edge!r}")
-        self.tier = TIERS[tier]
+        self.tier: Tier = TIERS[tier]
         self.nonce_window = nonce_window
-        self.random = random.Random(seed)
+        self.random: random.Random = random.Random(seed)
         self._lockout = (lockout_threshold, lockout_span, lockout_seconds)
         self._clock = clock
         self._behaviour = _with_delay(behaviour or Behaviour(), visibility_delay)

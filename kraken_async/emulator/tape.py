@@ -39,7 +39,7 @@ class Tape:
     """Trades in the order of their times, the newest 50,000; before the first, ``start`` was the price."""
 
     def __init__(self, start: Decimal) -> None:
-        self.start = start
+        self.start: Decimal = start
         self.prints: list[Print] = []
         self._times: list[float] = []
         self._count = 0

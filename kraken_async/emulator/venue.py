@@ -29,15 +29,15 @@ class Venue:
         forget_after: int | None,
     ) -> None:
         self.rng = rng
-        self.behaviour = behaviour
-        self.ids = Ids(rng)
-        self.markets = Markets()
+        self.behaviour: Behaviour = behaviour
+        self.ids: Ids = Ids(rng)
+        self.markets: Markets = Markets()
         self.accounts: dict[str, Account] = {}
         self.status = "online"
         self.maintenance: list[dict[str, Any]] = []
         self.limits = limits
         self.exclusive = exclusive
-        self.export_delay = 0.0
+        self.export_delay: float = 0.0
         self.reports: dict[str, dict[str, Any]] = {}
         self._forget_after = forget_after
 

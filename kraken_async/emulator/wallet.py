@@ -25,7 +25,7 @@ class Wallet:
     """The money of one account; of the ledger about ``forget_after`` lines are kept."""
 
     def __init__(self, ids: Ids, markets: Markets, forget_after: int | None) -> None:
-        self.balances = dict(START_BALANCES)
+        self.balances: dict[str, Decimal] = dict(START_BALANCES)
         self.ledgers: dict[str, dict[str, Any]] = {}
         self._by_order: dict[str, tuple[str, Decimal]] = {}
         self._held: dict[str, Decimal] = {}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kraken_async.gateway.tokens import Token
     from kraken_async.session import KrakenSession
 
-log = logging.getLogger("kraken_async.gateway")
+log: logging.Logger = logging.getLogger("kraken_async.gateway")
 
 #: Clients give up near 10 s. After its exchange an order has so many seconds to be looked up in.
 SETTLE_TIMEOUT: Final = 5.0
@@ -55,15 +55,17 @@ class LastCall(NamedTuple):
 class Account:
     """Make the calls of tokens on one session. The gateway opens and closes the session."""
 
+    session: KrakenSession
+
     def __init__(self, config: AccountConfig, gateway: GatewayConfig, audit: AuditLog) -> None:
         self.config = config
-        self.name = config.name
+        self.name: str = config.name
         self.session = session = make_session(config, lambda orphan: self.writes.found_out(orphan))
-        self.gates = Gates(most=gateway.max_waiting, most_per_token=gateway.max_waiting_per_token)
+        self.gates: Gates = Gates(most=gateway.max_waiting, most_per_token=gateway.max_waiting_per_token)
         self.last_calls: deque[LastCall] = deque(maxlen=LAST_CALLS)
         self.calls_by_token: dict[str, int] = {}
         self.halting: asyncio.Task[Any] | None = None
-        self.writes = Writes(config.name, session, self.gates, audit, config.queue_timeout)
+        self.writes: Writes = Writes(config.name, session, self.gates, audit, config.queue_timeout)
         self._audit = audit
 
     def __repr__(self) -> str:

@@ -24,7 +24,7 @@ from kraken_async.order_fields import redacted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-log = logging.getLogger("kraken_async.gateway")
+log: logging.Logger = logging.getLogger("kraken_async.gateway")
 
 #: Bytes of the end of the log that are read when the gateway opens.
 TAIL: Final = 1024 * 1024
@@ -35,7 +35,7 @@ class AuditLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.problem = ""
+        self.problem: str = ""
         self._heard: list[str] = []
         self._begun = False
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kraken_async.gateway.config import GatewayConfig
     from kraken_async.gateway.tokens import Token
 
-log = logging.getLogger("kraken_async.gateway")
+log: logging.Logger = logging.getLogger("kraken_async.gateway")
 
 #: Connections that are kept at once, and seconds for which an idle one is.
 CONNECTIONS: Final = 8192
@@ -62,14 +62,14 @@ class Gateway:
 
     def __init__(self, config: GatewayConfig) -> None:
         self.config = config
-        self.url = ""
-        self.tokens = TokenFile(config.tokens)
-        self.audit = AuditLog(config.audit)
+        self.url: str = ""
+        self.tokens: TokenFile = TokenFile(config.tokens)
+        self.audit: AuditLog = AuditLog(config.audit)
         self.accounts: dict[str, Account] = {}
-        self.started_at = 0.0
+        self.started_at: float = 0.0
         self._access = Access(config.allowed_hosts, unix=config.listen.path is not None)
         self._runner: web.ServerRunner | None = None
-        self.closing = False
+        self.closing: bool = False
         self._operators = Operators(self)
         for each in config.accounts:
             self.accounts[each.name] = Account(each, config, self.audit)

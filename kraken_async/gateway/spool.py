@@ -18,7 +18,7 @@ class Spool:
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed with the reply that it is in
-        self.size = 0
+        self.size: int = 0
 
     def begin(self) -> None:
         """Forget what came of an exchange that failed."""

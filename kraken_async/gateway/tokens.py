@@ -31,7 +31,7 @@ from kraken_async.system.flock import FileLock
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-log = logging.getLogger("kraken_async.gateway")
+log: logging.Logger = logging.getLogger("kraken_async.gateway")
 
 PREFIX: Final = "kgwt"
 _LETTERS: Final = string.ascii_letters + string.digits

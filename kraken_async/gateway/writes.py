@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kraken_async.gateway.replies import Reply
     from kraken_async.session import KrakenSession
 
-log = logging.getLogger("kraken_async.gateway")
+log: logging.Logger = logging.getLogger("kraken_async.gateway")
 
 #: Clients give up near 10 s. An order has so many seconds for its exchange, and SETTLE_TIMEOUT to be looked up in.
 ORDER_TIMEOUT: Final = 4.5
@@ -63,7 +63,7 @@ class Writes:
     def __init__(
         self, account: str, session: KrakenSession, gates: Gates, audit: AuditLog, queue_timeout: float
     ) -> None:
-        self.unheard = UnheardWrites()
+        self.unheard: UnheardWrites = UnheardWrites()
         self._account = account
         self._session = session
         self._gates = gates

@@ -174,7 +174,7 @@ class Admission:
         self._waits = waits
         self._started_at: float | None = None
         self._limiter: AsyncLimiter | None = None
-        self.starting = governor.startup_window > 0
+        self.starting: bool = governor.startup_window > 0
         self._burst = 0.0
         self._burst_at = 0.0
 

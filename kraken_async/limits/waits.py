@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kraken_async.api.endpoints import Tier
     from kraken_async.call import Call
 
-log = logging.getLogger("kraken_async.limits")
+log: logging.Logger = logging.getLogger("kraken_async.limits")
 
 #: Seconds without a wait after which the next one for the same limit is logged again.
 LULL: Final = 5.0

@@ -16,7 +16,7 @@ from kraken_async.problems import Problem, ProblemBoard, ProblemChange
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 #: Seconds between looks.
 EVERY: Final = 1.0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-log = logging.getLogger("kraken_async.calls")
+log: logging.Logger = logging.getLogger("kraken_async.calls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kraken_async.monitoring.metrics import Statistics
     from kraken_async.stores.base import KeyState
 
-log = logging.getLogger("kraken_async.status")
+log: logging.Logger = logging.getLogger("kraken_async.status")
 
 EVERY: Final = 1.0  # seconds between looks
 ALIVE: Final = 5.0  # seconds after which an unchanged file is written again
@@ -67,7 +67,7 @@ class StatusFile:
         stats: Callable[[], Statistics],
         last_calls: Iterable[Sequence[Any]] = (),
     ) -> None:
-        self.path = directory / f"{key_id}.status.{os.getpid()}-{next(_numbers)}.json"
+        self.path: Path = directory / f"{key_id}.status.{os.getpid()}-{next(_numbers)}.json"
         self._key_id = key_id
         self._stats = stats
         self._last_calls = last_calls

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kraken_async.call import Caller
 
-log = logging.getLogger("kraken_async.dead_man")
+log: logging.Logger = logging.getLogger("kraken_async.dead_man")
 
 ENDPOINT: Final = "CancelAllOrdersAfter"
 #: Kraken refuses a timer of a day and more.
@@ -47,6 +47,9 @@ class DeadManSwitch:
     ...     async with client.dead_man_switch(60, every=15):
     ...         await trade(client)
     """
+
+    seconds: int
+    every: float
 
     def __init__(
         self,

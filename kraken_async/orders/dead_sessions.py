@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from kraken_async.orders.intent import Intent
 
-log = logging.getLogger("kraken_async.journal")
+log: logging.Logger = logging.getLogger("kraken_async.journal")
 
 #: Whether locks tell living sessions from dead ones (not on Windows: there this process' own count as living).
 LOCKS: Final = os.name != "nt"
@@ -44,7 +44,7 @@ class DeadSessions:
     """What other sessions of a key left in a directory. ``damaged``: unreadable lines met so far."""
 
     def __init__(self, directory: Path, prefix: str, own: str) -> None:
-        self.damaged = 0
+        self.damaged: int = 0
         self._directory = directory
         self._prefix = prefix
         self._own = own  # the name of this session's own file

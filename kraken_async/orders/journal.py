@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Intent", "Journal", "open_journal"]
 
-log = logging.getLogger("kraken_async.journal")
+log: logging.Logger = logging.getLogger("kraken_async.journal")
 
 #: Lines of what is over by now that a file may hold before it is written afresh.
 MOST_DEAD_LINES: Final = 1024

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kraken_async.call import Caller
     from kraken_async.problems import ProblemBoard
 
-log = logging.getLogger("kraken_async.dead_man")
+log: logging.Logger = logging.getLogger("kraken_async.dead_man")
 
 #: Seconds between looks.
 EVERY: Final = 600.0

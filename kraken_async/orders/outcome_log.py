@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kraken_async.errors import KrakenError
     from kraken_async.orders.pending_order import PendingOrder
 
-log = logging.getLogger("kraken_async.orders")
+log: logging.Logger = logging.getLogger("kraken_async.orders")
 
 #: Bytes after which the file is renamed to ``<name>.1``, in place of the one before, and begun again.
 LARGEST: Final = 8 * 1024 * 1024

@@ -14,7 +14,7 @@ from kraken_async.problems import Problem
 if TYPE_CHECKING:
     from kraken_async.problems import ProblemBoard
 
-log = logging.getLogger("kraken_async.dead_man")
+log: logging.Logger = logging.getLogger("kraken_async.dead_man")
 
 #: Seconds that a refresh of the next beat but one is given before the switch is late.
 LEEWAY: Final = 1.0
@@ -24,7 +24,7 @@ class SwitchTimers:
     """The timers of one armed switch of ``seconds``, refreshed ``every`` so many. Belongs to its event loop."""
 
     def __init__(self, seconds: float, every: float, board: ProblemBoard) -> None:
-        self.fired = False
+        self.fired: bool = False
         self._loop = asyncio.get_running_loop()
         self._seconds = seconds
         # Two beats without a refresh, or half of what is left after the first, whichever is earlier.

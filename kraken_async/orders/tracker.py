@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OrderPolicy", "OrderTracker", "new_cl_ord_id"]
 
-log = logging.getLogger("kraken_async.orders")
+log: logging.Logger = logging.getLogger("kraken_async.orders")
 
 #: Seconds before an order's sending within which a call of another session may have become the same order.
 JUST: Final = 180.0

@@ -217,6 +217,8 @@ class MemoryStore(Store):
 class MemoryKey(KeyState):
     """A session's hold on a key of a MemoryStore."""
 
+    is_new: bool
+
     durable = False
     place = "memory"
 
@@ -231,7 +233,7 @@ class MemoryKey(KeyState):
         self._clock: Callable[[], float] = time.monotonic
         self._waits = Waits(clock=lambda: self._clock())
         self._recalled = Recalled()
-        self.seen = Shared()
+        self.seen: Shared = Shared()
 
     def __repr__(self) -> str:
         return f"<MemoryKey {self._name!r} last={self.seen.last}>"

@@ -14,7 +14,7 @@ from kraken_async.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-log = logging.getLogger("kraken_async.store")
+log: logging.Logger = logging.getLogger("kraken_async.store")
 
 #: Seconds after which a wait is logged and is among the problems.
 SAY_AFTER: Final = 4.0

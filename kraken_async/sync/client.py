@@ -1,7 +1,6 @@
 """Client: what a synchronous session and its views have in common, the calls.
 
-Most methods are made from the one of the same name that is awaited (`waited`, `told`), so that parameters and
-documentation are the same. A test holds the two sets of names together.
+Each method does what the one of the same name that is awaited does. A test holds names and parameters together.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from datetime import datetime
     from decimal import Decimal
+    from os import PathLike
+    from pathlib import Path
 
     from kraken_async.api.endpoints import Priority
     from kraken_async.api.results import (
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     )
     from kraken_async.api.sync_calls import AnyCall, PrivateCall, PublicCall, Spot
     from kraken_async.call import CallTrace
+    from kraken_async.trading.candles import Candle
+    from kraken_async.trading.export import ExportProgress
+    from kraken_async.trading.markets import Markets
+    from kraken_async.trading.numbers import Moment
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,20 +52,6 @@ def waited(
         return result
 
     return like(method, wait)
-
-
-def told(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
-    """Make a method that calls ``method``, of the asynchronous client, in the session's own thread."""
-    name = method.__name__
-
-    def tell(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        async def call(client: Any) -> T:
-            result: T = getattr(client, name)(*args, **kwargs)
-            return result
-
-        return self._run(call)
-
-    return like(method, tell)
 
 
 def like(method: Callable[..., Any], made: Callable[P, T]) -> Callable[P, T]:
@@ -181,10 +172,36 @@ class Client:
 
         return Paginator(self._run(begin), self._do)
 
-    markets = waited(asynchronous.Client.markets)
-    candles = waited(asynchronous.Client.candles)
-    export = waited(asynchronous.Client.export)
-    wait_for = waited(asynchronous.Client.wait_for)
+    def markets(self, *, refresh: bool = False) -> Markets:
+        """Return Kraken's pairs and assets: names both ways, rounding, minima; see the asynchronous one."""
+        found: Markets = self._run(lambda client: client.markets(refresh=refresh))
+        return found
+
+    def candles(
+        self, pair: str, *, minutes: int = 1, start: Moment, end: Moment | None = None
+    ) -> list[Candle]:
+        """Return candles made from Kraken's trades, oldest first; see the asynchronous one."""
+        return self._run(lambda client: client.candles(pair, minutes=minutes, start=start, end=end))
+
+    def export(
+        self,
+        report: Literal["trades", "ledgers"],
+        path: str | PathLike[str],
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        format: Literal["CSV", "TSV"] = "CSV",  # noqa: A002 - Kraken's own word
+        progress: Callable[[ExportProgress], Any] | None = None,
+    ) -> Path:
+        """Make a report, wait for it and put it at ``path``: Kraken's zip, complete; see the asynchronous one."""
+        written: Path = self._run(
+            lambda client: client.export(report, path, start=start, end=end, format=format, progress=progress)
+        )
+        return written
+
+    def wait_for(self, *, txid: str | None = None, cl_ord_id: str | None = None) -> Any:
+        """Wait until an order is closed, cancelled or expired, and return it; see the asynchronous one."""
+        return self._run(lambda client: client.wait_for(txid=txid, cl_ord_id=cl_ord_id))
 
 
 class ClientView(Client):

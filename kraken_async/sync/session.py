@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, Type
 
 from kraken_async import session as asynchronous
 from kraken_async.errors import OutcomeUnknown, SessionClosed
-from kraken_async.sync.client import Client, ClientView, like, told, waited
+from kraken_async.sync.client import Client, ClientView, like
 from kraken_async.sync.errors import make_waiting
 from kraken_async.sync.session_thread import GRACE, SessionThread
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
     from typing import Unpack
 
+    from kraken_async.limits.budget import Budget
     from kraken_async.limits.governor import BurstGovernor
     from kraken_async.monitoring.metrics import Statistics
     from kraken_async.orders.dead_man_switch import DeadManSwitch as AsyncDeadManSwitch
@@ -158,20 +160,59 @@ class KrakenSession(Client):
             make_waiting(error, self._do)
             raise
 
+    def _tell(self, work: Callable[[asynchronous.KrakenSession], T]) -> T:
+        """Do ``work(session)``, which never waits, in the session's own thread."""
+
+        async def told(session: asynchronous.KrakenSession) -> T:
+            return work(session)
+
+        return self._run(told)
+
     def _view(self, options: dict[str, Any]) -> ClientView:
         self._session.with_options(**options)  # checks them
         return ClientView(self, options)
 
     # -- what the asynchronous session has -------------------------------------------------------------------------
 
-    drain = waited(asynchronous.KrakenSession.drain)
-    halt = waited(asynchronous.KrakenSession.halt)
-    resolve = waited(asynchronous.KrakenSession.resolve)
-    dismiss = waited(asynchronous.KrakenSession.dismiss)
-    ensure_cancelled = waited(asynchronous.KrakenSession.ensure_cancelled)
-    resume = told(asynchronous.KrakenSession.resume)
-    observe = told(asynchronous.KrakenSession.observe)
-    budget = told(asynchronous.KrakenSession.budget)
+    def drain(self) -> None:
+        """Wait until every call that waits has been sent and answered."""
+        self._run(lambda session: session.drain())
+
+    def halt(self, *, cancel: bool = True) -> Any:
+        """Stop trading on this key: CancelAll goes out, new orders are refused; see the asynchronous one."""
+        return self._run(lambda session: session.halt(cancel=cancel))
+
+    def resume(self) -> None:
+        """Let orders go again. Raises SessionClosed where there is no key."""
+        self._tell(lambda session: session.resume())
+
+    def resolve(self, intent: Intent | OutcomeUnknown) -> Any:
+        """Look one of `unresolved` up: return the order's result, or raise; see the asynchronous one."""
+        return self._run(lambda session: session.resolve(intent))
+
+    def dismiss(self, intent: Intent | OutcomeUnknown) -> None:
+        """Strike one of `unresolved` off the record. Raises KeyError if it is not open."""
+        self._run(lambda session: session.dismiss(intent))
+
+    def ensure_cancelled(
+        self,
+        *,
+        cl_ord_id: str | None = None,
+        txid: str | None = None,
+        intent: Intent | OutcomeUnknown | None = None,
+    ) -> dict[str, Any]:
+        """Cancel an order and look until it is proven closed; return it. See the asynchronous one."""
+        return self._run(
+            lambda session: session.ensure_cancelled(cl_ord_id=cl_ord_id, txid=txid, intent=intent)
+        )
+
+    def observe(self, execution: Mapping[str, Any] | str | bytes) -> None:
+        """Learn from a message of Kraken's WebSocket v2, channel ``executions``; see the asynchronous one."""
+        self._tell(lambda session: session.observe(execution))
+
+    def budget(self) -> Budget:
+        """Return how much of Kraken's counters is left. Raises SessionClosed where there is no key."""
+        return self._tell(lambda session: session.budget())
 
     def stats(self) -> Statistics:
         """Return one frozen snapshot of the session. Zeros before it is opened; never opens it."""

@@ -118,8 +118,8 @@ class Disk:
             return os.write(fd, data)
 
     else:
-        pread = staticmethod(os.pread)
-        pwrite = staticmethod(os.pwrite)
+        pread: staticmethod[[int, int, int], bytes] = staticmethod(os.pread)
+        pwrite: staticmethod[[int, bytes, int], int] = staticmethod(os.pwrite)
 
     def sync(self, fd: int) -> None:
         """See :func:`sync`."""

@@ -41,8 +41,8 @@ class FileLock:
     __slots__ = ("fd", "path")
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.fd = -1
+        self.path: Path = path
+        self.fd: int = -1
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
 
     def acquire(self) -> None:

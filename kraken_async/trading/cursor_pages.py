@@ -26,7 +26,7 @@ class CursorPages(PageSource):
         super().__init__(kind, fields)
         self._at: str | None = state.get("cursor")  # of the page that is being read; None: the first
         self._taken: int = state.get("taken", 0)  # rows of that page that were given
-        self.done = bool(state.get("done"))
+        self.done: bool = bool(state.get("done"))
         self.total = state.get("total")
         self._seen = Seen(state.get("seen", ()))
         self._length = 0

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kraken_async.call import Caller
     from kraken_async.trading.numbers import Moment
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 Report = Literal["trades", "ledgers"]
 Format = Literal["CSV", "TSV"]

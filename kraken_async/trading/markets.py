@@ -13,7 +13,7 @@ from kraken_async.trading.pair import Asset, Pair
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 #: People's spelling, and Kraken's.
 _SPELLINGS: Final = (("BTC", "XBT"), ("DOGE", "XDG"))

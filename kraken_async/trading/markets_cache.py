@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kraken_async.call import Caller
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 #: Seconds that markets are kept.
 LIFETIME: Final = 3600.0

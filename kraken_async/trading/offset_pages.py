@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kraken_async.trading.page_request import PageRequest
     from kraken_async.trading.page_source import Shown
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 #: How many pages are asked for to find a place that has moved.
 _SEARCH: Final = 40
@@ -40,7 +40,7 @@ class OffsetPages(PageSource):
         self._offset: int = state.get("ofs", 0)  # where the row after the one given last should stand
         self._count: int | None = state.get("count")  # as Kraken counted when it was asked last
         self.total = state.get("total")
-        self.done = bool(state.get("done"))
+        self.done: bool = bool(state.get("done"))
         self._seen = Seen(state.get("seen", ()))
         self._sure = False  # it does stand there: the page before came to this process, with a count
         self._base = self._length = 0  # of the page that is being read

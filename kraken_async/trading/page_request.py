@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from kraken_async.call import Caller
 
-log = logging.getLogger("kraken_async")
+log: logging.Logger = logging.getLogger("kraken_async")
 
 #: Seconds for which a limit that refuses one page over and over is waited out; a lockout may take 15 minutes.
 PATIENCE: Final = 900.0

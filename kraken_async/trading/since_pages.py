@@ -41,7 +41,7 @@ class SincePages(PageSource):
         self._seen: dict[str, int] = dict(
             state.get("seen", {})
         )  # rows that may come again, with their time in ns
-        self.done = bool(state.get("done"))
+        self.done: bool = bool(state.get("done"))
         self._last: str | None = None
         self._length = 0
         self._beyond = False  # the page goes past the end

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kraken_async.call import Sink
     from kraken_async.wire.messages import SignedRequest
 
-log = logging.getLogger("kraken_async.transport")
+log: logging.Logger = logging.getLogger("kraken_async.transport")
 
 CLOSED: Final = "the call was not sent: the session is closed"
 

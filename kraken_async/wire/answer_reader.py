@@ -84,6 +84,8 @@ class AnswerReader:
     ``size`` counts the bytes that came for the answer in hand; ``body`` is set once its head is whole.
     """
 
+    size: int
+
     __slots__ = (
         "_chunked",
         "_headers",
@@ -99,7 +101,7 @@ class AnswerReader:
     )
 
     def __init__(self) -> None:
-        self.spoilt = False
+        self.spoilt: bool = False
         self._new_parser()
         self.expect(None)
 

@@ -35,7 +35,7 @@ class Body:
     __slots__ = ("_inflater", "_pieces", "_sink", "_streaming", "size")
 
     def __init__(self, encoding: str = "", sink: Sink | None = None) -> None:
-        self.size = 0
+        self.size: int = 0
         self._pieces: list[bytes] = []
         self._sink = sink
         self._streaming = False

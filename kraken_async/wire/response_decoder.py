@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kraken_async.call import CallTrace
     from kraken_async.wire.messages import Response
 
-log = logging.getLogger("kraken_async.decode")
+log: logging.Logger = logging.getLogger("kraken_async.decode")
 
 #: Bytes of JSON that are read at most; Kraken's largest answer, AssetPairs, has about one million.
 LARGEST: Final = 64 * 1024 * 1024

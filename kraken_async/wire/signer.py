@@ -61,7 +61,7 @@ class Signer:
             raise ValueError(msg)
         self._api_key = key
         self._otp = otp
-        self.key_id = hashlib.sha256(key.encode()).hexdigest()[:16]
+        self.key_id: str = hashlib.sha256(key.encode()).hexdigest()[:16]
         # HMAC with its two keyed halves made once: to copy them costs a third of keying them for each call.
         padded = (hashlib.sha512(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\0")
         self._inner = hashlib.sha512(bytes(byte ^ 0x36 for byte in padded))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kraken_async.call import Sink
     from kraken_async.wire.messages import Response, SignedRequest
 
-log = logging.getLogger("kraken_async.transport")
+log: logging.Logger = logging.getLogger("kraken_async.transport")
 
 _PROXIES: Final = ("http", "https")
 

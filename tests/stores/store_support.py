@@ -73,7 +73,7 @@ class FailingDisk(Disk):
         self._fail("open")
         return super().open(path, flags)
 
-    def pwrite(self, fd: int, data: bytes, offset: int) -> int:  # type: ignore[override]  # narrower than what it stands for
+    def pwrite(self, fd: int, data: bytes, offset: int) -> int:
         """See Disk."""
         self._fail("pwrite")
         return os.pwrite(fd, data, offset)
@@ -153,7 +153,7 @@ class LossyDisk(Disk):
         self._durable[inode], self._loose[inode] = bytearray(path.read_bytes()), []
         self._names[path] = inode
 
-    def pwrite(self, fd: int, data: bytes, offset: int) -> int:  # type: ignore[override]  # narrower than what it stands for
+    def pwrite(self, fd: int, data: bytes, offset: int) -> int:
         """See Disk."""
         self.on_write()
         sectors = self._loose[os.fstat(fd).st_ino]

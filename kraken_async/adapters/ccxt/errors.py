@@ -11,7 +11,7 @@ below ExchangeError they do not. So here:
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ccxt
 
@@ -33,8 +33,13 @@ from kraken_async import (
 )
 from kraken_async.api.endpoints import find
 
+if TYPE_CHECKING:
+    _ExchangeError = Exception  # which it is a kind of; ccxt has no types
+else:
+    _ExchangeError = ccxt.ExchangeError
 
-class KrakenOutcomeUnknown(ccxt.ExchangeError):  # type: ignore[misc]  # ccxt has no types
+
+class KrakenOutcomeUnknown(_ExchangeError):
     """The call may have been done: look it up, do not repeat it.
 
     ``error`` is the session's own: its ``cl_ord_id``, ``finding`` and ``resolve()`` say more.

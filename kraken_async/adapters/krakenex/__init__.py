@@ -26,6 +26,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 from kraken_async.adapters.background import BackgroundSession
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["API", "AsyncAPI"]
 
-api = sys.modules[__name__]  # krakenex.api.API is another name for krakenex.API
+api: ModuleType = sys.modules[__name__]  # krakenex.api.API is another name for krakenex.API
 
 
 class API(Settings):

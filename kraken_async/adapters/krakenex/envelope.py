@@ -104,9 +104,9 @@ class Settings:
     """What both APIs are set up with, and how they turn data into calls and results into envelopes."""
 
     def __init__(self, key: str = "", secret: str = "", **options: Any) -> None:
-        self.key = key
-        self.secret = secret
-        self.uri = os.environ.get("KRAKEN_API_URL") or "https://api.kraken.com"
+        self.key: str = key
+        self.secret: str = secret
+        self.uri: str = os.environ.get("KRAKEN_API_URL") or "https://api.kraken.com"
         self.apiversion = "0"
         self.response: Response | None = None
         self._session = Session()

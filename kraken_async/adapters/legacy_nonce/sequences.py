@@ -21,7 +21,7 @@ from kraken_async.system.durable import replace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-log = logging.getLogger("kraken_async.adapters")
+log: logging.Logger = logging.getLogger("kraken_async.adapters")
 
 #: How far the mirror is ahead of the clock, and of nonces that have left the clock behind.
 WINDOW_NS: Final = 2_000_000_000
@@ -86,7 +86,7 @@ class Sequence:
 
     def __init__(self, name: str, mirror: Path) -> None:
         self.mirror = mirror
-        self.issued = 0
+        self.issued: int = 0
         self._lock = threading.Lock()
         self._mirrored = 0
         self._failing = False

@@ -26,7 +26,7 @@ class KrakenNonce:
 
     def __init__(self) -> None:
         #: The last nonce of this instance; before the first one, the last of any.
-        self.last = self._sequence().last
+        self.last: int = self._sequence().last
 
     @staticmethod
     def _sequence() -> Sequence:

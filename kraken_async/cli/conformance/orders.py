@@ -32,14 +32,16 @@ class Market:
 
     def __init__(self, pair: str, row: Mapping[str, Any], bid: Decimal) -> None:
         self.pair = pair
-        self.tick = Decimal(str(row.get("tick_size") or Decimal(1).scaleb(-int(row["pair_decimals"]))))
-        self.lot_decimals = int(row["lot_decimals"])
-        self.price = (bid * FAR / self.tick).to_integral_value(ROUND_DOWN) * self.tick
+        self.tick: Decimal = Decimal(
+            str(row.get("tick_size") or Decimal(1).scaleb(-int(row["pair_decimals"])))
+        )
+        self.lot_decimals: int = int(row["lot_decimals"])
+        self.price: Decimal = (bid * FAR / self.tick).to_integral_value(ROUND_DOWN) * self.tick
         least = Decimal(str(row.get("ordermin") or "0"))
         cost = Decimal(str(row.get("costmin") or "0"))
         lot = Decimal(1).scaleb(-self.lot_decimals)
         needed = max(least, cost / self.price if self.price else least)
-        self.volume = (needed / lot).to_integral_value(ROUND_DOWN) * lot
+        self.volume: Decimal = (needed / lot).to_integral_value(ROUND_DOWN) * lot
         if self.volume < needed:
             self.volume += lot
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kraken_async.stores.file.recovery import Found
 
-log = logging.getLogger("kraken_async.store")
+log: logging.Logger = logging.getLogger("kraken_async.store")
 
 #: Seconds after which a disk that does not answer counts as failing; for a cancel that overtakes, much less.
 PATIENCE: Final = 5.0
@@ -74,10 +74,10 @@ class Ceiling:
         self._raising: asyncio.Future[Raised] | None = None
         self._retry_at = 0.0
         self._stopped = False
-        self.durable = True
-        self.failure = ""
-        self.errors = 0
-        self.raises = 0
+        self.durable: bool = True
+        self.failure: str = ""
+        self.errors: int = 0
+        self.raises: int = 0
 
     def stop(self) -> None:
         """The session closes its descriptors: what a raise on its way then meets is no failure of the disk."""

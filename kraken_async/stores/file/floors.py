@@ -50,9 +50,9 @@ class Floors(SideFile):
     def __init__(self, path: Path, disk: Disk) -> None:
         super().__init__(path, disk)
         self._author = secrets.token_bytes(12)
-        self.at = 0
-        self.highest = 0
-        self.fd = self._opened()
+        self.at: int = 0
+        self.highest: int = 0
+        self.fd: int = self._opened()
         self.read()
 
     def _flags(self) -> int:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kraken_async.system.durable import Disk
 
 
-log = logging.getLogger("kraken_async.store")
+log: logging.Logger = logging.getLogger("kraken_async.store")
 
 
 class Hold(KeyState):
@@ -77,8 +77,8 @@ class Hold(KeyState):
         self._waits = Waits(self._holder)
         self._forked = False
         self._holding = False  # the nonce lock is held by this session, in the middle of a step
-        self.seen = Shared()
-        self.place = str(directory / f"{name}.state")
+        self.seen: Shared = Shared()
+        self.place: str = str(directory / f"{name}.state")
 
     def __repr__(self) -> str:
         return f"<FileKey {self.place} last={self.seen.last}>"

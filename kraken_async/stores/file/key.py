@@ -28,11 +28,12 @@ from kraken_async.system.threads import in_thread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kraken_async.stores.base import Shared
     from kraken_async.stores.file.recovery import Found
 
 T = TypeVar("T")
 
-log = logging.getLogger("kraken_async.store")
+log: logging.Logger = logging.getLogger("kraken_async.store")
 
 #: Seconds that opening waits for another process which is just coming, going or raising the ceiling.
 OPEN_PATIENCE: Final = 10.0
@@ -45,6 +46,9 @@ _MOST_READ: Final = 64 * 2**20  # a foreign file may be of any size
 
 class FileKey(Steps):
     """A session's hold on a key of a FileStore. Belongs to the event loop that opened it."""
+
+    is_new: bool
+    seen: Shared
 
     # ------------------------------------------------------------------------------------ opening, closing
 

@@ -22,6 +22,7 @@ from kraken_async.stores.file.layout import (
     TRAILER_SIZE,
     Slot,
     SlowFields,
+    Trailer,
     crc32,
     pack_crc,
     pack_fields,
@@ -75,23 +76,23 @@ class Record:
 
     def __init__(self, file: StateFile, found: Found, clock: Callable[[], float]) -> None:
         disk = file.disk
-        self.fd = file.fd
+        self.fd: int = file.fd
         self._unit = file.unit
-        self.shared = found.shared
-        self.ceiling = found.ceiling  # durable: no nonce above it, as long as the disk works
-        self.generation = 0
+        self.shared: Shared = found.shared
+        self.ceiling: int = found.ceiling  # durable: no nonce above it, as long as the disk works
+        self.generation: int = 0
         self._clock = clock
         self._pread, self._pwrite = disk.pread, disk.pwrite
         self._boot = boot_id()
         self._raw = b""  # the header as last seen in the file or put there
         self._rest = SlowFields()
         self._rest_known = False
-        self.floors = Floors(floors_path(file.path), disk)
+        self.floors: Floors = Floors(floors_path(file.path), disk)
         self._recalled = RecalledFile(file.path.with_suffix(".recalled"), disk)
         self._pid, self._host = os.getpid(), socket.gethostname().encode()[:40]
-        self.trailer = unpack_trailer(self._pread(self.fd, TRAILER_SIZE, HEADER_AT + HEADER_SIZE))
+        self.trailer: Trailer = unpack_trailer(self._pread(self.fd, TRAILER_SIZE, HEADER_AT + HEADER_SIZE))
         self.shared.recalled.total = self.trailer.recalled  # what was cancelled before names no order of ours
-        self.turn_at = self.trailer.turn_at
+        self.turn_at: float = self.trailer.turn_at
 
     def close(self) -> None:
         """Close what was opened beside the state file, which is not closed here."""

@@ -10,7 +10,7 @@ from kraken_async.stores.base import MAX_NONCE, Reservation, new_ceiling, next_n
 from kraken_async.stores.file.state_file import Moved, StateFile
 from kraken_async.system.fork import FORKED, unwatch_forks, watch_forks
 
-log = logging.getLogger("kraken_async.store")
+log: logging.Logger = logging.getLogger("kraken_async.store")
 
 
 class FileReservation(Reservation):
@@ -19,7 +19,7 @@ class FileReservation(Reservation):
     def __init__(self, file: StateFile, *, strict: bool) -> None:
         self._file = file
         self._strict = strict
-        self.durable = True
+        self.durable: bool = True
         self._forked = False
         self._closed = False
         file.enter()

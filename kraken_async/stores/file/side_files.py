@@ -27,7 +27,7 @@ class SideFile:
     __slots__ = ("__weakref__", "_disk", "_fd", "path")
 
     def __init__(self, path: Path, disk: Disk) -> None:
-        self.path = path
+        self.path: Path = path
         self._disk = disk
         self._fd = -1
 

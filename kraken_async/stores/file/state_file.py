@@ -66,14 +66,14 @@ class StateFile:
 
     def __init__(self, directory: Path, name: str, unit: str, disk: Disk, *, exclusive: bool = False) -> None:
         self.directory = directory
-        self.path = directory / f"{name}.state"
+        self.path: Path = directory / f"{name}.state"
         self.name = name
         self.unit = unit
         self.disk = disk
         self.exclusive = exclusive
-        self.fd = -1
-        self.created = False
-        self.first = False
+        self.fd: int = -1
+        self.created: bool = False
+        self.first: bool = False
         self._beside = False  # joined without disk.lock
         self._locks: list[FileLock] = []
         self.watched: list[FileLock] = []  # other lock files that must still be there with each raise

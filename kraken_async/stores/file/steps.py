@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-log = logging.getLogger("kraken_async.store")
+log: logging.Logger = logging.getLogger("kraken_async.store")
 
 #: Seconds for which a step that was overtaken lets others have the nonce lock.
 MAKE_WAY: Final = 0.05

@@ -35,7 +35,7 @@ if sys.platform == "linux":
     import fcntl
 
     #: Whether there are such locks here.
-    available = struct.calcsize("P") == 8
+    available: bool = struct.calcsize("P") == 8
     _SHARED, _ALONE, _FREE = fcntl.F_RDLCK, fcntl.F_WRLCK, fcntl.F_UNLCK
 
     def _lock(fd: int, kind: int, start: int, length: int = 1) -> None:

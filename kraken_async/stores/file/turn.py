@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-log = logging.getLogger("kraken_async.store")
+log: logging.Logger = logging.getLogger("kraken_async.store")
 
 #: How long closing waits for an idle helper thread to end. One that stands in line is not waited for.
 _CLOSING: Final = 0.25
@@ -86,8 +86,8 @@ class Turn:
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self.waits = 0  # how often the turn was not free
-        self.past = 0  # how often it was taken past a line that was stuck
+        self.waits: int = 0  # how often the turn was not free
+        self.past: int = 0  # how often it was taken past a line that was stuck
 
     @property
     def locks(self) -> list[FileLock]:

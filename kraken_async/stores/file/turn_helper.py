@@ -43,7 +43,7 @@ class Helper:
     """
 
     def __init__(self, path: Callable[[str], Path], *, urgent: bool) -> None:
-        self.state = IDLE
+        self.state: str = IDLE
         self._path = path
         self._urgent = urgent
         self._mutex = threading.Lock()  # around changes of the state
@@ -53,7 +53,7 @@ class Helper:
         self._line: Line | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
-        self.forked = False
+        self.forked: bool = False
 
     # -- in the loop -------------------------------------------------------------------------------------------
 

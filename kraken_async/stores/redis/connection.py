@@ -40,7 +40,7 @@ class Link:
     ) -> None:
         self.place = place
         self.timeout = timeout
-        self.counts = {"round_trips": 0, "failures": 0, "scripts_loaded": 0}
+        self.counts: dict[str, int] = {"round_trips": 0, "failures": 0, "scripts_loaded": 0}
         self._client = client
         self._owned = owned
         self._keys = keys

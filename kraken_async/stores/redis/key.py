@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kraken_async.stores.waiting import Waiting
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 #: The names of a key on the server, as the script takes them.
 PARTS: Final = ("state", "turn", "line", "seen", "go:", "recalled", "placed", "sessions")
@@ -50,6 +50,10 @@ MARGIN: Final = 5
 class RedisKey(KeyState):
     """One session's hold on a key in Redis."""
 
+    stored_unit: str
+    is_new: bool
+    durable: bool
+
     shares_status = True
 
     def __init__(
@@ -62,8 +66,8 @@ class RedisKey(KeyState):
         timeout: float,
         client: Any = None,
     ) -> None:
-        self.place = address.place if address is not None else GIVEN
-        self.seen = Shared()
+        self.place: str = address.place if address is not None else GIVEN
+        self.seen: Shared = Shared()
         self.unit = self.stored_unit = unit
         self._client = client
         self._address, self._name, self._lease, self._timeout = address, name, lease, timeout

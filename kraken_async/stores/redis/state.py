@@ -48,7 +48,7 @@ class Offset:
     """
 
     def __init__(self, timeout: float) -> None:
-        self.value = 0.0
+        self.value: float = 0.0
         self._timeout = timeout
         self._at: float | None = None
 
@@ -71,7 +71,7 @@ class Floor:
     """The highest nonce that this caller knows of, its own or another's, and when it learnt of it."""
 
     def __init__(self, unit: str) -> None:
-        self.nonce = 0
+        self.nonce: int = 0
         self._unit = unit
         self._at = time.monotonic_ns()
 

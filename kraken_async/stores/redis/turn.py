@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from kraken_async.stores.redis.connection import Link
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class Turn:
@@ -32,10 +32,10 @@ class Turn:
         undelivered: Callable[[str], None],
     ) -> None:
         #: The ticket that holds the turn, as far as is known here; "" without it.
-        self.ticket = ""
+        self.ticket: str = ""
         #: The session believes that it holds the turn, but the lease has run out.
-        self.lapsed = False
-        self.counts = {"turns": 0, "turns_waited_for": 0, "leases_lost": 0}
+        self.lapsed: bool = False
+        self.counts: dict[str, int] = {"turns": 0, "turns_waited_for": 0, "leases_lost": 0}
         self._link = link
         self._go = go
         self._lease_ms = max(1, round(lease * 1000))

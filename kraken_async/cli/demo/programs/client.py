@@ -42,8 +42,12 @@ def work(first: int) -> None:
         sys.stdout.write(answer + "\n")
 
 
-threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
+def main() -> None:
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+main()
