@@ -1,10 +1,12 @@
-"""Change one thing at a time in the code that tells what became of an order, and see whether a test notices.
+"""Change one thing at a time in the code that decides, and see whether a test notices.
 
-    python benchmarks/mutants.py [--sample 120] [--seed 1] [--workers 2] [--only order_matching]
+    python benchmarks/mutants.py [--sample 120] [--seed 1] [--workers 2] [--only limits/]
 
 A mutant is one change of a comparison, a boolean operator, a condition, a number, a returned constant or a call's
-negation in ``orders/`` or ``server_time.py``. It dies when one of its tests fails, and lives when all pass. Works on a
-copy: the tree that it is started in is not touched. Prints the share that died, and each that lives.
+negation in ``orders/``, ``limits/``, ``stores/``, ``calls/`` or ``server_time.py``. It dies when one of its tests
+fails, and lives when all pass. Works on a copy: the tree that it is started in is not touched. The tests of the chosen
+modules are run unchanged first, as one that fails anyhow would kill every mutant. Prints the share that died, and each
+that lives.
 """
 
 from __future__ import annotations
@@ -21,33 +23,86 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-#: The modules that decide what is told, and the quick tests that must notice.
+#: What tests notice, by folder: a module's own first. ``-x`` ends with the first that fails.
+ORDERS, OUTCOMES = "tests/orders/test_orders.py", "tests/orders/test_outcomes.py"
+MATCHING, CANCELLED = "tests/orders/test_order_matching.py", "tests/orders/test_ensure_cancelled.py"
+SESSION, EDGES = "tests/test_session.py", "tests/test_session_edges.py"
+FILE, FROZEN, LISTS = (
+    f"tests/stores/test_{name}.py" for name in ("file", "frozen_neighbours", "shared_lists")
+)
+CRASH, TURN, MEMORY = (f"tests/stores/test_{name}.py" for name in ("crash", "turn", "memory"))
+REDIS, LIMITS, CALLS = "tests/stores/test_redis.py", "tests/limits", "tests/calls"
+#: The modules, and the quick tests that must notice.
 TARGETS = {
     "server_time.py": ["tests/test_server_time.py"],
-    "orders/absence.py": ["tests/orders/test_absence.py", "tests/orders/test_outcomes.py"],
-    "orders/claims.py": ["tests/orders/test_outcomes.py", "tests/orders/test_schedules.py"],
-    "orders/intent.py": ["tests/orders/test_journal.py", "tests/orders/test_orders.py"],
-    "orders/order_agreement.py": ["tests/orders/test_order_matching.py"],
-    "orders/order_answers.py": ["tests/orders/test_orders.py"],
-    "orders/order_lookup.py": ["tests/orders/test_orders.py", "tests/orders/test_outcomes.py"],
-    "orders/order_matching.py": ["tests/orders/test_order_matching.py", "tests/orders/test_orders.py"],
-    "orders/pending_order.py": [
-        *(
-            "tests/orders/test_orders.py",
-            "tests/orders/test_outcomes.py",
-            "tests/orders/test_ensure_cancelled.py",
-        ),
-    ],
-    "orders/policy.py": ["tests/orders/test_orders.py", "tests/orders/test_outcomes.py"],
-    "orders/recall.py": ["tests/orders/test_outcomes.py", "tests/test_session.py"],
-    "orders/reconciler.py": ["tests/orders/test_orders.py", "tests/orders/test_outcomes.py"],
-    "orders/tracker.py": [
-        *(
-            "tests/orders/test_orders.py",
-            "tests/orders/test_outcomes.py",
-            "tests/orders/test_ensure_cancelled.py",
-        ),
-    ],
+    "orders/absence.py": ["tests/orders/test_absence.py", OUTCOMES],
+    "orders/claims.py": [OUTCOMES, "tests/orders/test_schedules.py"],
+    "orders/intent.py": ["tests/orders/test_journal.py", ORDERS],
+    "orders/order_agreement.py": [MATCHING],
+    "orders/order_answers.py": [ORDERS],
+    "orders/order_lookup.py": [ORDERS, OUTCOMES],
+    "orders/order_matching.py": [MATCHING, ORDERS],
+    "orders/pending_order.py": [ORDERS, OUTCOMES, CANCELLED],
+    "orders/policy.py": [ORDERS, OUTCOMES],
+    "orders/recall.py": [OUTCOMES, SESSION],
+    "orders/reconciler.py": [ORDERS, OUTCOMES],
+    "orders/tracker.py": [ORDERS, OUTCOMES, CANCELLED],
+    "limits/budget.py": [LIMITS, "tests/test_session_edges.py"],
+    "limits/circuit_breaker.py": [LIMITS, "tests/calls/test_replies.py", SESSION],
+    "limits/counters.py": [LIMITS],
+    "limits/governor.py": [LIMITS, "tests/calls/test_request_queue.py", "tests/calls/test_unkind_use.py"],
+    "limits/matching_engine.py": [LIMITS, SESSION],
+    "limits/order_ages.py": [LIMITS],
+    "limits/waits.py": [LIMITS],
+    "stores/base.py": [FILE, MEMORY, "tests/stores/test_file_store_histories.py"],
+    "stores/memory.py": [MEMORY, LISTS],
+    "stores/recalled.py": [LISTS, OUTCOMES],
+    "stores/url.py": ["tests/stores/test_url.py"],
+    "stores/waiting.py": ["tests/stores/test_waiting.py"],
+    "stores/file/__init__.py": [FILE],
+    "stores/file/ceiling.py": [FILE, CRASH],
+    "stores/file/floors.py": [FROZEN],
+    "stores/file/hold.py": [FILE, TURN, FROZEN],
+    "stores/file/inspection.py": [FILE],
+    "stores/file/key.py": [FILE, LISTS, FROZEN],
+    "stores/file/layout.py": [FILE, "tests/stores/test_old_state.py"],
+    "stores/file/nonce_lock.py": [FROZEN, FILE],
+    "stores/file/record.py": [FILE, FROZEN, CRASH],
+    "stores/file/recovery.py": [FILE, CRASH, "tests/stores/test_old_state.py"],
+    "stores/file/reservation.py": ["tests/test_nonce_source.py", FILE],
+    "stores/file/side_files.py": [LISTS, FILE],
+    "stores/file/state_file.py": [FILE, CRASH],
+    "stores/file/steps.py": [FILE, FROZEN],
+    "stores/file/ticket_lock.py": [TURN],
+    "stores/file/turn.py": [TURN, FROZEN],
+    "stores/file/turn_helper.py": [TURN, FROZEN],
+    "stores/redis/__init__.py": [REDIS],
+    "stores/redis/address.py": ["tests/stores/test_redis_deployments.py", REDIS],
+    "stores/redis/connection.py": [REDIS],
+    "stores/redis/key.py": [REDIS, LISTS],
+    "stores/redis/state.py": [REDIS, LISTS],
+    "stores/redis/turn.py": [REDIS],
+    "calls/cancel_overtaking.py": [SESSION, EDGES],
+    "calls/cancellation.py": [CANCELLED],
+    "calls/choice.py": ["tests/calls/test_faults.py", SESSION, LIMITS],
+    "calls/closing.py": [CALLS, SESSION],
+    "calls/faults.py": ["tests/calls/test_faults.py"],
+    "calls/halt.py": [SESSION, EDGES],
+    "calls/ledger.py": ["tests/calls/test_ledger.py", SESSION],
+    "calls/lost_orders.py": [ORDERS, OUTCOMES],
+    "calls/market_modes.py": ["tests/calls/test_market_modes.py"],
+    "calls/nonce_recovery.py": [SESSION, EDGES],
+    "calls/observation.py": ["tests/orders/test_observe.py"],
+    "calls/order_methods.py": ["tests/orders/test_observe.py", CANCELLED],
+    "calls/public_calls.py": [SESSION, EDGES],
+    "calls/replies.py": ["tests/calls/test_replies.py", SESSION, ORDERS],
+    "calls/request_queue.py": ["tests/calls/test_request_queue.py"],
+    "calls/retry.py": ["tests/calls/test_retry.py"],
+    "calls/session_statistics.py": [SESSION, EDGES],
+    "calls/submission.py": ["tests/calls/test_submission.py", SESSION, EDGES],
+    "calls/tasks.py": ["tests/calls/test_tasks.py"],
+    "calls/time_sync.py": [SESSION, ORDERS],
+    "calls/worker.py": [SESSION, EDGES, "tests/calls/test_faults.py"],
 }
 FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -105,14 +160,14 @@ class Mutator(ast.NodeTransformer):
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        # The defaults of fields are left alone: they are what a caller may leave out, and say nothing of an order.
+        # The defaults of fields are left alone: they are what a caller may leave out, and decide nothing; decorators too.
         node.body = [each if isinstance(each, ast.AnnAssign) else self.visit(each) for each in node.body]
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        if node.name in ("__repr__",):
-            return node
-        return self.generic_visit(node)
+        if node.name != "__repr__":
+            node.body = [self.visit(each) for each in node.body]
+        return node
 
 
 def mutants(module: str) -> list[tuple[str, int]]:
@@ -122,15 +177,10 @@ def mutants(module: str) -> list[tuple[str, int]]:
     return [(module, number) for number in range(counter.count)]
 
 
-def try_one(copy: Path, module: str, number: int) -> tuple[bool, str]:
-    """Return whether a mutant dies, and what it is."""
-    path = copy / "kraken_async" / module
-    original = path.read_text()
-    mutator = Mutator(number)
-    tree = ast.fix_missing_locations(mutator.visit(ast.parse(original)))
-    path.write_text(ast.unparse(tree))
+def passes(copy: Path, tests: list[str]) -> bool:
+    """Return whether these tests pass in the copy, and end."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--timeout=40", *tests]
     try:
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TARGETS[module]]
         done = subprocess.run(
             command,
             cwd=copy,
@@ -140,9 +190,21 @@ def try_one(copy: Path, module: str, number: int) -> tuple[bool, str]:
             timeout=300,
             check=False,
         )
-        dead = done.returncode != 0
     except subprocess.TimeoutExpired:
-        dead = True
+        return False
+    return done.returncode == 0
+
+
+def try_one(copy: Path, module: str, number: int) -> tuple[bool, str]:
+    """Return whether a mutant dies, and what it is."""
+    path = copy / "kraken_async" / module
+    original = path.read_text()
+    tests = TARGETS[module]
+    mutator = Mutator(number)
+    tree = ast.fix_missing_locations(mutator.visit(ast.parse(original)))
+    path.write_text(ast.unparse(tree))
+    try:
+        dead = not passes(copy, tests)
     finally:
         path.write_text(original)
     return dead, f"{module}:{mutator.line}: {mutator.what}"
@@ -155,6 +217,9 @@ def work(chosen: list[tuple[str, int]]) -> list[tuple[bool, str]]:
         leave = shutil.ignore_patterns(".git", ".venv", "*_cache", "__pycache__", "build", "dist", "_build")
         shutil.copytree(ROOT, copy, ignore=leave)
         found = []
+        for path in sorted({path for module, _ in chosen for path in TARGETS[module]}):
+            if not passes(copy, [path]):
+                raise SystemExit(f"{path} fails on the code as it is")
         for module, number in chosen:
             found.append(try_one(copy, module, number))
             print("dies " if found[-1][0] else "LIVES", found[-1][1], flush=True)

@@ -13,9 +13,10 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -608,17 +609,17 @@ except NonceStoreError as error:
 """
 
 
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A directory that other users reach: pytest's own are closed to them, and closed anew by every run that begins."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
 @pytest.mark.parametrize("what", ["directory read-only", "directory closed", "file closed", "file read-only"])
-async def test_missing_rights_are_an_error_with_the_cure(
-    what: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    parent = tmp_path
-    while parent != parent.parent:  # pytest's own directories are closed to others
-        theirs = parent.is_relative_to(tmp_path_factory.getbasetemp()) or parent.name.startswith("pytest-")
-        if theirs and parent.owner() == tmp_path.owner():
-            parent.chmod(0o755)
-        parent = parent.parent
-    where = tmp_path / "state"
+async def test_missing_rights_are_an_error_with_the_cure(what: str, open_to_all: Path) -> None:
+    where = open_to_all / "state"
     await (await opened(FileStore(where))).close()
     mode = {"directory read-only": 0o555, "directory closed": 0o000}.get(what, 0o777)
     for path in where.iterdir():

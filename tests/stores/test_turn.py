@@ -15,7 +15,7 @@ import pytest
 
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import KeyState
-from kraken_async.stores.file import FileStore, inspect, ticket_lock, turn
+from kraken_async.stores.file import FileStore, inspect, ticket_lock, turn, turn_helper
 from kraken_async.system.flock import FileLock
 from tests.stores.store_support import draw, opened
 
@@ -432,3 +432,20 @@ def test_closing_a_lock_unlocks_it_though_a_copy_of_its_descriptor_lives(tmp_pat
     assert two.try_acquire()
     two.abandon()
     os.close(copy)
+
+
+def test_a_thread_that_ends_closes_nothing_that_is_being_unlocked(tmp_path: Path) -> None:
+    helper = turn_helper.Helper(tmp_path.joinpath, urgent=False)
+    fd = helper._lock("turn")
+    assert helper._locks["turn"].try_acquire()
+    helper.state = turn_helper.TAKEN
+    ending = threading.Thread(target=helper._shut)
+    with helper._mutex:  # as close() has it while it unlocks
+        ending.start()
+        ending.join(0.05)
+        assert helper._locks["turn"].fd == fd
+    ending.join()
+    helper.close()
+    other = FileLock(tmp_path / "turn")
+    assert other.try_acquire()
+    other.close()

@@ -208,8 +208,10 @@ class Helper:
             flock(lock.fd, UNLOCK)
 
     def _shut(self) -> None:
-        for lock in self._locks.values():
-            lock.close()
+        with self._mutex:  # close() may be about to unlock what is closed here
+            self.state = IDLE
+            for lock in self._locks.values():
+                lock.close()
         if self._line is not None:
             self._line.close()
 
