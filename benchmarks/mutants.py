@@ -160,7 +160,7 @@ class Mutator(ast.NodeTransformer):
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        # The defaults of fields are left alone: they are what a caller may leave out, and decide nothing; decorators too.
+        # Defaults of fields, and decorators, are left alone: they are what a caller may leave out, and decide nothing.
         node.body = [each if isinstance(each, ast.AnnAssign) else self.visit(each) for each in node.body]
         return node
 
