@@ -16,12 +16,6 @@ from kraken_async.emulator import public
 from kraken_async.emulator.request_handler import RequestHandler
 from kraken_async.emulator.values import NO_RESULT
 
-#: The prices of a trailing order are distances such as ``+5.0000%``, which stay as they were sent.
-_DISTANCES = (
-    "descr.price: is text (other), described is amount",
-    "descr.price2: is text (other), described is amount",
-)
-
 
 class DescribedReplies:
     """What the emulators of this process have answered since :meth:`take` was last called."""
@@ -61,5 +55,4 @@ class DescribedReplies:
         if described is None:
             self._found.append(f"{endpoint} is not described")
             return
-        found = differences(result, described.result, known)
-        self._found += [f"{endpoint}: {each}" for each in found if not str(each).endswith(_DISTANCES)]
+        self._found += [f"{endpoint}: {each}" for each in differences(result, described.result, known)]

@@ -3,9 +3,10 @@
 Rules:
 
 1. Exact: an amount has the digits that Kraken sent, of a text and of a JSON number (which is read as a Decimal then).
-2. A time is aware, in UTC, cut to microseconds. One that stands for "not set" (0, "0", "") is None.
-3. What is not described, or is no amount or time after all, stays as it was sent.
-4. The result that was given is not changed: what is converted is a copy.
+2. A price that is relative to another ("+50", "5%") stays a text: a distance is no price.
+3. A time is aware, in UTC, cut to microseconds. One that stands for "not set" (0, "0", "") is None.
+4. What is not described, or is no amount or time after all, stays as it was sent.
+5. The result that was given is not changed: what is converted is a copy.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, Final
 Step = Callable[[Any], Any]
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_RELATIVE: Final = ("+", "-", "#")
 _NOT_SET: Final = ("", "0")
 
 
@@ -37,7 +39,7 @@ def _converter(endpoint: str, amounts: bool, times: bool) -> Step:
     plan = PLANS.get(endpoint)
     if plan is None:
         return _plain
-    return _compile(plan, {**({"amount": _amount} if amounts else {}), **(_TIMES if times else {})}) or _plain
+    return _compile(plan, {**(_AMOUNTS if amounts else {}), **(_TIMES if times else {})}) or _plain
 
 
 def _compile(plan: Any, scalars: dict[str, Step]) -> Step | None:
@@ -179,6 +181,15 @@ def _amount(value: Any) -> Any:
     if kind is Decimal:
         return value
     return Decimal(value) if kind is int else Decimal(repr(value)) if kind is float else _plain(value)
+
+
+def _price(value: Any) -> Any:
+    if type(value) is str and (value[:1] in _RELATIVE or value[-1:] == "%"):
+        return value
+    return _amount(value)
+
+
+_AMOUNTS: Final[dict[str, Step]] = {"amount": _amount, "price": _price}
 
 
 def _seconds(value: Any) -> Any:

@@ -12,6 +12,7 @@ from kraken_async.api.notation import Field, ListOf, MapOf, Object, Row, Scalar,
 
 _DECIMAL: Final = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?").fullmatch
 _INTEGER: Final = re.compile(r"-?[0-9]+").fullmatch
+_PRICE: Final = re.compile(r"[-+#]?[0-9]+(?:\.[0-9]+)?%?").fullmatch
 _DIGITS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?").fullmatch
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[-+]\d\d:?\d\d)?").fullmatch
 
@@ -45,6 +46,7 @@ _FITS: Final[dict[str, Callable[[Any], bool]]] = {
     "null": lambda value: value is None,
     "amount": lambda value: isinstance(value, str) and _DECIMAL(value) is not None,
     "amount_number": _is_number,
+    "price": lambda value: isinstance(value, str) and _PRICE(value) is not None,
     "integer_text": lambda value: isinstance(value, str) and _INTEGER(value) is not None,
     "seconds": lambda value: _is_time(value, 1),
     "whole_seconds": lambda value: _is_integer(value) and _is_time(value, 1),

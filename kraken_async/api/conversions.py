@@ -76,7 +76,7 @@ _CREDIT_LIMITS = {
     "debt_to_equity": "amount",
 }
 _CREDIT_LINES = {"asset_details": {"*": _CREDIT_LINE}, "limits_monitor": _CREDIT_LIMITS}
-_ORDER_DESCRIPTION = {"price": "amount", "price2": "amount"}
+_ORDER_DESCRIPTION = {"price": "price", "price2": "price"}
 _ORDER = {
     "opentm": "seconds",
     "closetm": "seconds",
@@ -296,7 +296,7 @@ PLANS: Final[dict[str, Any]] = {
         "lastUsed": "seconds",
     },
     "ExportStatus": [_EXPORT_REPORT],
-    "EditOrder": {"volume": "amount", "price": "amount", "price2": "amount"},
+    "EditOrder": {"volume": "amount", "price": "price", "price2": "price"},
     "CancelAllOrdersAfter": {"currentTime": "iso_time", "triggerTime": "iso_time"},
     "DepositMethods": [_DEPOSIT_METHOD],
     "DepositAddresses": [_DEPOSIT_ADDRESS],

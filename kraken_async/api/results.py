@@ -285,7 +285,7 @@ class OrderDescription(TypedDict):
     aclass: NotRequired[str]
     type: Side
     ordertype: ShownOrderType
-    price: str  # as it was asked for
+    price: str  # as it was asked for: a trailing order's is a distance
     price2: str
     leverage: str  # none, or such as 2:1
     order: str  # in one sentence

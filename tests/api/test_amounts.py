@@ -23,7 +23,7 @@ REPLIES: dict[str, list[Any]] = json.loads(
     (Path(__file__).parent / "replies.json").read_text(encoding="utf-8")
 )
 CASES = [(name, result) for name, results in REPLIES.items() for result in results]
-AMOUNTS = {"amount", "amount_number"}
+AMOUNTS = {"amount", "amount_number", "price"}
 TIMES = {"seconds", "whole_seconds", "seconds_text", "milliseconds", "nanoseconds", "iso_time"}
 
 
@@ -76,7 +76,9 @@ def test_every_described_amount_and_time_is_converted_and_nothing_else(name: str
     after = list(leaves(both(name, result), KNOWN.endpoints[name].result))
     assert len(before) == len(after)
     for (was, kind), (now, _) in zip(before, after, strict=True):
-        if kind in AMOUNTS and was is not None and not isinstance(was, bool):
+        if kind == "price":
+            assert now == (Decimal(was) if was[:1].isdigit() and was[-1:].isdigit() else was)
+        elif kind in AMOUNTS and was is not None and not isinstance(was, bool):
             assert isinstance(now, Decimal)
             assert now == Decimal(str(was))
         elif kind in TIMES and was is not None:
@@ -187,6 +189,14 @@ def test_times_in_each_unit(name: str, result: object, path: list[Any], expected
 )
 def test_what_is_no_amount_after_all_stays_as_it_was_sent(value: object) -> None:
     assert both("Balance", {"XXBT": value}) == {"XXBT": value}
+
+
+@pytest.mark.parametrize("price", ["+50", "-5", "#10", "+5.0000%", "-4.0000%", "5%", "+0.5"])
+def test_a_distance_is_no_price_and_stays_a_text(price: str) -> None:
+    """A trailing order's ``descr`` shows the distance that was asked for; Decimal("+50") would pass for a price."""
+    found = both("OpenOrders", {"open": {"O": {"descr": {"price": price, "price2": "25000.5"}}}})
+    assert found["open"]["O"]["descr"] == {"price": price, "price2": Decimal("25000.5")}
+    assert both("EditOrder", {"price": price, "price2": price}) == {"price": price, "price2": price}
 
 
 @pytest.mark.parametrize("value", ["soon", None, True, 10**30, -(10**30), 1e300, "1e5", [], {}, "9" * 5000])

@@ -148,6 +148,29 @@ def test_an_open_list_of_values_takes_new_ones_and_a_closed_one_does_not() -> No
     assert kinds("QueryOrders", reply) == ["*.descr.type: has a value that is not in the list"]
 
 
+@pytest.mark.parametrize(
+    ("price", "fits"),
+    [
+        *(("25000.5", True), ("0", True), ("+50.0", True), ("-5", True), ("#10", True), ("+5.0000%", True)),
+        *(
+            ("5%", True),
+            ("", False),
+            ("%", False),
+            ("+", False),
+            ("five", False),
+            ("1,5", False),
+            ("+-5", False),
+        ),
+    ],
+)
+def test_the_price_an_order_was_asked_for_is_an_amount_or_a_distance(price: str, fits: bool) -> None:
+    """Recorded trailing orders show ``+50.0000%`` in their ``descr``; so does the public order type's own text."""
+    reply = json.loads(json.dumps(REPLIES["QueryOrders"][0]))
+    order = next(iter(reply.values()))
+    order["descr"]["price"] = order["descr"]["price2"] = price
+    assert (kinds("QueryOrders", reply) == []) is fits
+
+
 def test_milliseconds_and_nanoseconds_are_told_by_their_size() -> None:
     reply = json.loads(json.dumps(REPLIES["OrderAmends"][0]))
     for stamp, fits in ((1_771_234_567_123, True), (1_771_234_567_123_456_789, True), (1_771_234_567, False)):

@@ -31,7 +31,7 @@ PLANS: Final[dict[str, Any]] = {{
 _SCALARS: Final = {
     **dict.fromkeys(("amount", "amount_number"), "amount"),
     **dict.fromkeys(("seconds", "whole_seconds", "seconds_text"), "seconds"),
-    **{name: name for name in ("milliseconds", "nanoseconds", "iso_time")},
+    **{name: name for name in ("price", "milliseconds", "nanoseconds", "iso_time")},
 }
 
 # A plan as it is written, in parts: a text is Python, a list of parts goes into brackets.

@@ -20,7 +20,7 @@ _RESULTS: Final = {
     "object": "dict[str, Any]",
     "file": "bytes",
     "null": "None",
-    **dict.fromkeys(("text", "amount", "integer_text", "seconds_text", "iso_time"), "str"),
+    **dict.fromkeys(("text", "amount", "price", "integer_text", "seconds_text", "iso_time"), "str"),
     **dict.fromkeys(("integer", "whole_seconds", "milliseconds", "nanoseconds"), "int"),
     **dict.fromkeys(("number", "amount_number", "seconds"), "float"),
 }
