@@ -77,6 +77,9 @@ class CallTrace:
         """
         return self._body if self._body and self._outcome is outcome else None
 
+    def ended(self, result: Any, error: KrakenError | None) -> None:
+        """Hear of the call's result or error, before the journal strikes it off. What this raises is logged."""
+
 
 class Sink(Protocol):
     """Takes a file that Kraken answers with, piece by piece, so that it is never in memory as a whole."""

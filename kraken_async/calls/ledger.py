@@ -101,6 +101,11 @@ class CallLedger:
         if call.state is CallState.ENDED:
             return
         self._end(call)
+        try:
+            if call.options.trace is not None:
+                call.options.trace.ended(result, error)
+        except Exception:
+            log.exception("the end of %s could not be traced", call.endpoint.name)
         for listener in self._listeners:
             try:
                 listener.call_ended(call, result, error)

@@ -26,6 +26,8 @@ from kraken_async.gateway.unheard import Unheard, UnheardWrites, left_behind
 from kraken_async.order_fields import is_true, redacted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kraken_async.api.endpoints import Endpoint
     from kraken_async.call import Orphan
     from kraken_async.gateway.audit import AuditLog
@@ -41,9 +43,27 @@ ORDER_TIMEOUT: Final = 4.5
 _PLACES: Final = frozenset({"add", "add_batch", "amend", "edit"})
 
 
+class WriteTrace(CallTrace):
+    """Puts a result on record before the session's journal strikes the write off.
+
+    The other way round, a gateway killed between the two would leave an order that neither knows of.
+    """
+
+    __slots__ = ("_put_on_record",)
+
+    def __init__(self, put_on_record: Callable[[Any], object]) -> None:
+        super().__init__()
+        self._put_on_record = put_on_record
+
+    def ended(self, result: Any, error: KrakenError | None) -> None:
+        """Put a result on record; what failed is still the journal's, or had no effect."""
+        if error is None:
+            self._put_on_record(result)
+
+
 @dataclass(slots=True, eq=False)
 class Job:
-    """One write on its way. ``heard``: clients that wait for its reply."""
+    """One write on its way. ``heard``: clients that wait for its reply. ``on_record``: its result is, with its ids."""
 
     number: str
     token: str
@@ -51,10 +71,11 @@ class Job:
     fields: dict[str, Any]
     fingerprint: str
     task: asyncio.Task[Reply] = field(init=False)
-    trace: CallTrace = field(default_factory=CallTrace)
+    trace: CallTrace = field(init=False)
     heard: int = 0
     doubt: Doubt | None = None
     ids: tuple[str, ...] = ()
+    on_record: bool = False
 
 
 class Writes:
@@ -97,6 +118,7 @@ class Writes:
             self.put_refusal_on_record(token, endpoint, fields, reply)
             return reply
         job = Job(f"{self._run_id}-{next(self._numbers)}", token, endpoint, fields, mark)
+        job.trace = WriteTrace(lambda result: self._put_on_record(job, result))
         job.task = asyncio.get_running_loop().create_task(self._run(job), name=f"gateway {endpoint.name}")
         self._jobs.add(job)
         job.task.add_done_callback(lambda _: self._jobs.discard(job))
@@ -172,7 +194,6 @@ class Writes:
         endpoint = job.endpoint
         self._audit.asked(job.number, job.token, self._account, endpoint.name, job.fields)
         line = "cancel" if is_cancel(endpoint) else "place"
-        answer: upstream.Answer | None = None
         error: KrakenError | None = None
         try:
             left = await self._gates.enter(job.token, line, self._queue_timeout)
@@ -203,23 +224,18 @@ class Writes:
                 job.number, job.token, replies.NOT_SENT, error="its client went away while it waited"
             )
             raise
-        self._over(job, answer, error, reply)
+        self._over(job, error, reply)
         return replace(reply, call=job.number, account=self._account)
 
-    def _over(
-        self, job: Job, answer: upstream.Answer | None, error: KrakenError | None, reply: Reply
-    ) -> None:
+    def _put_on_record(self, job: Job, result: Any) -> None:
+        job.ids, job.on_record = tuple(_ids_in(result)), True
+        self._audit.ended(job.number, job.token, "answered", ids=list(job.ids))
+
+    def _over(self, job: Job, error: KrakenError | None, reply: Reply) -> None:
         """Put the end of a write on record, and whether it is in doubt from now on."""
-        job.ids = tuple(_ids_in(None if answer is None else answer.result))
-        client_id = getattr(error, "cl_ord_id", None)
-        self._audit.ended(
-            job.number,
-            job.token,
-            reply.outcome,
-            error=reply.error,
-            ids=list(job.ids),
-            cl_ord_id=client_id,
-        )
+        if not job.on_record or reply.outcome != "answered":
+            client_id = getattr(error, "cl_ord_id", None)
+            self._audit.ended(job.number, job.token, reply.outcome, error=reply.error, cl_ord_id=client_id)
         if reply.outcome == replies.UNKNOWN:
             self._in_doubt_now(job, error)
         elif reply.outcome != "answered":

@@ -7,10 +7,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kraken_async.emulator import Emulator
+import pytest
+
+from kraken_async.emulator import Emulator, Fault
 from kraken_async.gateway.replies import OUTCOME
 from kraken_async.gateway.unheard import TOLD, left_behind
-from tests.gateway.conftest import ORDER, started
+from kraken_async.orders.intent import Intent
+from kraken_async.orders.journal import Journal
+from tests.gateway.conftest import ORDER, Running, started
 
 NOW = time.time()
 
@@ -97,3 +101,23 @@ async def test_the_next_gateway_tells_of_it_and_does_not_place_it_again(tmp_path
     kept = (tmp_path / "gateway-audit.jsonl").read_text().splitlines()
     assert kept[len(lines)] == '{"half'
     assert json.loads(kept[len(lines) + 1])["op"] == "started"
+
+
+@pytest.mark.parametrize("fault", [None, Fault.http(502, "after")], ids=["answered", "looked up"])
+async def test_a_result_is_on_record_before_the_journal_strikes_its_order_off(
+    running: Running, monkeypatch: pytest.MonkeyPatch, fault: Fault | None
+) -> None:
+    seen: list[dict[str, Any]] = []
+    settle = Journal.settle
+
+    def watched(journal: Journal, intent: Intent) -> None:
+        seen.append(running.audit()[-1])
+        settle(journal, intent)
+
+    monkeypatch.setattr(Journal, "settle", watched)
+    if fault is not None:
+        running.emulator.faults.next("AddOrder", fault)
+    answer, _ = await running.client().call("AddOrder", ORDER)
+    (line,) = seen
+    assert (line["op"], line["outcome"], line["ids"]) == ("ended", "answered", answer["result"]["txid"])
+    assert [each["op"] for each in running.audit()].count("ended") == 1
