@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,12 @@ def serving(config: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that stays free while the gateway is away: the system hands out none below 32,768 by itself."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 @pytest.fixture
@@ -146,14 +149,15 @@ def test_killed_in_mid_run_no_nonce_is_used_twice_and_every_order_is_known_or_to
     async def run() -> list[dict[str, Any]]:
         emulator.faults.plan = lambda number, name: Fault.late(0.02) if name == "AddOrder" else None
         running: asyncio.Task[list[dict[str, Any]]] | None = None
-        for kill in range(4):
+        for kill in range(6):
             with serving(config) as (process, url):
                 running = running or asyncio.create_task(programs(url, key, 4, 300))
-                if kill == 3:
+                if kill == 5:
                     return await running
                 orders = len(emulator.orders)
-                while len(emulator.orders) < orders + 15 and not running.done():
+                while len(emulator.orders) < orders + 12 and not running.done():
                     await asyncio.sleep(0.001)
+                await asyncio.sleep(0.005 * kill)  # before, at and after the moment of the order's answer
                 os.kill(process.pid, signal.SIGKILL)
                 await asyncio.to_thread(process.wait, 20)
         raise AssertionError
