@@ -284,7 +284,7 @@ class KrakenSession(Client, OrderMethods):
     def _check_open(self) -> None:
         runtime = self._runtime
         if self._closed or (runtime is not None and runtime.ended):
-            raise log_messages.closed()
+            raise log_messages.closed(with_its_loop=runtime is not None and runtime.loop.is_closed())
         if runtime is not None and asyncio.get_running_loop() is not runtime.loop:
             msg = "a session belongs to the event loop that opened it; open another one, it shares the key's state"
             raise RuntimeError(msg)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kraken_async import FileStore, KrakenSession
+from kraken_async import FileStore, KrakenSession, Outcome, SessionClosed
 from kraken_async.stores.file import inspect
 from kraken_async.wire.messages import Response, SignedRequest
 
@@ -75,4 +75,31 @@ async def test_a_journal_of_no_open_order_is_gone(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         kept.clear()
+        gc.collect()
+
+
+def run_twice(where: Path, *, closes: bool) -> None:
+    client = KrakenSession("key", SECRET, store=FileStore(where), transport=answers)
+
+    async def main() -> object:
+        try:
+            return await client.private("Balance")
+        finally:
+            if closes:
+                await client.aclose()
+
+    assert asyncio.run(main())
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("closes", [False, True], ids=["left open", "closed"])
+def test_a_second_run_on_one_session_says_that_it_belongs_to_another_loop(
+    closes: bool, tmp_path: Path
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        with pytest.raises(SessionClosed, match="another event loop") as caught:
+            run_twice(tmp_path, closes=closes)
+        assert caught.value.outcome is Outcome.NOT_SENT
+        del caught
         gc.collect()

@@ -49,11 +49,16 @@ def halted(call: Call) -> TradingHalted:
     return TradingHalted(msg, endpoint=call.endpoint.name)
 
 
-def closed(name: str = "The call", cause: BaseException | None = None) -> SessionClosed:
+def closed(
+    name: str = "The call", cause: BaseException | None = None, *, with_its_loop: bool = False
+) -> SessionClosed:
     """Return the error for a call that the end of the session caught before it was sent."""
-    why = (
-        "the session is closed"
-        if cause is None
-        else f"the session's worker failed ({cause.__class__.__name__})"
-    )
+    why = "the session is closed"
+    if cause is not None:
+        why = f"the session's worker failed ({cause.__class__.__name__})"
+    elif with_its_loop:
+        why = (
+            "the session belongs to another event loop, which has ended. Open one in each asyncio.run(); "
+            "kraken_async.sync needs no loop"
+        )
     return SessionClosed(f"{name} was not sent: {why}", endpoint=None if name == "The call" else name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import multiprocessing
 import pickle
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import time
 import traceback
 import weakref
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ProcessPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -609,3 +610,15 @@ def test_an_api_can_be_pickled_before_and_after_a_call(
     if isinstance(copy, ours.API):
         with copy:
             assert copy.query_private("Balance")["error"] == []
+
+
+def balance_elsewhere(kraken: ours.API) -> list[str]:
+    with kraken:
+        errors: list[str] = kraken.query_private("Balance")["error"]
+        return errors
+
+
+def test_an_api_goes_into_a_spawned_pool(kraken: ours.API) -> None:
+    assert kraken.query_private("Balance")["error"] == []
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(balance_elsewhere, kraken).result(50) == []

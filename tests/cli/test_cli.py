@@ -589,3 +589,16 @@ def test_the_help_has_groups_and_every_command_its_exit_codes() -> None:
 @pytest.mark.parametrize(("begun", "found"), [("Add", "AddOrder"), ("addo", "AddOrder"), ("Tick", "Ticker")])
 def test_endpoints_are_completed_in_any_case(begun: str, found: str) -> None:
     assert found in complete_endpoint(begun)
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="no shell that ignores SIGINT for what it runs behind itself"
+)
+def test_these_tests_pass_in_the_background_of_a_script() -> None:
+    test = f"{__file__}::{test_emulator_serves_any_client_until_interrupted.__name__}"
+    script = f"trap '' INT; {sys.executable} -m pytest -q -p no:cacheprovider {test} & wait $!"
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=200, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
