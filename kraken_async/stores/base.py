@@ -219,10 +219,10 @@ class KeyState(abc.ABC):
     def hurry(self) -> None:
         """A cancel waits now: what waits in acquire_turn() goes on as if it were urgent. Never raises."""
 
-    def moved_at(self) -> float:
+    async def moved_at(self) -> float:
         """Return when any session of the key last took a nonce with the turn (loop's clock); 0 if that is not known.
 
-        Never waits, never raises.
+        Takes a moment at most, and none where no server is asked. Raises nothing but CancelledError.
         """
         return 0.0
 

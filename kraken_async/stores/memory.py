@@ -304,8 +304,8 @@ class MemoryKey(KeyState):
             for future in self._waiting:
                 self._key.turn.hurry(future)
 
-    def moved_at(self) -> float:
-        """See KeyState.moved_at."""
+    async def moved_at(self) -> float:
+        """See KeyState.moved_at. Never suspends."""
         return self._key.moved_at if self._key is not None else 0.0
 
     async def release_turn(self) -> None:

@@ -102,8 +102,11 @@ class Hold(KeyState):
         if self._lock_fd >= 0:
             self._turn.hurry()
 
-    def moved_at(self) -> float:
-        """See KeyState.moved_at. One system call, without a lock."""
+    async def moved_at(self) -> float:
+        """See KeyState.moved_at. One system call, without a lock; never suspends."""
+        return self._moved_at()
+
+    def _moved_at(self) -> float:
         if self._lock_fd < 0:
             return 0.0
         try:
@@ -113,7 +116,7 @@ class Hold(KeyState):
 
     def _turn_moved_at(self) -> float:
         # By the monotonic clock, whatever clock the loop has.
-        return self.moved_at() - self._clock() + time.monotonic()
+        return self._moved_at() - self._clock() + time.monotonic()
 
     async def release_turn(self) -> None:
         """Give the turn to the next in line; nothing happens when it is not held."""

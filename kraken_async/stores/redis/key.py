@@ -19,7 +19,7 @@ from kraken_async.stores.recalled import Recalled
 from kraken_async.stores.redis import state
 from kraken_async.stores.redis.address import client_of
 from kraken_async.stores.redis.connection import Link
-from kraken_async.stores.redis.turn import Turn
+from kraken_async.stores.redis.turn import Turn, holder_text
 from kraken_async.stores.waiting import Waits
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class RedisKey(KeyState):
         self._unsaved = False  # `seen` holds what the server has not been told
         self._floor = state.Floor(unit)
         self._clock: Callable[[], float] = time.monotonic
-        self._waits = Waits(clock=lambda: self._clock())
+        self._waits = Waits(self._holder, clock=lambda: self._clock())
         self._offset = state.Offset(timeout)
         self._server: dict[str, Any] = {}
         self._session = f"{os.getpid()}-{secrets.token_hex(6)}"
@@ -169,6 +169,14 @@ class RedisKey(KeyState):
         """See :class:`KeyState`."""
         if self._turn is not None:
             self._turn.hurry()
+
+    async def moved_at(self) -> float:
+        """See :class:`KeyState`. One round trip; 0 when there is no answer within a moment."""
+        try:
+            age = int(await self._connected().run("moved", limit=MOMENT, again=False))
+        except NonceStoreError:
+            return 0.0
+        return self._clock() - age / 1000 if age >= 0 else 0.0
 
     async def release_turn(self) -> None:
         """Give the turn to the next in line. Never raises: without the server, the lease runs out."""
@@ -455,8 +463,12 @@ class RedisKey(KeyState):
         return (*found, *self._waits.problems())
 
     def waiting(self) -> tuple[Waiting, ...]:
-        """See KeyState.waiting. Who has the turn is not known: a lease bears no name."""
+        """See KeyState.waiting."""
         return self._waits.now()
+
+    def _holder(self, what: str) -> str:
+        """Return who has the turn, as its ticket tells, as of some seconds ago at most."""
+        return holder_text(self._turn.holder) if self._turn is not None else ""
 
     def figures(self) -> dict[str, Any]:
         """Return counts since opening: round trips, conflicts, leases lost, nonces without the server, ..."""

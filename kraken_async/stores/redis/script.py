@@ -5,13 +5,14 @@ digit, and are raised by HINCRBY. ``tonumber`` is only used on times in millisec
 
 Keys, all with one hash tag:
 
-``state``  hash: v, unit, last, gen, level, level_at, seldom; run, era, era_gen; recalled, placed. Times are the
-           server's unix seconds. ``gen`` counts the writes. An era begins, at ``era_gen``, when state may have
+``state``  hash: v, unit, last, gen, level, level_at, seldom; run, era, era_gen; recalled, placed; turn_at. Times are
+           the server's unix seconds. ``gen`` counts the writes. An era begins, at ``era_gen``, when state may have
            been lost: two versions are the same only if era and gen agree. ``seldom`` holds the slow fields.
+           ``turn_at``: when a nonce was last taken with the turn (ms). Release 0.1.0 does not write it.
 ``recalled``, ``placed``  lists: the newest cancelled client ids and names of placed orders, as ``<text> <time>``.
            The hash counts how many there ever were. Release 0.1.0 has neither.
 ``sessions``  hash, session -> until when (ms) it counts as living, and what it last said of itself.
-``turn``   string with a time to live: the ticket that may send.
+``turn``   string with a time to live: the ticket that may send. It names who drew it (turn.py).
 ``line``   list of waiting tickets, first come first served.
 ``seen``   hash, ticket -> until when (ms) it counts as waiting; a waiter that died is passed over after that.
 ``go:``    prefix of one list per ticket, on which its owner blocks: the hand-over.
@@ -146,7 +147,13 @@ if op == 'acquire' then
   end
   redis.call('EXPIRE', SEEN, 3600)
   redis.call('EXPIRE', LINE, 3600)
-  return {'0', left}
+  return {'0', left, holder}
+end
+
+-- How long ago (ms) a nonce was last taken with the turn, -1 where nobody has said so.
+if op == 'moved' then
+  local at = redis.call('HGET', STATE, 'turn_at')
+  return at and math.max(0, now - tonumber(at)) or -1
 end
 
 if op == 'hurry' then
@@ -264,5 +271,6 @@ else
   append('recalled', recalled)
   append('placed', placed)
 end
+if ticket ~= '' then redis.call('HSET', STATE, 'turn_at', string.format('%d', now)) end
 return {'OK', last_nonce() or '0', gen, era, sec, usec}
 """

@@ -1,14 +1,22 @@
-"""The turn on Redis: a place in line, a lease, and its renewal."""
+"""The turn on Redis: a place in line, a lease, and its renewal.
+
+A ticket names the process and host that drew it, so that others can say who has the turn. To the script, and to release
+0.1.0, it is a text like any other.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import os
+import re
 import secrets
-from typing import TYPE_CHECKING, Any
+import socket
+from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.errors import NonceStoreError
+from kraken_async.system.flock import process_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -16,6 +24,9 @@ if TYPE_CHECKING:
     from kraken_async.stores.redis.connection import Link
 
 log: logging.Logger = logging.getLogger(__name__)
+
+#: Who waits asks again after so many seconds, to know who has the turn by the time that a long wait is told of.
+LOOK: Final = 3.0
 
 
 class Turn:
@@ -47,7 +58,9 @@ class Turn:
         self._handed = handed
         self._parcel = parcel  # what goes with the turn when it is given back
         self._undelivered = undelivered  # that may not have arrived
-        self._session = secrets.token_hex(8)
+        self._session = f"{os.getpid()}@{_host()}/{secrets.token_hex(8)}"
+        #: The ticket that had the turn when this session last asked for it and had to wait; "" if none.
+        self.holder = ""
         self._drawn = 0
         self._waiting: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,8 +117,9 @@ class Turn:
             if not waited:
                 waited = True
                 self.counts["turns_waited_for"] += 1
+            self.holder = bytes(reply[2]).decode(errors="replace")
             # Until it is handed over; or until the holder's lease runs out unless renewed: then ask again.
-            handed = await self._link.wait(self._go + ticket, int(reply[1]) / 1000 + 0.02)
+            handed = await self._link.wait(self._go + ticket, min(int(reply[1]) / 1000 + 0.02, LOOK))
             if handed is not None:
                 self._take(ticket, json.loads(handed), known, self._short_ms)
                 return
@@ -198,3 +212,16 @@ class Turn:
             for task in left:
                 task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+
+def holder_text(ticket: str) -> str:
+    """Return which process drew a ticket, and on which host; "" for one of release 0.1.0, which does not tell."""
+    found = re.match(r"(\d+)@([\w.-]*)/", ticket)
+    if found is None:
+        return ""
+    pid, host = int(found[1]), found[2]
+    return f"{process_text(pid) if host == _host() else f'process {pid}'} on {host or 'an unnamed host'}"
+
+
+def _host() -> str:
+    return re.sub(r"[^\w.-]", "", socket.gethostname(), flags=re.ASCII)[:60]
