@@ -129,17 +129,15 @@ class CallOptions:
     sink: Sink | None = None
     otp: Callable[[], str] | None = field(default=None, repr=False)
     heals: bool = True
+    #: Whether results are converted, and so to be read digit by digit.
+    converts: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "converts", self.amounts or self.times)  # asked twice for every call
         if self.timeout is not None:
             check_seconds("timeout", self.timeout)
         if self.queue_timeout is not None:
             check_seconds("queue_timeout", self.queue_timeout, least=0.0)
-
-    @property
-    def converts(self) -> bool:
-        """Whether results are converted, and so to be read digit by digit."""
-        return self.amounts or self.times
 
 
 DEFAULTS: Final = CallOptions()
@@ -256,6 +254,9 @@ class CallListener:
 
     What :meth:`call_ended` raises is logged, and its caller has its result all the same.
     """
+
+    #: Whether it hears of the ends of orders alone: of calls that are on record.
+    orders_only: bool = False
 
     def call_ended(self, call: Call, result: Any, error: KrakenError | None) -> None:
         """Take note of a call's result or error. ``call.future`` is done when its caller has left."""

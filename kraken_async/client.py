@@ -77,7 +77,9 @@ class Client(TradingMethods, abc.ABC):
             """
             # Copied now: what is sent and recorded does not change with the caller's own lists while it waits.
             try:
-                return self._ask(self._options, _name(endpoint), None, given(params, fields))
+                if params or fields:
+                    fields = given(params, fields)
+                return self._ask(self._options, _name(endpoint), None, fields)
             except ValueError as error:
                 return _refuse(str(error))
 

@@ -7,7 +7,6 @@ belongs to an API key, :meth:`Runtime.open` what public calls need. Closing is t
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -43,6 +42,7 @@ from kraken_async.orders.reconciler import OrderReconciler
 from kraken_async.orders.tracker import OrderTracker
 from kraken_async.problems import ProblemBoard
 from kraken_async.server_time import ServerTime
+from kraken_async.system.clocks import clock_of
 from kraken_async.wire.transport import Transport, whole
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Runtime:
     async def open(cls, config: Config, store: Store) -> Self:
         """Build and start the parts. Whatever fails, or is cancelled, what was opened is closed again."""
         async with AsyncExitStack() as stack:
-            clock = _clock_of(asyncio.get_running_loop())
+            clock = clock_of(asyncio.get_running_loop())
             metrics = Metrics(clock())
             transport = Transport(config.base_url, http=config.http, plain_http=config.plain_http)
             stack.push_async_callback(transport.close)
@@ -197,6 +197,7 @@ class KeyRuntime:
             reporter=reporter,
             halt=halt,
             time_sync=TimeSync(public, server_time, tasks, clock),
+            clock=clock,
             hold_pairs=config.orders.hold_pair_while_unknown,
             warn_one_way=state.is_new and config.unit == "ns",
         )
@@ -299,8 +300,3 @@ class KeyRuntime:
         """Send waiting cancels, fail the rest with SessionClosed, and wait up to ``grace`` seconds for the others."""
         self.unclosed.close()
         await closing.finish(self.ledger, grace)
-
-
-def _clock_of(loop: asyncio.AbstractEventLoop) -> Clock:
-    """Return the loop's clock; asyncio's own is the monotonic clock, read without the detour through a method."""
-    return time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time

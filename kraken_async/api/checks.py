@@ -55,6 +55,8 @@ class Checks:
         known = self._table.get(endpoint)
         if known is None:
             return  # a cancel, or an endpoint that is not described
+        if not params and not known.required and not known.always:
+            return
         table = known.table
         given: Collection[Any] = params.keys()
         for name, value in params.items():

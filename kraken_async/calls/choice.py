@@ -82,7 +82,7 @@ class CallChoice:
     ) -> bool:
         """Charge and reserve a call. False: it was recalled, or met a fault, and has ended unsent."""
         try:
-            if (why := recall.recalled(call, shared)) is not None:
+            if call.endpoint.places_orders and (why := recall.recalled(call, shared)) is not None:
                 self._ledger.cancel_unsent(call, log_messages.recalled(call, why))
                 return False
             self._gate.charge(call, shared, now, quote)

@@ -33,9 +33,9 @@ class CallLedger:
         self.ended: bool = False
         self._queue = queue
         self._listeners = tuple(listeners)
+        self._of_reads = tuple(each for each in listeners if not each.orders_only)
         self._pending = 0  # calls of callers, from the queue to their end
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle = asyncio.Event()  # for those who wait in idle()
         self._away: set[Call] = set()  # sent, or being reconciled
         self._backing_off: set[Call] = set()
 
@@ -51,7 +51,6 @@ class CallLedger:
         if not call.internal:
             call.counted = True
             self._pending += 1
-            self._idle.clear()
 
     def send(self, call: Call, nonce: int, now: float) -> bool:
         """WAITING to SENT. False: its caller left, or it was taken back, while its nonce was fetched."""
@@ -106,7 +105,7 @@ class CallLedger:
                 call.options.trace.ended(result, error)
         except Exception:
             log.exception("the end of %s could not be traced", call.endpoint.name)
-        for listener in self._listeners:
+        for listener in self._of_reads if call.order is None else self._listeners:
             try:
                 listener.call_ended(call, result, error)
             except Exception:  # what it teaches cannot be kept; its caller has it all the same
@@ -156,14 +155,11 @@ class CallLedger:
             _stop_timer(call)
 
     def _count_off(self, call: Call) -> None:
-        if (
-            call.internal or not call.counted
-        ):  # a session's own look-up: closing waits for the order it is about
-            return
-        call.counted = False
-        self._pending -= 1
-        if not self._pending:
-            self._idle.set()
+        if call.counted:  # not a session's own look-up: closing waits for the order that it is about
+            call.counted = False
+            self._pending -= 1
+            if not self._pending:
+                self._idle.set()
 
     # -- all of them -----------------------------------------------------------------------------------------------
 
@@ -178,6 +174,7 @@ class CallLedger:
     async def idle(self) -> None:
         """Wait until no call is waiting, in flight or being reconciled."""
         while self._pending:
+            self._idle.clear()
             await self._idle.wait()
 
     def close(self, reason: Callable[[Call], KrakenError | None]) -> None:

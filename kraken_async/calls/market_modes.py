@@ -54,6 +54,8 @@ class MarketModes(CallListener):
         if error is not None:
             self.refused(call, error)
             return
+        if not self._known and not call.endpoint.places_orders:
+            return
         orders = result.get("orders") if isinstance(result, dict) and call.endpoint.places_orders else None
         refused = list(_refused(orders)) if orders else []
         for text in refused:

@@ -159,7 +159,7 @@ class ReplyHandler:
 
     def _charge_late(self, call: Call, now: float) -> None:
         """Charge what the exchange may have cost more than was thought, whether it was answered or given up on."""
-        if self._gate.governor.enabled and (late := self._gate.late_charge(call, now)) > 0:
+        if (late := self._gate.late_charge(call, now)) > 0:
             self._key.note(lambda shared: self._raise_level(shared, late, now))
 
     def _raise_level(self, shared: Shared, late: float, now: float) -> None:

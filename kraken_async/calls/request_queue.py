@@ -56,7 +56,8 @@ class RequestQueue:
         self._seq = 0
         self._size = 0
         self._max = max_queued
-        self._changed = asyncio.Event()
+        self._changed = False  # since the last choice
+        self._sleeper: asyncio.Future[None] | None = None
         self._cancel_came = asyncio.Event()
 
     def __len__(self) -> int:
@@ -123,7 +124,7 @@ class RequestQueue:
         self._size += 1
         if call.priority == Priority.CANCEL:
             self._cancel_came.set()
-        self._changed.set()
+        self.wake()
 
     def remove(self, call: Call) -> None:
         """Take a call out: it is about to be sent, or no longer wanted. At once for the head of a lane."""
@@ -132,10 +133,12 @@ class RequestQueue:
             self._reserved.discard(call)
             self._size -= 1
             return
-        if not call.queued:
-            return
+        if call.queued:
+            self._leave_lane(call)
+            self._size -= 1
+
+    def _leave_lane(self, call: Call) -> None:
         call.queued = False
-        self._size -= 1
         lane = call.lane
         if lane.calls[0] is call:
             lane.calls.popleft()
@@ -149,10 +152,9 @@ class RequestQueue:
 
     def reserve(self, call: Call) -> None:
         """Keep a chosen call from being chosen again. It ends by :meth:`remove` or :meth:`release`."""
-        self.remove(call)
+        self._leave_lane(call)
         call.reserved = True
         self._reserved.add(call)
-        self._size += 1
 
     def release(self, call: Call) -> None:
         """Put a reserved call back at its place; nothing happens when it is not reserved any more."""
@@ -181,8 +183,11 @@ class RequestQueue:
         ``quote_of(call)`` says when the call may go. The call stays in the queue until :meth:`reserve` or
         :meth:`remove`. The quote is None when nothing waits, or when only a change elsewhere can help.
         """
-        self._changed.clear()
-        heads = [head for lane in tuple(self._lanes.values()) if (head := self._head(lane)) is not None]
+        self._changed = False
+        heads: list[Call] = []
+        for lane in tuple(self._lanes.values()):
+            if (head := self._head(lane)) is not None:
+                heads.append(head)
         if len(heads) > 1:
             heads.sort(key=lambda call: self._urgency(call, now))
         closed: set[str] = set()
@@ -219,26 +224,36 @@ class RequestQueue:
 
     def wake(self) -> None:
         """Let the sleeper look again: something changed."""
-        self._changed.set()
+        self._changed = True
+        sleeper = self._sleeper
+        if sleeper is not None and not sleeper.done():
+            sleeper.set_result(None)
 
     async def sleep(self, seconds: float | None) -> None:
-        """Wait until something changes, at most ``seconds``; return at once if it did since the last choice."""
-        if self._changed.is_set():
-            self._changed.clear()
+        """Wait until something changes, at most ``seconds``; return at once if it did since the last choice.
+
+        For one sleeper, the worker.
+        """
+        if self._changed:
+            self._changed = False
             return
+        sleeper = self._sleeper = asyncio.get_running_loop().create_future()
         if seconds is None:
-            await self._changed.wait()
+            await sleeper
             return
         try:
             async with asyncio.timeout(seconds):
-                await self._changed.wait()
+                await sleeper
         except TimeoutError:
             return
 
     @property
     def urgent(self) -> bool:
         """Whether a cancel may be waiting."""
-        return any(key[0] == Priority.CANCEL for key in self._lanes)
+        for priority, _, _ in self._lanes:  # noqa: SIM110 - asked for every call, and lanes are few
+            if priority == Priority.CANCEL:
+                return True
+        return False
 
     async def cancel_waiting(self) -> Call:
         """Wait until a cancel waits, and return the one that came first."""

@@ -17,7 +17,7 @@ from kraken_async.order_fields import cancelled_ids, pair_key
 from kraken_async.orders.order_lookup import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kraken_async.api.checks import Checks
     from kraken_async.calls.halt import Halt
@@ -59,6 +59,7 @@ class Submission:
         reporter: Reporter,
         halt: Halt,
         time_sync: TimeSync,
+        clock: Callable[[], float],
         hold_pairs: bool,
         warn_one_way: bool,
     ) -> None:
@@ -73,6 +74,8 @@ class Submission:
         self._reporter = reporter
         self._halt = halt
         self._time_sync = time_sync
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
         self._hold_pairs = hold_pairs
         self._one_way_due = warn_one_way
         self._warned: set[str] = set()
@@ -134,17 +137,17 @@ class Submission:
             if self._checks is not None:
                 checks = self._checks.lenient if options.lenient else self._checks
                 checks.check(endpoint.name, params)
-            endpoint, params = as_sent(endpoint, params, options.body)
+            if params or options.body is not None:
+                endpoint, params = as_sent(endpoint, params, options.body)
             if endpoint.places_orders:
                 params, deadline, made_ids = self._tracker.complete(endpoint, params)
         fields = self._signer.encode(endpoint, params) if params else b""
         priority = endpoint.priority if options.priority is None else Priority(options.priority)
         timeout = options.timeout or self._timeout or (WRITE_TIMEOUT if endpoint.changes else READ_TIMEOUT)
-        loop = asyncio.get_running_loop()
-        call = Call(endpoint, params, fields, priority, timeout, options, loop.create_future())
+        call = Call(endpoint, params, fields, priority, timeout, options, self._loop.create_future())
         call.deadline, call.made_ids, call.internal = deadline, made_ids, internal
         call.resource = self._gate.resource(call)
-        call.enqueued_at = loop.time()  # from here on a cancel that names it takes it back
+        call.enqueued_at = self._clock()  # from here on a cancel that names it takes it back
         return call
 
     async def _put_on_record(self, call: Call) -> None:
@@ -155,7 +158,7 @@ class Submission:
             if call.endpoint.places_orders and not self._time_sync.over:
                 patience = call.options.queue_timeout
                 await self._time_sync.learn(patience)
-                waited = asyncio.get_running_loop().time() - call.enqueued_at
+                waited = self._clock() - call.enqueued_at
                 if patience is not None and waited >= patience:
                     raise _expired(call)
             if call.endpoint.places_orders:
@@ -193,16 +196,15 @@ class Submission:
         ledger = self._ledger
         if ledger.closing and (ledger.ended or not call.internal):  # what looks an order up shares the grace
             raise log_messages.closed(call.endpoint.name)
-        loop = asyncio.get_running_loop()
         options, seen = call.options, self._key.seen
         if (seen.lockout_until or seen.pause_until) and not options.ignore_breaker:
-            error = circuit_breaker.refusal(seen, loop.time(), call.endpoint.name)
+            error = circuit_breaker.refusal(seen, self._clock(), call.endpoint.name)
             if error is not None:
                 raise error
         if call.endpoint.changes and self._halt.stops(call):
             raise log_messages.halted(call)
         if options.queue_timeout is not None:
-            call.timer = loop.call_at(call.enqueued_at + options.queue_timeout, self._expire, call)
+            call.timer = self._loop.call_at(call.enqueued_at + options.queue_timeout, self._expire, call)
         try:
             ledger.enqueue(call)
         except BaseException:

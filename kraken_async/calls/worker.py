@@ -19,7 +19,7 @@ from kraken_async.errors import KrakenAPIError, KrakenError, NonceStoreError, Ou
 from kraken_async.wire.response_decoder import decode, decode_traced
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from kraken_async.call import Call
     from kraken_async.calls.choice import CallChoice
@@ -112,7 +112,7 @@ class CallWorker:
             if call.options.trace is not None:
                 call.options.trace.sent = True
             self._reporter.call_sent(call)
-            if self._gate.starting:
+            if self._gate.starting and self._gate.governor.enabled:
                 await self._gate.started(call, call.sent_at)
             request = self._sign(call, nonce)
             sink = call.options.sink
@@ -121,30 +121,27 @@ class CallWorker:
             )
             result = self._decode(call, response)
         except KrakenError as error:
-            await self._conclude(call, self._replies.failed(call, error))
+            handling = self._replies.failed(call, error)
         except asyncio.CancelledError as stray:  # aiohttp raises one when a session is closed under a request
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            await self._conclude(call, self._replies.failed(call, self._met(call, stray, request)))
+            handling = self._replies.failed(call, self._met(call, stray, request))
         except Exception as fault:
             # The caller's transport's, or our own: it must not take the cancels down as well.
-            await self._conclude(call, self._replies.failed(call, self._met(call, fault, request)))
+            handling = self._replies.failed(call, self._met(call, fault, request))
         else:
-            await self._conclude(call, self._replies.answered(call, result))
+            handling = self._replies.answered(call, result)
+        try:
+            await handling
+        except Exception as fault:  # this call's, and not that of the next
+            self._replies.broken_off(call, self._faults.error(call.endpoint.name, fault))
         return call
 
     def _met(self, call: Call, fault: BaseException, request: SignedRequest | None) -> KrakenError:
         """Return the error for a fault: before there was a request, nothing was sent."""
         outcome = Outcome.NOT_SENT if request is None else Outcome.UNKNOWN
         return self._faults.error(call.endpoint.name, fault, outcome)
-
-    async def _conclude(self, call: Call, handling: Awaitable[None]) -> None:
-        """Handle the end of an exchange. A fault in that is this call's, and not that of the next."""
-        try:
-            await handling
-        except Exception as fault:
-            self._replies.broken_off(call, self._faults.error(call.endpoint.name, fault))
 
     def _leaves(self, call: Call, nonce: int) -> bool:
         """Move a call to SENT. False: its caller left, it was taken back, or it met a fault, and has ended unsent."""
@@ -203,7 +200,12 @@ class CallWorker:
                     call = await self.send_one(self._choice.admit)
                 finally:
                     self._in_flight = None
-                    await self._release_turn()
+                    try:
+                        await self._key.release_turn()
+                    except Exception as fault:
+                        # Once more, since a turn that is kept stops every session on the key.
+                        self._faults.log("releasing the turn", fault)
+                        await self._key.release_turn()
             except NonceStoreError as error:
                 await self._without_turn(error)
                 continue
@@ -214,14 +216,6 @@ class CallWorker:
             if call is None:
                 earliest = self._choice.earliest
                 await self._queue.sleep(None if earliest is None else earliest.seconds)
-
-    async def _release_turn(self) -> None:
-        """Release the turn; once more if that met a fault, since a turn that is kept stops every session on the key."""
-        try:
-            await self._key.release_turn()
-        except Exception as fault:
-            self._faults.log("releasing the turn", fault)
-            await self._key.release_turn()
 
     # -- without the turn ------------------------------------------------------------------------------------------
 

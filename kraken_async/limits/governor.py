@@ -197,9 +197,12 @@ class Admission:
         return max(seconds_until(level, self.governor.max_burst_rate / 2 - 1, rate), 0.001)
 
     async def started(self, call: Call, now: float) -> None:
-        """Count a call that goes out now towards start-up protection. Waits for nothing: its place is free."""
+        """Count a call that goes out now towards start-up protection, as long as it is ``starting``.
+
+        Waits for nothing: its place is free. A governor that is off counts none.
+        """
         self.starting = self.in_startup(now)
-        if not self.starting or not self.governor.enabled:
+        if not self.starting:
             return
         if self._limiter is None:
             self._started_at = now
@@ -221,7 +224,9 @@ class Admission:
 
     def seconds_until_free(self, call: Call, shared: Shared, now: float) -> Quote:
         """Return when the call may go, judged by ``shared`` as it was read under the nonce lock. Log a new wait."""
-        if shared.level is None and call.resource == "counter" and self.governor.enabled:
+        if not self.governor._enabled:
+            return AT_ONCE
+        if shared.level is None and call.resource == "counter":
             shared.level, shared.level_at = self.tier.maximum / 2, now  # nothing was ever recorded: half full
         quote = self._quote(call, shared, now)
         if quote.limit:
@@ -292,7 +297,7 @@ class Admission:
         Kraken charges when the call arrives, at some time between sending and answer. That matters only when the
         counter would have run empty in between: decay below zero was never Kraken's.
         """
-        if not call.endpoint.cost:
+        if not call.endpoint.cost or not self.governor._enabled:
             return 0.0
         gone = self.tier.decay * (now - call.sent_at)
         return min(gone - call.level_before, call.endpoint.cost) if gone > call.level_before else 0.0

@@ -89,16 +89,10 @@ class Reporter(CallListener):
         if call.future.done():
             self._orphaned(call, result, error)
         now = self._clock()
-        self._record(
-            call.endpoint.name,
-            call.priority,
-            error,
-            attempts=call.attempt,
-            wait=(call.first_sent_at or now) - call.enqueued_at,
-            round_trip=now - call.sent_at if call.attempt else 0.0,
-            nonce=call.nonce,
-            at=call.sent_unix,
-        )
+        wait = (call.first_sent_at or now) - call.enqueued_at
+        round_trip = now - call.sent_at if call.attempt else 0.0
+        name, priority = call.endpoint.name, call.priority
+        self._record(name, priority, error, call.attempt, wait, round_trip, call.nonce, call.sent_unix)
 
     def turned_away(self, name: str, priority: Priority, error: KrakenError) -> None:
         """Count a call that never came to wait, and hand its record to the observers."""
@@ -110,7 +104,6 @@ class Reporter(CallListener):
         name: str,
         priority: Priority,
         error: KrakenError | None,
-        *,
         attempts: int = 0,
         wait: float = 0.0,
         round_trip: float = 0.0,
@@ -118,16 +111,17 @@ class Reporter(CallListener):
         at: float = 0.0,
     ) -> None:
         metrics = self.metrics
-        outcome = "answered" if error is None else str(error.outcome)
         if error is None:
+            outcome, code = "answered", None
             metrics.answered += 1
-        elif error.outcome is Outcome.REFUSED:
-            metrics.refused += 1
-        elif error.outcome is Outcome.NOT_SENT:
-            metrics.not_sent += 1
         else:
-            metrics.unknown += 1
-        code = None if error is None else _code(error)
+            outcome, code = str(error.outcome), _code(error)
+            if error.outcome is Outcome.REFUSED:
+                metrics.refused += 1
+            elif error.outcome is Outcome.NOT_SENT:
+                metrics.not_sent += 1
+            else:
+                metrics.unknown += 1
         metrics.last_calls.append((at or time.time(), name, outcome, code, wait, round_trip))
         if not self._observers and not log.isEnabledFor(logging.DEBUG):
             return

@@ -30,6 +30,8 @@ LARGEST: Final = 8 * 1024 * 1024
 class OutcomeLog(CallListener):
     """Writes one file. ``path`` None: nothing. A file that cannot be written is logged once, and stops no order."""
 
+    orders_only = True
+
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self._path = None if path is None else Path(path).expanduser()
         self._failing = False

@@ -62,6 +62,8 @@ class OrderTracker(CallListener):
     to the session's loop.
     """
 
+    orders_only = True
+
     def __init__(
         self,
         policy: OrderPolicy,

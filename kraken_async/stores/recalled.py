@@ -38,11 +38,13 @@ def digest(client_id: str) -> bytes:
 class Recalled:
     """What one session knows of cancelled client ids."""
 
-    __slots__ = ("_asked", "_crowded_at", "lost_at", "new", "total")
+    __slots__ = ("_asked", "_crowded_at", "crowded", "lost_at", "new", "total")
 
     def __init__(self) -> None:
         self._asked: dict[bytes, float] = {}
         self._crowded_at = MANY
+        #: Whether it is time for :meth:`forget`: there are twice as many as it left behind.
+        self.crowded: bool = False
         #: Orders asked for until then may have been taken back without a word (rule 3).
         self.lost_at: float = -math.inf
         #: Entries that the store has yet to write.
@@ -63,6 +65,7 @@ class Recalled:
         """Take over entries that other sessions have written."""
         for key, asked_at in entries:
             self._asked[key] = max(asked_at, self._asked.get(key, -math.inf))
+        self.crowded = len(self._asked) >= self._crowded_at
 
     def entries(self) -> list[Entry]:
         """Return all that is known."""
@@ -76,12 +79,8 @@ class Recalled:
         """Return whether an order of this client id, asked for at ``asked_at``, has been cancelled since."""
         return bool(self._asked) and self._asked.get(digest(client_id), -math.inf) >= asked_at
 
-    @property
-    def crowded(self) -> bool:
-        """Whether it is time for :meth:`forget`: there are twice as many as it left behind."""
-        return len(self._asked) >= self._crowded_at
-
     def forget(self, before: float) -> None:
         """Drop the cancels asked for before ``before``: no order waits here that was asked for earlier."""
         self._asked = {key: at for key, at in self._asked.items() if at >= before}
         self._crowded_at = max(MANY, 2 * len(self._asked))
+        self.crowded = False
