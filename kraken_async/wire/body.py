@@ -45,7 +45,10 @@ class Body:
 
     def add(self, piece: bytes) -> None:
         """Take the next piece as it came. Raises BadBody, also for what the sink raises."""
-        if self._inflater is None:
+        if self._inflater is None and self._sink is None and self.size + len(piece) <= LARGEST:
+            self.size += len(piece)  # as most are
+            self._pieces.append(piece)
+        elif self._inflater is None:
             self._keep(piece)
         else:
             for unpacked in self._inflater.unpack(piece):

@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Final, cast
 
 from kraken_async.errors import Outcome, RequestTimeout, TransportError
+from kraken_async.system.clocks import clock_of
 from kraken_async.wire.answer_reader import AnswerReader, BadAnswer
 from kraken_async.wire.deadline import Deadline
 
@@ -33,18 +34,19 @@ class Connection(asyncio.Protocol):
     """A connection that is idle, or has one request in flight."""
 
     __slots__ = (
-        "_deadline", "_host", "_idle_until", "_look", "_loop", "_reader", "_seconds", "_transport", "_used_until",
-        "_waiter", "lost",
+        "_clock", "_deadline", "_host", "_idle_until", "_look", "_loop", "_reader", "_seconds", "_transport",
+        "_used_until", "_waiter", "lost",
     )  # fmt: skip
 
     def __init__(self, host: str, loop: asyncio.AbstractEventLoop) -> None:
         self._host = host
         self._loop = loop
+        self._clock = clock_of(loop)
         self._reader = AnswerReader()
         self._waiter: asyncio.Future[Response] | None = None
         self._deadline = Deadline(loop, self._give_up, self._came)
         self._seconds = 0.0
-        self._idle_until = self._used_until = loop.time() + RENEW
+        self._idle_until = self._used_until = self._clock() + RENEW
         self._transport: asyncio.Transport | None = None
         #: Done once the connection is gone.
         self.lost: asyncio.Future[None] = loop.create_future()
@@ -72,15 +74,17 @@ class Connection(asyncio.Protocol):
         transport.write(packet)
         return waiter
 
-    async def ready(self, now: float) -> bool:
-        """Return whether an idle connection may be used again."""
+    def is_ready(self, now: float) -> bool:
+        """Return whether an idle connection may be used again at once."""
         transport = self._transport
-        if transport is None or transport.is_closing() or now >= self._idle_until:
-            return False
-        if self._look(0):
-            await asyncio.sleep(0)  # read by the loop now: TLS itself has a word to say at times
-            return self._transport is not None and not transport.is_closing() and not self._look(0)
-        return True
+        return not (transport is None or transport.is_closing() or now >= self._idle_until or self._look(0))
+
+    async def ready(self, now: float) -> bool:
+        """Return whether an idle connection may be used again, once what has come of it is read."""
+        if self.is_ready(now):
+            return True
+        await asyncio.sleep(0)  # read by the loop now: TLS itself has a word to say at times
+        return self.is_ready(now)
 
     def keep(self) -> bool:
         """Return whether the connection, its answer read, may be kept for another request."""
@@ -89,7 +93,7 @@ class Connection(asyncio.Protocol):
             return False
         if transport.get_write_buffer_size():  # answered before it was asked in full
             return False
-        self._idle_until = min(self._loop.time() + KEEP_ALIVE, self._used_until)
+        self._idle_until = min(self._clock() + KEEP_ALIVE, self._used_until)
         self._deadline.set(self._idle_until)
         return True
 

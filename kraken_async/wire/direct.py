@@ -13,6 +13,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.errors import Outcome, RequestTimeout, TransportError
+from kraken_async.system.clocks import clock_of
 from kraken_async.wire.base_url import is_loopback
 from kraken_async.wire.connection import Connection
 
@@ -54,6 +55,7 @@ class Direct:
         ]
         self._heads: dict[str, str] = {}
         self._loop = asyncio.get_running_loop()
+        self._clock = clock_of(self._loop)
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._connecting: set[asyncio.Timeout] = set()
@@ -62,7 +64,7 @@ class Direct:
 
     async def post(self, request: SignedRequest, timeout: float, sink: Sink | None = None) -> Response:
         """Send one request and return its answer; see :meth:`Transport.send`."""
-        now = self._loop.time()
+        now = self._clock()
         due = now + timeout
         try:
             # A view, as a traceback that shows locals shows nothing of what is in it.
@@ -71,7 +73,9 @@ class Direct:
             raise TransportError(
                 f"{self._host}: the call was not sent: {error}", outcome=Outcome.NOT_SENT
             ) from None
-        connection = await self._free(now) or await self._fresh(due, timeout)
+        connection = self._idle.pop() if self._idle else None
+        if connection is None or not connection.is_ready(now):
+            connection = await self._another(connection, due, timeout)
         try:
             response = await connection.ask(packet, due, timeout, sink)
         except BaseException:
@@ -83,18 +87,16 @@ class Direct:
             connection.abort()
         return response
 
-    async def _free(self, now: float) -> Connection | None:
-        while self._idle:
-            connection = self._idle.pop()
-            if await connection.ready(now):
-                return connection
-            connection.abort()
-        return None
-
-    async def _fresh(self, due: float, timeout: float) -> Connection:
+    async def _another(self, idle: Connection | None, due: float, timeout: float) -> Connection:
+        """Return an idle connection that may be used after all, or a new one."""
+        while idle is not None:
+            if await idle.ready(self._clock()):
+                return idle
+            idle.abort()
+            idle = self._idle.pop() if self._idle else None
         for _ in range(TRIES):
             connection = await self._connect(due, timeout)
-            if await connection.ready(self._loop.time()):
+            if await connection.ready(self._clock()):
                 return connection
             connection.abort()
         raise self._unsent(EARLY)
@@ -148,8 +150,9 @@ class Direct:
         head = self._heads.get(path)
         if head is None:
             head = self._head(path)
-        lines = [f"{name}: {value}" for name, value in request.headers.items()]
-        body = request.body
+        body, lines = request.body, []
+        for name, value in request.headers.items():
+            lines.append(f"{name}: {value}")
         lines.append(f"Content-Length: {len(body)}")
         _check(lines)
         return f"{head}{_BREAK.join(lines)}{_BREAK}{_BREAK}".encode() + body

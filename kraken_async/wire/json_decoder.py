@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 def strict(body: bytes) -> Any:
     """The value of a JSON text, by the standard library. Raises ValueError."""
+    text = body.decode()
     try:
-        return _DECODER.decode(body.decode())
+        value, end = _DECODER.scan_once(text, 0)  # as decode() does, but for white space around it
+        return value if end == len(text) else _DECODER.decode(text)
+    except StopIteration:
+        return _DECODER.decode(text)
     except RecursionError:
         msg = "JSON nested too deeply"
         raise ValueError(msg) from None

@@ -4,8 +4,8 @@ Rules:
 
 1. Such a nonce is appended to this file, and read back, before its bytes leave. The order of the file decides: a nonce
    that is not above all those before it is not used, and a higher one is appended.
-2. Every step reads what is new here under the nonce lock, before it takes its nonce and again after that is written.
-   So a holder that goes on again neither takes one of these nonces nor one below them.
+2. Every step reads what is new here under the nonce lock, after its nonce is written, and throws that away unless it is
+   above all of these. So a holder that goes on again neither uses one of these nonces nor one below them.
 3. The first user of a key starts above all of them and empties the file. The last one out gives back no reservation
    below them.
 

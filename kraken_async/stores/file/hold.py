@@ -162,10 +162,8 @@ class Hold(KeyState):
         return record
 
     def _save(self, record: Record) -> None:
-        try:
-            record.save()
-        except OSError as error:
-            self._limit.failed(error)  # in memory it goes on
+        if (failure := record.save()) is not None:
+            self._limit.failed(failure)  # in memory it goes on
 
     # ---------------------------------------------------------------------------------------- what to tell
 

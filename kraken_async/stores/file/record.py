@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kraken_async.stores.base import new_ceiling
+from kraken_async.stores.file import layout
 from kraken_async.stores.file.floors import Floors, floors_path
 from kraken_async.stores.file.layout import (
     HEADER_AT,
@@ -99,8 +100,15 @@ class Record:
         self._recalled.close()
         self.floors.close()
 
+    def is_current(self) -> bool:
+        """Return whether nothing was written since, but for floors; False also where that cannot be read."""
+        try:
+            return self._pread(self.fd, _BOTH, HEADER_AT) == self._raw
+        except OSError:
+            return False
+
     def load(self) -> str | None:
-        """Take over what others have written since.
+        """Take over what others have written since, and the floors.
 
         Returns a sentence about damage, None when all is well.
         """
@@ -185,10 +193,10 @@ class Record:
             "the header was damaged in mid-run; nonces go on above the ceiling, the call counter is unknown"
         )
 
-    def save(self) -> None:
-        """Write the state back. OSError: it is kept in memory, and the next attempt writes it all."""
+    def save(self) -> OSError | None:
+        """Write the state back. An error is returned: it is kept in memory, and the next attempt writes it all."""
         shared = self.shared
-        failure = None
+        failure: OSError | None = None
         if shared.changed:
             try:
                 self._save_rest()
@@ -219,12 +227,15 @@ class Record:
         )
         behind = pack_trailer_fields(recalled.total, self.turn_at, self._pid, self._host)
         raw = packed + pack_crc(crc32(packed)) + behind + pack_crc(crc32(behind))
-        if self._pwrite(self.fd, raw, HEADER_AT) != _BOTH:
-            raise OSError(None, "the header was written in part")
+        try:
+            if self._pwrite(self.fd, raw, HEADER_AT) != _BOTH:
+                return OSError(None, "the header was written in part")
+        except OSError as error:
+            return error
         self._raw = raw
-        step_done("header written")
-        if failure is not None:
-            raise failure
+        if layout.fault is not None:
+            step_done("header written")
+        return failure
 
     def _save_rest(self) -> None:
         # Beside the one that counts, which the header still points to if we are killed now.

@@ -67,7 +67,8 @@ class Steps(Hold):
             self._holding = True
             record = self._record
             try:
-                self._load()
+                if not record.is_current():
+                    self._load()
                 shared = record.shared
                 now = time.time_ns() // self._tick
                 last = shared.last
@@ -84,7 +85,8 @@ class Steps(Hold):
                         shared.last = last = nonce
                         if not overtake:
                             record.turn_at = self._clock()
-                        self._save(record)
+                        if (failure := record.save()) is not None:
+                            self._limit.failed(failure)  # in memory it goes on
                         if record.overtaken():
                             overtaken = True
                             continue

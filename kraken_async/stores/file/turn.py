@@ -209,7 +209,7 @@ class Turn:
             held.release()
         except OSError:  # a closed descriptor has let go of its lock
             log.exception("the turn could not be unlocked")
-        if any(not future.done() for future in self._waiters):
+        if self._waiters and any(not future.done() for future in self._waiters):
             try:
                 self._begin_waiting(asyncio.get_running_loop())
             except NonceStoreError as error:
