@@ -26,7 +26,7 @@ def strict(body: bytes) -> Any:
     """The value of a JSON text, by the standard library. Raises ValueError."""
     text = body.decode()
     try:
-        value, end = _DECODER.scan_once(text, 0)  # as decode() does, but for white space around it
+        value, end = _SCAN(text, 0)  # as decode() does, but for white space around it
         return value if end == len(text) else _DECODER.decode(text)
     except StopIteration:
         return _DECODER.decode(text)
@@ -84,4 +84,5 @@ def _refuse(text: str) -> NoReturn:
 
 # json.loads would build one for each call.
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+_SCAN: Final[Callable[[str, int], tuple[Any, int]]] = vars(_DECODER)["scan_once"]
 _EXACT_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_digits)
