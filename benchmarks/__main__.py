@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.machine import about
 from benchmarks.plan import FULL, QUICK, TINY
@@ -16,18 +16,41 @@ from benchmarks.publish import publish
 from benchmarks.report import report
 from benchmarks.sections import SECTIONS
 
+EXAMPLES: Final = """examples:
+  python -m benchmarks --quick
+  python -m benchmarks --quick --only cancels
+  python -m benchmarks --only calls --only orders --json run.json
+  python -m benchmarks report run.json
+  python -m benchmarks --publish
+"""
+
+
+def about_section(name: str) -> str:
+    """Return the first line of what a section says of itself."""
+    return (SECTIONS[name].__doc__ or "").partition("\n")[0]
+
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
+    sections = "\n".join(f"  {name:<10}{about_section(name)}" for name in SECTIONS)
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="kraken_async beside its peers."
+        prog="python -m benchmarks",
+        description="kraken_async beside its peers.",
+        epilog=f"sections:\n{sections}\n\n{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "command", nargs="*", metavar="report FILE", help="show the tables of a run, as Markdown"
     )
-    parser.add_argument("--quick", action="store_true", help="under two minutes; wider spread")
+    parser.add_argument("--quick", action="store_true", help="under three minutes; wider spread")
     parser.add_argument("--tiny", action="store_true", help=argparse.SUPPRESS)  # to see that it works
-    parser.add_argument("--only", action="append", choices=SECTIONS, help="run this section; may be repeated")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=SECTIONS,
+        metavar="SECTION",
+        help="run this section; may be repeated",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures in this file")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw SVG plots there (needs matplotlib)")
     parser.add_argument("--publish", action="store_true", help="put figures, tables and plots into docs/")

@@ -25,6 +25,11 @@ class Plan:
     through_stub: bool  # also over HTTP, not in memory alone
     pieces: int
     nonces: float = 1.0
+    cancel_seconds: float = 60.0  # for so long cancels are asked for
+    cancel_sessions: int = 8  # in a process, each on a key of its own
+    cancel_rate: float = 2.5  # cancels a second in each session
+    schedules: int = 300  # random histories of orders
+    refusal_calls: int = 300  # gathered
 
 
 FULL: Final = Plan(
@@ -52,6 +57,8 @@ QUICK: Final = Plan(
     through_stub=False,
     pieces=1_000,
     nonces=0.5,
+    cancel_seconds=8.0,
+    schedules=40,
 )
 #: Only to see that everything works; its figures mean nothing.
 TINY: Final = Plan(
@@ -66,4 +73,8 @@ TINY: Final = Plan(
     through_stub=False,
     pieces=20,
     nonces=0.001,
+    cancel_seconds=1.0,
+    cancel_sessions=2,
+    schedules=2,
+    refusal_calls=20,
 )

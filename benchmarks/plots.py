@@ -10,6 +10,7 @@ from typing import Any, Final
 from benchmarks.contenders import CONTENDERS, FLOOR, LOCKED, OURS, OURS_SPEED, OURS_UVLOOP
 
 _LINES: Final = (FLOOR, LOCKED, OURS, OURS_SPEED, OURS_UVLOOP, "ccxt", "python-kraken-sdk")
+_SHADES: Final = ("#5741d9", "#1f77b4", "#2ca02c", "#d62728", "#e08a00", "#8c564b", "#c2389c")
 _OURS, _OTHERS = "#5741d9", "#a8a8b3"
 
 
@@ -24,6 +25,12 @@ def draw(found: Mapping[str, Any], folder: Path) -> list[tuple[str, str]]:
     drawn = []
     calls = found.get("calls", {})
     for name, title, figures, painter in (
+        (
+            "cancels.svg",
+            "Share of cancels not yet at the wire, by time",
+            found.get("cancels"),
+            _cancels,
+        ),
         ("cpu.svg", "CPU of one call beside plain aiohttp (1.0)", calls.get("1"), _ratios),
         ("gathered.svg", "CPU of one call by the number of calls gathered, µs", calls, _gathered),
         ("nonces.svg", "Nonces a second", found.get("nonces"), _nonces),
@@ -46,6 +53,26 @@ def _bars(axes: Any, names: list[str], values: list[float], texts: list[str], **
     axes.bar_label(bars, texts, padding=4)
     axes.invert_yaxis()
     axes.margins(x=0.15)
+
+
+def _cancels(axes: Any, found: Mapping[str, Any]) -> None:
+    for number, row in enumerate(found["rows"]):
+        own = row["client"].startswith("kraken_async")
+        label = f"{row['name']}: {row['client']}"
+        if not row["curve"]:  # none came while they were watched
+            axes.axhline(1, color=_OTHERS, linestyle=":", linewidth=1.2, label=f"{label} (none)")
+            continue
+        seconds = [each for _, each in row["curve"]]
+        colour = _SHADES[number % len(_SHADES)] if own else _OTHERS
+        style = {"linewidth": 1.8 if own else 1.2, "color": colour}
+        axes.plot(seconds, [share for share, _ in row["curve"]], label=label, drawstyle="steps-post", **style)
+    axes.axvline(2, color="black", linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    axes.set_xlabel("seconds since it was asked for (the line: what is promised)")
+    axes.legend(fontsize=6, loc="lower left")
 
 
 def _ratios(axes: Any, figures: Mapping[str, Any]) -> None:

@@ -33,7 +33,7 @@ class Failed(Exception):
 class Child:
     """A Python with these arguments, its standard input a pipe: it ends when that does, even if we are killed."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, process_group: int | None = None) -> None:
         # A file, not a pipe: nobody reads along, and a full pipe would stop the child.
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 # closed with the child
         self._process = subprocess.Popen(
@@ -44,6 +44,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            process_group=process_group,
         )
         _running.add(self)
 
@@ -63,6 +64,18 @@ class Child:
             raise Failed(f"it ended, or took more than {timeout:g} s: {last}")
         return line
 
+    def all(self, timeout: float) -> str:
+        """Return everything it prints until it ends. Raises Failed."""
+        lines = [self.line(timeout)]
+        assert self._process.stdout is not None
+        late = threading.Timer(timeout, self._process.kill)
+        late.start()
+        try:
+            lines += self._process.stdout.readlines()
+        finally:
+            late.cancel()
+        return "".join(lines)
+
     def answer(self, timeout: float) -> dict[str, Any]:
         """Return the next line as JSON. Raises Failed."""
         answer: dict[str, Any] = json.loads(self.line(timeout))
@@ -71,15 +84,23 @@ class Child:
             raise Failed(answer["error"])
         return answer
 
-    def ask(self, job: dict[str, Any], timeout: float) -> dict[str, Any]:
-        """Give it one job and return the answer. Raises Failed."""
+    def tell(self, job: dict[str, Any]) -> None:
+        """Give it one job. Raises Failed."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(job) + "\n")
             self._process.stdin.flush()
         except OSError as error:
             raise Failed(f"it is gone: {error}") from error
+
+    def ask(self, job: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """Give it one job and return the answer. Raises Failed."""
+        self.tell(job)
         return self.answer(timeout)
+
+    def kill(self) -> None:
+        """End it at once, also while it stands still."""
+        self._process.kill()
 
     def end(self) -> None:
         """Close its input, and kill it if it does not end by that. Idempotent."""

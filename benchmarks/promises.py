@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks.contenders import OURS, OURS_SPEED, OURS_UVLOOP
+from benchmarks.leading import greatest
 
 Row = tuple[str, str, str, str]
 
 
 def promises(found: Mapping[str, Any]) -> Iterator[Row]:
     """Yield (what, promised, measured, kept) for everything that was measured; kept by the median alone."""
+    yield from _leading(found)
     yield from _calls(found.get("calls", {}))
     yield from _orders(found.get("orders", {}))
     yield from _waiting(found.get("waiting", {}))
@@ -25,6 +27,19 @@ def promises(found: Mapping[str, Any]) -> Iterator[Row]:
         yield _most("stats(), µs", 50, stats["median"], 0)
     if ours := found.get("imports", {}).get("kraken_async, and KrakenSession from it"):
         yield _most("import, ratio to aiohttp", 1.3, ours["ratio"]["median"], 2)
+
+
+def _leading(found: Mapping[str, Any]) -> Iterator[Row]:
+    if told := found.get("outcomes"):
+        what = f"told otherwise than it was, in {told['schedules']:,} random schedules"
+        yield _most(what, 0, len(told["wrong"]), 0)
+    if clients := found.get("refusals", {}).get("clients"):
+        refused = clients["KrakenSession"]["refused_for_nonce"]
+        yield _most(
+            f"refused for their nonce, of {found['refusals']['calls']:,} gathered calls", 0, refused, 0
+        )
+    if (most := greatest(found.get("cancels", {}))) is not None:
+        yield _most("cancel to wire under all of it, the greatest, s", 2, most, 2)
 
 
 def _calls(levels: Mapping[str, Any]) -> Iterator[Row]:

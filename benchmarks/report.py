@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmarks import leading
 from benchmarks.contenders import CONTENDERS, FLOOR, LOCKED, TWIN
 from benchmarks.nonces import SOURCES
 from benchmarks.promises import promises
-
-Row = Sequence[str]
-
-
-def table(head: Row, rows: Iterable[Row]) -> str:
-    """Return an aligned Markdown table; the first column is text, the others are figures."""
-    lines = [[str(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-
-    def line(row: Row) -> str:
-        first, *others = row
-        cells = [first.ljust(widths[0]), *(c.rjust(w) for c, w in zip(others, widths[1:], strict=True))]
-        return f"| {' | '.join(cells)} |"
-
-    return "\n".join([line(lines[0]), line(rule), *map(line, lines[1:])]) + "\n"
+from benchmarks.tables import table
 
 
 def report(found: Mapping[str, Any]) -> str:
@@ -32,6 +18,9 @@ def report(found: Mapping[str, Any]) -> str:
     if kept := list(promises(found)):
         parts += ["## What is promised\n", table(("", "promised", "measured", "kept"), kept)]
     for name, section in (
+        ("outcomes", leading.outcomes),
+        ("refusals", leading.refusals),
+        ("cancels", leading.cancels),
         ("calls", _calls),
         ("orders", _orders),
         ("waiting", _waiting),

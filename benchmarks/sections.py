@@ -10,6 +10,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from benchmarks.cancels import cancels
 from benchmarks.contenders import CONTENDERS, FAST, FLOOR, LOCKED, Contender
 from benchmarks.figures import absolute, ratios, spread
 from benchmarks.imports import IMPORTS, cost
@@ -17,6 +18,7 @@ from benchmarks.nonces import SOURCES
 from benchmarks.plan import Plan
 from benchmarks.processes import Child, Failed, measure
 from benchmarks.progress import Progress
+from benchmarks.truth import outcomes, refusals
 
 _Rounds = dict[str, list[list[dict[str, float]]]]
 
@@ -239,6 +241,9 @@ def orders(plan: Plan, progress: Progress) -> dict[str, Any]:
 
 
 SECTIONS: dict[str, Callable[[Plan, Progress], dict[str, Any]]] = {
+    "outcomes": outcomes,
+    "refusals": refusals,
+    "cancels": cancels,
     "calls": calls,
     "orders": orders,
     "waiting": waiting,

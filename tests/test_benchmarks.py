@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import figures, processes, publish
+from benchmarks import figures, leading, processes, publish
+from benchmarks.cancels import ROWS, cancels
 from benchmarks.contenders import CONTENDERS, FLOOR, Contender, HomeMade
+from benchmarks.figures import Watched, watched
+from benchmarks.leading import figure, greatest
 from benchmarks.nonces import SOURCES
 from benchmarks.plan import TINY
 from benchmarks.processes import Child, Failed, measure
 from benchmarks.progress import Progress
-from benchmarks.report import report, table
-from benchmarks.sections import calls
+from benchmarks.promises import promises
+from benchmarks.report import report
+from benchmarks.sections import SECTIONS, calls
+from benchmarks.tables import table
+from benchmarks.truth import outcomes, refusals
 
 ROOT = Path(__file__).parent.parent
 QUIET = Progress(quiet=True)
@@ -165,6 +174,194 @@ def test_the_whole_runs_and_is_reported(tmp_path: Path) -> None:
     assert again.stdout == done.stdout
 
 
+# ------------------------------------------------------------------ cancels, outcomes, refusals
+
+
+def row(client: str, name: str, waits: list[float], missing: int = 0) -> dict[str, Any]:
+    """Return a row of the cancels as a run keeps it."""
+    sample = [Watched(each, seen=True) for each in waits] + [Watched(4.0, seen=False)] * missing
+    return {
+        "name": name,
+        "client": client,
+        **watched(sample),
+        "refused": 0,
+        "failed": {},
+        "writes_refused": 0,
+    }
+
+
+SIDE = {"calls": 300, "answered": 40, "refused_for_nonce": 260, "most_in_flight": 100, "seconds": 1.0}
+#: Sections as a run keeps them.
+LEADING: dict[str, Any] = {
+    "outcomes": {"schedules": 300, "calls": 1200, "unknown": 300, "wrong": []},
+    "refusals": {
+        "calls": 300,
+        "jitter_seconds": [0.0, 0.005],
+        "clients": {"plain client": SIDE, "KrakenSession": {**SIDE, "refused_for_nonce": 0}},
+    },
+    "cancels": {
+        "rows": [
+            row("kraken_async", "1,000 reads waiting, limits kept", [0.002] * 20),
+            row("ccxt", "1,000 reads waiting, limits kept", [], missing=20),
+            row("kraken_async", "the same, both", [*[0.5] * 19, 1.25]),
+        ]
+    },
+}
+
+
+def test_what_did_not_come_stands_behind_all_that_came_as_a_lower_bound() -> None:
+    sample = [Watched(n / 1000, seen=True) for n in range(1, 901)] + [
+        Watched(5.0 + n, seen=False) for n in range(100)
+    ]
+    found = watched(sample)
+    assert (found["n"], found["missing"], found["p50"]) == (1000, 100, 0.5)
+    assert found["beyond"] == ["p99", "p99.9", "greatest"]
+    assert found["p99"] == 5.0
+    assert found["greatest"] == 104.0
+    assert found["curve"][0] == [1.0, 0.001]
+    assert found["curve"][-1] == [0.101, 0.9]
+    assert figure(found, "p50") == "0.50 s"
+    assert figure(found, "greatest") == "> 104 s"
+
+
+def test_percentiles_are_by_nearest_rank() -> None:
+    found = watched([Watched(float(n), seen=True) for n in range(1, 2001)])
+    assert [found[name] for name in ("p50", "p99", "p99.9", "greatest")] == [1000, 1980, 1998, 2000]
+    assert watched([])["n"] == 0
+
+
+def test_a_cancel_of_ours_that_never_came_breaks_the_promise() -> None:
+    late = {"rows": [row("kraken_async", "a row", [0.1], missing=1), row("ccxt", "a row", [9.0])]}
+    assert greatest(late) == float("inf")
+    assert [(value, kept) for _, _, value, kept in promises({"cancels": late})] == [("inf", "no")]
+    assert greatest({"rows": [row("ccxt", "a row", [9.0])]}) is None
+
+
+def test_the_tables_of_what_leads_are_told() -> None:
+    text = report({"run": {"packages": {}, "quick": True} | dict.fromkeys(RUN, 1), **LEADING})
+    assert "1,200 calls that place, amend or edit: 0 told otherwise than it was. 25 % were told" in text
+    assert re.search(r"\| 1,000 reads waiting, limits kept: ccxt +\| +20 \| > 4.00 s", text)
+    assert re.search(r"\| plain client +\| +40 \| +260 \|", text)
+
+
+RUN = ("date", "python", "system", "cpus", "cpu", "load_before")
+
+
+async def test_the_distant_stub_keeps_arrivals_and_refuses_nonces_out_of_order() -> None:
+    with Child("-m", "benchmarks.distant", "0", "0") as server:
+        port = int(server.line(10))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+        async def ask(name: str, body: str) -> str:
+            head = f"POST /0/private/{name} HTTP/1.1\r\nAPI-Key: k\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write((head + body).encode())
+            size = re.search(rb"Content-Length: (\d+)", await reader.readuntil(b"\r\n\r\n"))
+            assert size is not None
+            return (await reader.readexactly(int(size[1]))).decode()
+
+        before = time.monotonic()
+        assert "ZUSD" in await ask("Balance", "nonce=5")
+        assert await ask("CancelOrder", "nonce=6&txid=A") == '{"error":[],"result":{"count":1}}'
+        assert "Invalid nonce" in await ask("CancelOrder", "nonce=6&txid=B")
+        assert "Invalid nonce" in await ask("CancelOrder", "nonce=4&txid=A")
+        found = server.ask({}, 10)["cancels"]
+        assert {txid: accepted for txid, (_, accepted) in found.items()} == {"A": True, "B": False}
+        assert before <= found["A"][0] <= found["B"][0] <= time.monotonic()
+        writer.close()
+        await writer.wait_closed()
+
+
+FULL = """
+import sys
+from benchmarks.full_disk import FullDisk
+disk = FullDisk()
+import os, pathlib
+path = pathlib.Path(sys.argv[1])
+file = os.open(path, os.O_RDWR | os.O_CREAT)
+os.write(file, b"one")
+disk.full = True
+refused = []
+for name, work in {
+    "write": lambda: os.write(file, b"two"), "pwrite": lambda: os.pwrite(file, b"two", 0),
+    "fsync": lambda: os.fsync(file), "new": lambda: os.open(str(path) + "2", os.O_CREAT | os.O_RDWR),
+}.items():
+    try:
+        work()
+    except OSError as error:
+        refused.append(name if error.errno == 28 else repr(error))
+os.write(1, f"{' '.join(refused)}, {disk.refused}, {path.read_text()}\\n".encode())
+"""
+
+
+def test_a_full_disk_refuses_files_and_leaves_pipes_alone(tmp_path: Path) -> None:
+    with Child("-c", FULL, str(tmp_path / "file")) as child:
+        assert child.line(10).strip() == "write pwrite fsync new, 4, one"
+
+
+@pytest.mark.proof
+def test_cancels_reach_the_server_in_every_row() -> None:
+    found = cancels(TINY, QUIET)
+    names = [(each["name"], each["client"]) for each in found["rows"]]
+    assert names == [(each.name, each.client) for each in ROWS]
+    for each in found["rows"]:
+        assert each["n"] > 0, each["name"]
+        if each["client"] == "kraken_async":
+            assert each["failed"] == {}, each["name"]
+            assert each["refused"] == 0, each["name"]
+            assert (each["writes_refused"] > 0) == ("full" in each["name"] or "both" in each["name"])
+
+
+@pytest.mark.proof
+def test_a_neighbour_that_stands_still_goes_when_the_one_that_started_it_is_killed(tmp_path: Path) -> None:
+    code = """
+import os, sys, time
+from benchmarks import processes
+from benchmarks.cancels import frozen_neighbour
+with frozen_neighbour(sys.argv[1], 1):
+    (child,) = processes._running
+    print(child._process.pid, flush=True)
+    time.sleep(60)
+"""
+    with Child("-c", code, str(tmp_path)) as child:
+        number = int(child.line(30))
+        child.kill()
+    deadline = time.monotonic() + 10
+    while _runs(number):
+        assert time.monotonic() < deadline, "it is still there"
+        time.sleep(0.02)
+
+
+def _runs(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    # One that has ended, and that nobody has asked about, is left for the first process of the machine.
+    state = Path(f"/proc/{number}/stat")
+    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+@pytest.mark.proof
+def test_schedules_and_refusals_are_counted() -> None:
+    found = outcomes(TINY, QUIET)
+    assert found["schedules"] == TINY.schedules
+    assert found["calls"] > 0
+    assert found["wrong"] == []
+    clients = refusals(TINY, QUIET)["clients"]
+    assert clients["KrakenSession"]["answered"] == TINY.refusal_calls
+    assert "plain client" in clients
+
+
+def test_the_help_names_every_section_with_examples() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name, section in SECTIONS.items():
+        assert re.search(rf"^  {name} +\S", done.stdout, re.MULTILINE), name
+        assert section.__doc__
+    assert "python -m benchmarks --quick --only cancels" in done.stdout
+
+
 # ------------------------------------------------------------------ processes
 
 
@@ -228,12 +425,59 @@ def test_the_page_shows_the_run_that_is_kept_beside_it() -> None:
         assert f"](benchmarks/{image.name})" in page
 
 
+def page_of(folder: Path) -> Path:
+    """Return a first page with a place for its table."""
+    page = folder / "first.md"
+    page.write_text(f"# Name\n\n{publish.BEGIN}\nwhat was here\n{publish.END}\n\nmore\n")
+    return page
+
+
+def test_the_readme_has_a_place_for_a_run_before_everything_else_that_it_says() -> None:
+    text = publish.README.read_text(encoding="utf-8")
+    assert text.count(publish.BEGIN) == text.count(publish.END) == 1
+    assert text.index(publish.BEGIN) < text.index("\n## ")
+
+
+def test_the_readme_shows_the_run_that_is_kept_beside_the_page_if_it_has_all_that_leads() -> None:
+    kept = json.loads((publish.FOLDER / "run.json").read_text(encoding="utf-8"))
+    if all(kept.get(name) for name in publish.LEADING):
+        assert leading.readme(kept) in publish.README.read_text(encoding="utf-8")
+
+
+def test_publishing_fills_the_readme_with_what_leads_it(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    page = tmp_path / "page.md"
+    page.write_text(f"{publish.BEGIN}\n{publish.END}\n")
+    kept = json.loads((publish.FOLDER / "run.json").read_text(encoding="utf-8"))
+    first = page_of(tmp_path)
+    publish.publish({**kept, **LEADING}, page, tmp_path / "folder", first)
+    text = first.read_text()
+    names = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")][2:]
+    assert names == ["Outcomes", "Refusals", "Cancel to wire", "CPU of a read", "CPU of an order"]
+    assert "300 random schedules" in text
+    assert "the slowest of 40 cancels took 1.25 s" in text
+    assert "the median is 2.0 ms, with ccxt > 4.00 s" in text
+    assert text.startswith("# Name\n")
+    assert text.endswith("\nmore\n")
+    assert (tmp_path / "folder" / "cancels.svg").exists()
+
+
+def test_publishing_a_run_of_some_sections_leaves_the_readme(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    page = tmp_path / "page.md"
+    page.write_text(f"{publish.BEGIN}\n{publish.END}\n")
+    kept = json.loads((publish.FOLDER / "run.json").read_text(encoding="utf-8"))
+    first = page_of(tmp_path)
+    publish.publish({**kept, **LEADING, "cancels": {}}, page, tmp_path / "folder", first)
+    assert "what was here" in first.read_text()
+
+
 def test_publishing_replaces_the_run_that_is_there(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     page = tmp_path / "page.md"
     page.write_text(f"before\n{publish.BEGIN}\nwhat was here\n{publish.END}\nafter\n")
     kept = json.loads((publish.FOLDER / "run.json").read_text(encoding="utf-8"))
-    publish.publish(kept, page, tmp_path / "folder")
+    publish.publish(kept, page, tmp_path / "folder", page_of(tmp_path))
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
@@ -247,5 +491,5 @@ def test_a_page_without_its_marks_is_left_as_it_is(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("no marks\n")
     with pytest.raises(ValueError, match="has no place for a run"):
-        publish.publish({"run": {}}, page, tmp_path)
+        publish.publish({"run": {}}, page, tmp_path, page_of(tmp_path))
     assert page.read_text() == "no marks\n"
