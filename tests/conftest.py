@@ -10,6 +10,7 @@ import gc
 import hashlib
 import inspect
 import ipaddress
+import itertools
 import os
 import signal
 import socket
@@ -38,6 +39,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # pytest-asyncio asks before the first test, and drops that loop unclosed: a ResourceWarning in a later test.
 asyncio.set_event_loop(None)
 
+# Children write the bytecode of this package where Python looks for it, whatever the environment says: without it,
+# each of them compiles the package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+gc.disable()  # until all is collected: what is imported meanwhile stays, and there is much of it
+
 
 def pytest_collection_finish() -> None:
     """Look at what is imported by now (with ccxt some 300,000 objects) in no collection of garbage any more.
@@ -46,6 +53,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 # ------------------------------------------------------------------ no secret in any output
@@ -94,18 +102,35 @@ def replies_fit_the_description() -> Iterator[None]:
 # ------------------------------------------------------------------ an environment of its own
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder above the homes of the tests that ask for no folder of their own."""
+    return tmp_path_factory.mktemp("homes")
+
+
 @pytest.fixture(autouse=True)
-def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def isolated_environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, homes: Path
+) -> Iterator[None]:
     """No setting of the person who runs the tests reaches them; no test writes outside its own folder.
 
     Children inherit this, as monkeypatch changes `os.environ` itself.
     """
-    for name in list(os.environ):
-        if name.startswith("KRAKEN_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("KRAKEN_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))  # where platformdirs looks on Linux
-    monkeypatch.setenv("HOME", str(tmp_path))  # and on macOS
+    # pytest's own folder is only for who asks for it: to make one costs more than most tests.
+    own = "tmp_path" in request.fixturenames
+    home: Path = request.getfixturevalue("tmp_path") if own else homes / str(next(_numbers))
+    home.mkdir(exist_ok=True)
+    for name in [name for name in os.environ if name.startswith("KRAKEN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KRAKEN_STATE_DIR", str(home / "state"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "xdg-state"))  # where platformdirs looks on Linux
+    monkeypatch.setenv("HOME", str(home))  # and on macOS
+    yield
+    if not own and not any(home.iterdir()):
+        home.rmdir()
+
+
+_numbers = itertools.count()
 
 
 # ------------------------------------------------------------------ what the sessions of a key share
