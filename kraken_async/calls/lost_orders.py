@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.api.endpoints import PRIVATE
 from kraken_async.call import CallState, Orphan
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from kraken_async.server_time import ServerTime
 
 log: logging.Logger = logging.getLogger("kraken_async.orders")
+
+#: Seconds before its caller learns that an order is unknown, at which it is looked for once more.
+LAST_LOOK: Final = 1.0
 
 
 class LostOrders:
@@ -98,11 +101,15 @@ class LostOrders:
         return True
 
     async def _search(self, call: Call, order: PendingOrder, limit: float) -> None:
-        timer = asyncio.get_running_loop().call_later(limit - self._clock(), self._give_up, call, order)
+        loop, left = asyncio.get_running_loop(), limit - self._clock()
+        # What shows while its caller waits is found while it waits: a look is made just before the end.
+        last = loop.call_later(left - LAST_LOOK, order.look_soon)
+        timer = loop.call_later(left, self._give_up, call, order)
         try:
             verdict = await self._reconciler.run(order, None)
         finally:
             timer.cancel()
+            last.cancel()
         if order.caller_informed:
             self._report_late(order, verdict)
         elif verdict.result is not None:
@@ -182,6 +189,8 @@ class LostOrders:
         endpoint = PRIVATE.get(order.intent.endpoint)
         if endpoint is None or not endpoint.places_orders:
             raise self.unknown(order, None)
+        if order.result is not None:
+            return order.result  # what was told to on_settled is not unlearnt by look-ups that fail
         verdict = await self._reconciler.run(order, self._clock() + self._policy.settle_timeout)
         if verdict.session_closed:
             msg = "the session is closed: open one and give this to its resolve()"
@@ -222,6 +231,7 @@ class LostOrders:
         )
 
     def _close(self, order: PendingOrder, verdict: Verdict) -> None:
+        order.result = verdict.result
         self._tracker.close(order, verdict.result)
         self._outcomes.write(order, "done" if verdict.result is not None else "unknown", verdict.finding)
 

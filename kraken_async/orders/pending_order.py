@@ -45,6 +45,7 @@ class PendingOrder:
     epoch: int = 0
     reason: KrakenError | None = None  # how its last sending failed
     found: dict[int, tuple[str, dict[str, Any]]] = field(default_factory=dict)  # rows of a batch seen so far
+    result: Any = None  # once it was found after its caller was told that it is unknown
     txid: str | None = None  # the order that an amend is about, once known
     looked: bool = False  # a whole round of look-ups was answered
     looks: list[Looked] = field(default_factory=list)  # the latest

@@ -112,7 +112,7 @@ class World:
 
         def on_orphan(orphan: Orphan) -> None:
             if session not in self.dead:
-                self.orphans.append(orphan)
+                self.hear(orphan)
 
         given: dict[str, Any] = {
             "store": self.store,
@@ -127,6 +127,10 @@ class World:
         journal = self.journals[session] = MortalJournal(self.directory, "k")
         with mock.patch.object(runtime, "open_journal", return_value=journal):
             return await session.open()
+
+    def hear(self, orphan: Orphan) -> None:
+        """Keep what a session reports of an order whose caller has left, or was told that it is unknown."""
+        self.orphans.append(orphan)
 
     async def kill(self, session: KrakenSession) -> None:
         """As `kill -9` does: nothing more is written, sent or told; the lock on the journal is free."""

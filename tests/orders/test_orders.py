@@ -958,6 +958,29 @@ async def test_an_error_that_has_travelled_is_still_its_own_sessions() -> None:
 
 
 @virtual
+async def test_what_was_found_stays_found_when_look_ups_fail() -> None:
+    bench = Bench()
+    call = await bench.lose("AddOrder", {**LIMIT, "cl_ord_id": "mine"})
+    bench.kraken.place(call.params, visible=START + 30)
+    error = await unknown(call)
+    await asyncio.sleep(200)  # the search has found and reported it by now
+    bench.kraken.failing |= dict.fromkeys(("OpenOrders", "ClosedOrders"), LOST)
+    assert (await error.resolve())["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
+
+
+@virtual
+async def test_what_shows_just_before_its_caller_is_told_is_found() -> None:
+    """Look-ups have grown rare by then: one is made just before the end."""
+    for after in (11.5, 12.5, 13.0, 13.5, 13.9):
+        bench, visible = Bench(), asyncio.get_running_loop().time() - 1000 + after
+        bench.kraken.latency = 0.4
+        call = await bench.lose("AddOrder", dict(LIMIT))
+        bench.kraken.place(call.params, visible=START + visible)
+        assert (await call.future)["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
+        await bench.close()
+
+
+@virtual
 async def test_an_amend_that_was_found_is_found_again() -> None:
     bench = Bench()
     call = await bench.lose("AmendOrder", {"txid": "TXID", "limit_price": "27510"})
