@@ -13,7 +13,7 @@ import pytest
 
 from kraken_async.emulator import Fault
 from tests.orders import schedules
-from tests.orders.outcomes_told import MADE, WRONGS, Figures
+from tests.orders.outcomes_told import MADE, WRONGS, Entry, Figures, Ledger
 from tests.orders.schedules import Plan
 from tests.virtual_time import virtual
 
@@ -88,8 +88,8 @@ def test_10_000_random_schedules_agree(tmp_path: Path, quiet: None) -> None:
 
 def test_what_is_wrong_is_counted_by_its_kind_and_its_seed() -> None:
     figures = Figures()
-    ledger = schedules.Ledger(tally=True)
-    ledger.entries[1] = schedules.Entry("made", MADE, asked=0.0, session=0)
+    ledger = Ledger(tally=True)
+    ledger.entries[1] = Entry("made", MADE, asked=0.0, session=0)
     ledger.check(False, WRONGS[0], 1, "two of it")
     ledger.check(True, WRONGS[1], 1, "all is well")
     figures.add(7, ledger)
