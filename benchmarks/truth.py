@@ -6,19 +6,14 @@ of ``tests/orders/schedules.py``, with seeds that no test uses. ``refusals``: th
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
 import sys
-import tempfile
 import time
-from collections import Counter
 from contextlib import ExitStack
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final
-from unittest import mock
 
+from benchmarks.outcomes import run_some
 from benchmarks.plan import Plan
 from benchmarks.processes import Child, Failed
 from benchmarks.progress import Progress
@@ -54,28 +49,12 @@ def outcomes(plan: Plan, progress: Progress) -> dict[str, Any]:
 
 def run_schedules(first: int, number: int) -> dict[str, Any]:
     """Run so many schedules on virtual time; ``wrong``: a line for each that told what was not so."""
-    from tests.orders import schedules
-    from tests.virtual_time import VirtualLoop
-
-    logging.getLogger("kraken_async").setLevel(logging.CRITICAL)  # what it meets here is meant
-    counts: Counter[str] = Counter()
-    wrong = []
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in range(first, first + number):
-            # A loop for each: none inherits the clock, or what was left over, of the one before.
-            with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-                loop = runner.get_loop()
-                assert isinstance(loop, VirtualLoop)
-                with mock.patch("time.time", loop.wall), mock.patch("time.time_ns", loop.wall_ns):
-                    try:
-                        counts += runner.run(schedules.run(seed, Path(folder, str(seed)))).counts
-                    except AssertionError as error:
-                        wrong.append(f"seed {seed}: {error}")
+    figures = run_some(range(first, first + number), tally=True)
     return {
-        "schedules": number,
-        "calls": sum(n for name, n in counts.items() if name.endswith(": calls")),
-        "unknown": sum(n for name, n in counts.items() if name.endswith(": unknown")),
-        "wrong": wrong,
+        "schedules": figures.schedules,
+        "calls": figures.calls.total(),
+        "unknown": figures.unknown.total(),
+        "wrong": [f"seed {seed}: {what}" for what, seeds in figures.seeds.items() for seed in seeds],
     }
 
 
