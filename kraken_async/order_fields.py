@@ -15,10 +15,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any, Final
 
 #: A UUID with or without its dashes: Kraken may show either, in either case.
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
@@ -42,11 +39,12 @@ _SECRET: Final = frozenset({"otp", "nonce", "token", "api_key", "api_secret", "p
 
 def redacted(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return a deep copy of ``params`` without secrets, at any depth."""
-    return {
-        str(name): value if type(value) is str else _clean(value)
-        for name, value in params.items()
-        if str(name).lower() not in _SECRET
-    }
+    clean: dict[str, Any] = {}
+    for key, value in params.items():
+        name = str(key)
+        if name.lower() not in _SECRET:
+            clean[name] = value if type(value) is str else _clean(value)
+    return clean
 
 
 def _clean(value: Any) -> Any:
@@ -190,15 +188,15 @@ def ids_in_result(result: Any) -> list[str]:
     """Return the ids of orders and amends in a result, whatever else Kraken may come to send."""
     if not isinstance(result, dict):
         return []
-    return [name for name in _ids(result) if isinstance(name, str) and name]
-
-
-def _ids(result: dict[str, Any]) -> Iterator[Any]:
+    names: list[str] = []
     rows = result.get("orders")
     for each in [result, *(rows if isinstance(rows, list) else [])]:
         for key in ("txid", "amend_id"):
             found = each.get(key) if isinstance(each, dict) else None
-            yield from found if isinstance(found, list) else [found]
+            for name in found if isinstance(found, list) else [found]:
+                if isinstance(name, str) and name:
+                    names.append(name)  # noqa: PERF401 - of every order, and it reads as it is
+    return names
 
 
 def userref(value: Any) -> int | None:

@@ -102,6 +102,16 @@ class ServerTime:
         low, high = self._offset.at(at)
         return low + at, high + at
 
+    def reading(self, moment: float) -> tuple[float, float | None]:
+        """Return Kraken's time at a moment of :meth:`boot_clock`, and by how much it is not known, either way.
+
+        While nothing is known: this machine's time now, and None.
+        """
+        span = self.span(moment)
+        if span is None:
+            return time.time(), None
+        return (span[0] + span[1]) / 2, (span[1] - span[0]) / 2
+
     def now(self) -> float:
         """Return Kraken's time, as unix seconds; this machine's while nothing is known."""
         span = self.span()
@@ -115,7 +125,7 @@ class ServerTime:
     def stamp(self, seconds: float) -> str:
         """Return the RFC 3339 time ``seconds`` from now, in Kraken's time."""
         at = datetime.fromtimestamp(self.now() + seconds, UTC)
-        return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     # -- learning ------------------------------------------------------------------------------------------
 

@@ -28,15 +28,12 @@ _STEP: Final = re.compile(r"\[([^\]]*)\]")
 
 def as_sent(endpoint: Endpoint, params: dict[str, Any], body: Body | None) -> tuple[Endpoint, dict[str, Any]]:
     """The endpoint and the fields as they are to be encoded; ``body`` None: whatever fits the fields."""
-    if not (endpoint.engine or body or any(map(_holds_objects, params.values()))):
+    lists = _has_lists(params)
+    if not (endpoint.engine or body or lists):
         return endpoint, params
     if "validate" in params and str(params["validate"]).lower() == "false":
         params = {name: value for name, value in params.items() if name != "validate"}
-    if (
-        body is None
-        and endpoint.body == "form"
-        and (_has_percent(params) or any(map(_holds_objects, params.values())))
-    ):
+    if body is None and endpoint.body == "form" and (lists or _has_percent(params)):
         body = "json"
     if body is not None and body != endpoint.body:
         endpoint = _in_body(endpoint, body)
@@ -76,14 +73,17 @@ def _listed(value: Any) -> Any:
     return inner
 
 
-def _holds_objects(value: object) -> bool:
-    return isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value)
+def _has_lists(params: Mapping[str, Any]) -> bool:
+    """Return whether a field is a list of objects."""
+    for value in params.values():
+        if isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value):
+            return True
+    return False
 
 
 def _has_percent(params: Mapping[str, Any]) -> bool:
     for name in _PRICES:
-        value = params.get(name)
-        if type(value) is str and "%" in value:
+        if name in params and type(value := params[name]) is str and "%" in value:
             return True
     close = params.get("close")
     return isinstance(close, Mapping) and _has_percent(close)

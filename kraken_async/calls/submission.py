@@ -131,7 +131,7 @@ class Submission:
         deadline: float | None = None
         made_ids = NO_IDS
         if not internal:
-            if endpoint.changes or self._guard is not no_funding:
+            if endpoint.funding or self._guard is not no_funding:
                 request = self._guard(Request(endpoint.name, params, endpoint.changes))
                 endpoint, params = find(request.endpoint, private=True), dict(request.params)
             if self._checks is not None:

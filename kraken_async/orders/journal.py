@@ -28,8 +28,9 @@ from kraken_async.orders.dead_sessions import DeadSessions
 from kraken_async.orders.intent import Intent
 from kraken_async.orders.journal_file import (
     encode,
-    has_its_name,
+    identity,
     lines_of,
+    names_file,
     new_file,
     opening,
     sending,
@@ -71,6 +72,7 @@ class Journal:
         )
         self._synced = synced
         self._fd = -1
+        self._file = (0, 0)  # which file that is
         self._open: dict[str, Intent] = {}
         self._lines = 0
         self._torn = False
@@ -89,7 +91,6 @@ class Journal:
         """
         self._write(opening(intent))
         self._open[intent.id] = intent
-        self._keep_name()
         if self._synced and self._fd >= 0:
             copy = os.dup(
                 self._fd
@@ -160,6 +161,7 @@ class Journal:
         assert self._path is not None
         make_directory(self._path.parent)
         self._fd = new_file(self._path, [], synced=self._synced)
+        self._file = identity(self._fd)
         watch_forks(self)
 
     def _keep_name(self) -> None:
@@ -170,7 +172,7 @@ class Journal:
         if self._path is None or self._fd < 0:
             return
         try:
-            if has_its_name(self._fd, self._path):
+            if names_file(str(self._path), self._file):
                 return
             log.warning("the intent journal %s was moved or removed in mid-run; it is made anew", self._path)
             make_directory(self._path.parent)
@@ -187,7 +189,7 @@ class Journal:
             fd = new_file(self._path, lines, synced=self._synced)
         except OSError as error:
             raise self._failed(error) from error
-        old, self._fd = self._fd, fd
+        old, self._fd, self._file = self._fd, fd, identity(fd)
         os.close(old)
         self._lines, self._torn = len(lines), False
 

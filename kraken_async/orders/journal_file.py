@@ -27,8 +27,7 @@ STALE: Final = 3600.0
 MOST_READ: Final = 64 * 2**20
 
 
-_OPENING: Final = ("id", "endpoint", "sent_at", "deadline", "due", "clock_error", "generated", "made")
-_SENDING: Final = ("sent_at", "due", "clock_error", "boot_clock", "nonce")
+_JSON: Final = json.JSONEncoder(default=str, separators=(",", ":")).encode
 #: How often a file's lock is tried for, in a few milliseconds altogether.
 LOCK_TRIES: Final = 4
 #: By how much Kraken's time was not known where an older line says only that it was known, in seconds.
@@ -39,13 +38,33 @@ _OLD_CLOCK_ERROR: Final = 1.0
 
 
 def opening(intent: Intent) -> dict[str, Any]:
-    line = {name: getattr(intent, name) for name in _OPENING}
-    return {"v": 1, "op": "open", **line, "params": redacted(intent.params), "boot": boot_id().hex()}
+    return {
+        "v": 1,
+        "op": "open",
+        "id": intent.id,
+        "endpoint": intent.endpoint,
+        "sent_at": intent.sent_at,
+        "deadline": intent.deadline,
+        "due": intent.due,
+        "clock_error": intent.clock_error,
+        "generated": intent.generated,
+        "made": intent.made,
+        "params": redacted(intent.params),
+        "boot": boot_id().hex(),
+    }
 
 
 def sending(intent: Intent) -> dict[str, Any]:
-    line = {name: getattr(intent, name) for name in _SENDING}
-    return {"op": "sent", "id": intent.id, **line, "clocked": intent.clock_error is not None}
+    return {
+        "op": "sent",
+        "id": intent.id,
+        "sent_at": intent.sent_at,
+        "due": intent.due,
+        "clock_error": intent.clock_error,
+        "boot_clock": intent.boot_clock,
+        "nonce": intent.nonce,
+        "clocked": intent.clock_error is not None,
+    }
 
 
 def lines_of(intent: Intent) -> list[dict[str, Any]]:
@@ -53,7 +72,7 @@ def lines_of(intent: Intent) -> list[dict[str, Any]]:
 
 
 def encode(line: dict[str, Any]) -> bytes:
-    return json.dumps(line, default=str, separators=(",", ":")).encode() + b"\n"
+    return _JSON(line).encode() + b"\n"
 
 
 def read(fd: int, session: str) -> tuple[list[Intent], int]:
@@ -146,11 +165,22 @@ def open_quietly(path: Path, flags: int) -> int:
 
 def has_its_name(fd: int, path: Path) -> bool:
     """Return whether a descriptor's file is the one that ``path`` names."""
+    return names_file(str(path), identity(fd))
+
+
+def identity(fd: int) -> tuple[int, int]:
+    """Return what tells a descriptor's file from all others, as long as it is open."""
+    mine = os.fstat(fd)
+    return mine.st_dev, mine.st_ino
+
+
+def names_file(path: str, file: tuple[int, int]) -> bool:
+    """Return whether ``path`` names the file of that :func:`identity`."""
     try:
-        named, mine = path.stat(follow_symlinks=False), os.fstat(fd)
+        named = os.lstat(path)
     except FileNotFoundError:
         return False
-    return (named.st_dev, named.st_ino) == (mine.st_dev, mine.st_ino)
+    return (named.st_dev, named.st_ino) == file
 
 
 def close_in(path: Path, intent: Intent) -> None:

@@ -40,7 +40,6 @@ class PendingOrder:
     known_at: float
     call: Call | None = None
     client_ids: tuple[str, ...] = ()  # of the order, or of the rows of its batch
-    rows: tuple[RequestedOrder, ...] = ()
     nonce: int = 0
     epoch: int = 0
     reason: KrakenError | None = None  # how its last sending failed
@@ -56,13 +55,19 @@ class PendingOrder:
     here: bool = True  # sent in this boot of this machine, so that its boot clock counts
     hinted: bool = False  # something was seen elsewhere that may be it, since the last look-up
     waiting: asyncio.Event | None = None  # there while its next look-up is waited for
+    _rows: tuple[RequestedOrder, ...] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         intent = self.intent
-        if intent.endpoint in ("AddOrder", "AddOrderBatch"):
-            self.rows = rows_of(intent)
         self.nonce = self.nonce or intent.nonce
         self.here = self.call is not None or (bool(intent.boot) and intent.boot == this_boot())
+
+    @property
+    def rows(self) -> tuple[RequestedOrder, ...]:
+        """The orders that it asked for, one for each row of a batch; none for a change. Read when first asked for."""
+        if self._rows is None:
+            self._rows = rows_of(self.intent) if self.intent.endpoint in ("AddOrder", "AddOrderBatch") else ()
+        return self._rows
 
     @property
     def finding(self) -> Finding:
@@ -78,6 +83,8 @@ class PendingOrder:
     def keys(self) -> tuple[str, ...]:
         """Names for what identifies it, where another call may carry the same: see order_matching."""
         params = self.intent.params
+        if self.intent.generated:  # each of its ids was made here
+            return ()
         if self.rows:
             return tuple(row.key for row in self.rows if row.key is not None)
         named = params.get("txid") or params.get("cl_ord_id")

@@ -116,10 +116,11 @@ class OrderTracker(CallListener):
         if not call.endpoint.places_orders or is_true(call.params.get("validate")):
             return
         session = "" if self._journal is None else self._journal.session
-        now, error = self._now()
+        moment = self._server_time.boot_clock()
+        now, error = self._server_time.reading(moment)
         ids = tuple(map(canonical_id, placed_ids(call)))
         intent = intent_of(call, now, error, session)
-        order = PendingOrder(intent, self._server_time.boot_clock(), call, ids)
+        order = PendingOrder(intent, moment, call, ids)
         call.order = order
         if self._journal is not None:
             try:
@@ -138,11 +139,6 @@ class OrderTracker(CallListener):
         """Return the orders and changes on their way that carry a client id, from the queue to the end of the call."""
         return list(self._by_client_id.get(canonical_id(client_id), ()))
 
-    def _now(self) -> tuple[float, float | None]:
-        """Return Kraken's time, and by how much it is not known, in seconds either way; None: not at all."""
-        span = self._server_time.span()
-        return self._server_time.now(), None if span is None else (span[1] - span[0]) / 2
-
     def claim(self, call: Call) -> None:
         """Tell the other sessions what a call may become, before its nonce is handed out. Never raises."""
         order: PendingOrder | None = call.order
@@ -158,14 +154,15 @@ class OrderTracker(CallListener):
         order: PendingOrder | None = call.order
         if order is None:
             return
-        now, error = self._now()
+        moment = self._server_time.boot_clock()
+        now, error = self._server_time.reading(moment)
         intent = replace(
             order.intent,
             sent=True,
             sent_at=now,
             due=order.intent.due if call.deadline is None else now + call.deadline,
             clock_error=error,
-            boot_clock=self._server_time.boot_clock(),
+            boot_clock=moment,
             nonce=call.nonce,
         )
         if self._journal is not None:
@@ -207,7 +204,7 @@ class OrderTracker(CallListener):
             if call in calls:
                 calls.remove(call)
             if not calls:
-                self._by_client_id.pop(canonical_id(name), None)
+                self._by_client_id.pop(name, None)
 
     def close(self, order: PendingOrder, result: Any) -> None:
         """Strike an order off the record: its outcome is known. ``result``: what Kraken gives for it, if anything."""

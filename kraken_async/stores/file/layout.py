@@ -208,9 +208,12 @@ class SlowFields:
         return SlowFields(at, len(data), crc32(data))
 
 
+_JSON: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def pack_slow_fields(data: dict[str, Any]) -> bytes:
     """Return the slow fields as JSON bytes."""
-    return json.dumps(data, separators=(",", ":")).encode()
+    return _JSON(data).encode()
 
 
 def unpack_slow_fields(raw: bytes, rest: SlowFields) -> dict[str, Any] | None:

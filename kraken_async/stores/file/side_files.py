@@ -119,11 +119,12 @@ class PlacedFile(SideFile):
 
     def append(self, names: Iterable[str]) -> None:
         """Append names. OSError when they cannot be kept."""
-        now = time.time()
-        encoded = [name.encode(errors="replace") for name in names]
-        if any(len(name) > _LONGEST for name in encoded):
-            raise OSError(None, f"a name is longer than {_LONGEST} bytes", str(self.path))
-        data = b"".join(_PLACED.pack(now, name) for name in encoded)
+        now, data = time.time(), b""
+        for name in names:
+            encoded = name.encode(errors="replace")
+            if len(encoded) > _LONGEST:
+                raise OSError(None, f"a name is longer than {_LONGEST} bytes", str(self.path))
+            data += _PLACED.pack(now, encoded)
         if not data:
             return
         if self._appended % _LOOK_EVERY == 0:
