@@ -96,9 +96,9 @@ class KrakenSession(Client, OrderMethods):
         """Return a session with the environment's key, tier, address and store; ``options`` go before.
 
         Reads KRAKEN_API_KEY, KRAKEN_API_SECRET, KRAKEN_API_OTP (or ``*_FILE``), KRAKEN_API_TIER, KRAKEN_API_URL,
-        KRAKEN_STATE_DIR, KRAKEN_STORE (``file:/dir``, ``memory:``, ``redis://...``; see RedisStore) and KRAKEN_GOVERNOR
-        ("off": holds nothing back). What these do not say, the profile that KRAKEN_PROFILE names does. Raises
-        ValueError as the constructor does.
+        KRAKEN_STATE_DIR, KRAKEN_STORE (``file:/dir``, ``memory:``, ``redis://...``; see RedisStore), KRAKEN_NONCE_UNIT
+        and KRAKEN_GOVERNOR ("off": holds nothing back). What these do not say, the profile that KRAKEN_PROFILE names
+        does. Raises ValueError as the constructor does.
         """
         chosen: dict[str, Any] = {**options}
         del options

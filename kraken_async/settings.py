@@ -210,7 +210,8 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Read KRAKEN_API_KEY, KRAKEN_API_SECRET, KRAKEN_API_OTP (or ``*_FILE``, naming a file that holds it),
-        KRAKEN_API_TIER, KRAKEN_API_URL, KRAKEN_STATE_DIR, KRAKEN_STORE and KRAKEN_GOVERNOR ("off" holds nothing back).
+        KRAKEN_API_TIER, KRAKEN_API_URL, KRAKEN_STATE_DIR, KRAKEN_STORE, KRAKEN_NONCE_UNIT and KRAKEN_GOVERNOR ("off"
+        holds nothing back).
 
         What these do not say, the profile that KRAKEN_PROFILE names does. Raises ValueError for a file that cannot be
         read, for no such profile, and for a governor setting that is neither on nor off.
@@ -220,6 +221,7 @@ class Settings:
             "base_url": _value(env, "KRAKEN_API_URL"),
             "state_dir": _value(env, "KRAKEN_STATE_DIR"),
             "store": _value(env, "KRAKEN_STORE"),
+            "nonce_unit": _value(env, "KRAKEN_NONCE_UNIT"),
             "governor": governor_wanted(env) if _value(env, "KRAKEN_GOVERNOR") else None,
         }
         found: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

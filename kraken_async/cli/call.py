@@ -15,9 +15,9 @@ from kraken_async import KrakenSession, guards
 from kraken_async.api.endpoints import PUBLIC, find, nearest
 from kraken_async.cli.common import (
     EXIT_CODES,
-    ONE_WAY,
     Yes,
     confirm,
+    confirm_first_use,
     deliver,
     dump,
     err,
@@ -123,8 +123,7 @@ async def _ask(
         view = client.with_options(timeout=timeout)
         if not private:
             return await view.public(name, params)
-        if not client.stats().last_nonce:
-            confirm(ONE_WAY, yes=yes)
+        confirm_first_use(client, yes=yes)
         return await view.private(name, params)
 
 

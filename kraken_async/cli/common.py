@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import hashlib
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from rich.markup import escape
 
 from kraken_async import (
     AuthenticationError,
+    FileStore,
     GuardRefused,
     InsufficientFunds,
     InvalidNonce,
@@ -33,10 +35,12 @@ from kraken_async import (
     TransportError,
 )
 from kraken_async.errors import TradingHalted
-from kraken_async.settings import Settings
+from kraken_async.settings import Settings, store_from_env
+from kraken_async.stores.file.inspection import inspect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -52,11 +56,8 @@ EXIT_CODES: Final = (
     "4 not sent: no effect; 130 interrupted."
 )
 
-#: Asked before the first private call on a key.
-ONE_WAY: Final = (
-    "This key has no nonce state here. Once used with 19-digit nonces it is closed for good to clients "
-    "that count in milliseconds (ccxt, krakenex)."
-)
+#: Digits of the nonces of each unit that closes a key to clients that count in milliseconds.
+_DIGITS: Final = {"ns": 19, "us": 16}
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -204,14 +205,42 @@ def confirm(question: str, *, yes: bool) -> None:
         raise typer.Exit(NOT_SENT)
 
 
+def confirm_first_use(client: KrakenSession, *, yes: bool) -> None:
+    """Ask before the first private call of a key, unless its nonces leave the key open to every client."""
+    digits = _DIGITS.get(client._config.unit)
+    if digits is not None and not client.stats().last_nonce:
+        confirm(
+            f"This key has no nonce state here. Once used with {digits}-digit nonces it is closed for good to clients "
+            "that count in milliseconds (ccxt, krakenex). KRAKEN_NONCE_UNIT=ms keeps it open to them.",
+            yes=yes,
+        )
+
+
 def session(*, private: bool = True, **options: Any) -> KrakenSession:
-    """Return a session as the environment and the command's options say; a missing key ends the command."""
+    """Return a session as the environment and the command's options say; a missing key ends the command.
+
+    Its nonces are in the unit that the key's state is in, unless the environment names one: a command that only looks
+    must not close a key to the programs that use it.
+    """
     try:
-        if private and "api_key" not in options and not Settings.from_env().api_key:
-            usage(
-                "no API key",
-                "set KRAKEN_API_KEY and KRAKEN_API_SECRET (or ..._FILE, naming a file that holds it)",
-            )
+        if "api_key" not in options:
+            settings = Settings.from_env()
+            if private and not settings.api_key:
+                usage(
+                    "no API key",
+                    "set KRAKEN_API_KEY and KRAKEN_API_SECRET (or ..._FILE, naming a file that holds it)",
+                )
+            unit = settings.nonce_unit or _kept_unit(settings, options.get("state_dir"))
+            options = options if unit is None else {"nonce_unit": unit, **options}
         return KrakenSession.from_env(**options)
     except ValueError as error:
         usage(str(error))
+
+
+def _kept_unit(settings: Settings, state_dir: Path | None) -> str | None:
+    """Return the unit of the nonces that are kept for the key in a state directory, None where none are."""
+    kept = store_from_env(state_dir)
+    if not settings.api_key or not isinstance(kept, FileStore):
+        return None
+    path = kept.directory / f"{hashlib.sha256(settings.api_key.encode()).hexdigest()[:16]}.state"
+    return inspect(path).unit if path.exists() else None

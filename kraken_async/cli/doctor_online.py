@@ -30,12 +30,14 @@ async def ask_kraken(state_dir: Path | None, *, private: bool, yes: bool, known:
     """Ask Kraken. Without ``private``, of a key or a state that cannot be used, only what needs neither."""
     async with contextlib.AsyncExitStack() as stack:
         try:
-            client = session(private=False, state_dir=state_dir) if private else _keyless()
+            # A key without state gets none: it would be kept in a unit that was never chosen.
+            asked = private and (known or yes)
+            client = session(private=False, state_dir=state_dir) if asked else _keyless()
             await stack.enter_async_context(client)
         except KrakenError as error:
             return [Check("session", "FAIL", str(error), cure_of(error))]
         found = [check async for check in _public(client)]
-        if private and (known or yes):
+        if asked:
             found += [check async for check in _private(client, yes=yes)]
         elif private:
             found.append(

@@ -13,10 +13,10 @@ import typer
 from kraken_async import KrakenError, KrakenSession, __version__, guards
 from kraken_async.cli.common import (
     FAILED,
-    ONE_WAY,
     Json,
     Yes,
     confirm,
+    confirm_first_use,
     dump,
     err,
     opened,
@@ -95,8 +95,7 @@ async def _ask(
         reads = Reads(client, pair, findings)
         await reads.ask_public()
         if private:
-            if not client.stats().last_nonce:
-                confirm(ONE_WAY, yes=yes)
+            confirm_first_use(client, yes=yes)
             await reads.ask_private()
     findings.complete(1, "nothing here shows it" if private else "no API key")
     if validate and private:

@@ -15,6 +15,7 @@ Synchronous: the durable steps run in a thread. Invariants, each by the crash it
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
 import sys
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kraken_async.system.durable import Disk
+
+log: logging.Logger = logging.getLogger("kraken_async.store")
 
 #: How often the nonce lock is tried before a new ceiling stays unpublished, a millisecond apart.
 PUBLISH_TRIES: Final = 50
@@ -236,6 +239,15 @@ class StateFile:
         """
         try:
             slots, said = judge(self.path, raw, self.unit)
+            before = finest_unit(slots)
+            if before != finest_unit(slots, self.unit):
+                log.warning(
+                    "nonces of key %s go from %s to %s: clients that count in %s are refused on it for good",
+                    self.path.stem,
+                    before,
+                    self.unit,
+                    before,
+                )
             if self.first:
                 found = self._start(raw, slots, said, clock(), floor)
                 if not self.exclusive:
