@@ -38,6 +38,15 @@ def blocks(page: Path) -> list[tuple[int, str]]:
     return [(text.count("\n", 0, found.start("code")), found["code"]) for found in BLOCK.finditer(text)]
 
 
+NAMED = re.compile(r"`(?P<file>\w+\.py)`:\n\n```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def save_named_blocks(page: Path, folder: Path) -> None:
+    """Write each block that the page gives the name of a file, as its reader would, for others to import."""
+    for found in NAMED.finditer(page.read_text(encoding="utf-8")):
+        (folder / found["file"]).write_text(found["code"], encoding="utf-8")
+
+
 WITH_CODE = [page for page in PAGES if blocks(page)]
 
 
@@ -97,6 +106,7 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
 def test_every_python_block_of_a_page_runs(
     page: Path, reader: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    save_named_blocks(page, reader)
     if "REDIS_URL" not in page.read_text(encoding="utf-8"):
         run(blocks(page), str(page), reader)
         return

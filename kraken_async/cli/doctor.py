@@ -145,14 +145,15 @@ def _state(found: list[State]) -> Iterator[Check]:
 
 def _users(state: State) -> Check:
     if not state.users:
-        return Check("lock holders", "OK", "nobody uses the key now")
+        return Check("lock holders", "OK", "no process has the key open now")
     pids = ", ".join(map(str, state.users))
-    turn = f", turn with {', '.join(map(str, state.turn))}" if state.turn else ""
-    return Check("lock holders", "OK", f"used by process {pids}{turn}")
+    turn = f"; {', '.join(map(str, state.turn))} has the right to send" if state.turn else ""
+    return Check("lock holders", "OK", f"open in process {pids}{turn}")
 
 
 def _lead(state: State) -> Check:
-    text = f"last nonce {state.lead:+.1f} s to the clock"
+    side = "ahead of" if state.lead > 0 else "behind"
+    text = f"the last nonce is {abs(state.lead):.1f} s {side} the clock"
     cure = "the clock was set back, or the nonce was raised by hand; nonces go on above it"
     if state.lead > LEAD_FAIL:
         return Check(

@@ -212,7 +212,7 @@ def _writer(theirs: int | None, before: int, mine: int, errors: Any) -> Check:
         return Check(
             "other writers",
             "WARN",
-            f"a nonce above {before} was refused and healed",
+            f"Kraken refused a nonce above {before}, and took a higher one",
             "one API key per program",
         )
     return Check("other writers", "OK", "none: Kraken's highest nonce is ours")

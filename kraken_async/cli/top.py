@@ -113,7 +113,9 @@ def _rows(stats: dict[str, Any]) -> list[tuple[str, str]]:
         (f"  {pair}", f"{n:.1f} of {stats['pair_threshold']:g}") for pair, n in stats["pair_levels"].items()
     ]
     trip = stats["round_trip"]
-    lead = f"{stats['nonce_lead']:+.1f} s to the clock" if stats["last_nonce"] else "none used yet"
+    ahead = stats["nonce_lead"]
+    side = "ahead of" if ahead > 0 else "behind"
+    lead = f"{abs(ahead):.1f} s {side} the clock" if stats["last_nonce"] else "none used yet"
     return [
         *rows,
         ("nonce", f"{lead}, {'durable' if stats['durable'] else 'not durable'}"),
