@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-WAIT = 15.0
+WAIT = 45.0  # seconds; of a machine that is busy with other things
 
 
 class Page:

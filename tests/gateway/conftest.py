@@ -12,9 +12,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from kraken_async.emulator import Emulator, EmulatorServer
+from kraken_async.emulator import Emulator, EmulatorServer, Fault
 from kraken_async.gateway import Gateway, GatewayConfig, TokenFile
 
+#: Seconds by which an answer comes late that comes when the test says so.
+HELD = 1e6
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "30000", "volume": "0.01"}
 
 
@@ -64,6 +66,25 @@ class Running:
         token = self.tokens.add(name, accounts, allow.split(","))
         return Client(self.http, self.gateway.url, token)
 
+    def hold_answers(self, endpoint: str) -> asyncio.Event:
+        """Let Kraken carry calls of an endpoint out, and answer them when the event that is returned is set."""
+        released = asyncio.Event()
+        exchange = self.emulator.exchange
+
+        async def sleep(seconds: float) -> None:
+            await (released.wait() if seconds == HELD else asyncio.sleep(seconds))
+
+        async def held(*args: Any, **options: Any) -> Any:
+            return await exchange(*args, **{**options, "sleep": sleep})
+
+        self.emulator.exchange = held  # type: ignore[method-assign]  # of this one emulator
+        self.emulator.faults.plan = lambda _, name: Fault.late(HELD) if name == endpoint else None
+        return released
+
+    def waiting(self) -> int:
+        """Return how many calls are in the gateway's lines and in its session."""
+        return sum(self.account.gates.waiting().values())
+
     def arrived(self, endpoint: str) -> int:
         return sum(1 for arrival in self.emulator.history if arrival.endpoint == endpoint)
 
@@ -103,6 +124,12 @@ def short_look_ups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kraken_async.gateway.account.SETTLE_TIMEOUT", 0.5)
 
 
+@pytest.fixture
+def long_look_ups(monkeypatch: pytest.MonkeyPatch, short_look_ups: None) -> None:
+    """For orders that are to be found, however slow the machine. Asked for before ``running``."""
+    monkeypatch.setattr("kraken_async.gateway.account.SETTLE_TIMEOUT", 30.0)
+
+
 @asynccontextmanager
 async def started(folder: Path, emulator: Emulator, **options: Any) -> AsyncIterator[Running]:
     async with EmulatorServer(emulator) as server:
@@ -123,7 +150,7 @@ def token_file(tmp_path: Path) -> TokenFile:
     return TokenFile(tmp_path / "gateway-tokens.json")
 
 
-async def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+async def eventually(condition: Callable[[], Any], seconds: float = 30.0) -> None:
     """Wait until ``condition`` holds, looking whenever the loop has gone round."""
     async with asyncio.timeout(seconds):
         while not condition():

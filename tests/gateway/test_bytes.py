@@ -120,7 +120,7 @@ async def test_a_page_of_somebody_in_between_is_not_passed_on(tmp_path: Path) ->
         assert json.loads(got)["error"]
 
 
-async def test_an_order_found_by_look_up_is_encoded_anew(running: Running) -> None:
+async def test_an_order_found_by_look_up_is_encoded_anew(long_look_ups: None, running: Running) -> None:
     running.emulator.faults.next("AddOrder", Fault.refuse("EService:Busy", "after"))
     answer, headers = await running.client().call("AddOrder", ORDER)
     assert answer["error"] == []

@@ -170,7 +170,7 @@ async def test_a_small_body_cannot_become_a_large_one(running: Running) -> None:
 # ------------------------------------------------------------------ orders and their outcomes
 
 
-async def test_a_lost_answer_is_found_and_encoded_anew(running: Running) -> None:
+async def test_a_lost_answer_is_found_and_encoded_anew(long_look_ups: None, running: Running) -> None:
     running.emulator.faults.next("AddOrder", Fault.reset("after"))
     answer, headers = await running.client().call("AddOrder", ORDER)
     assert answer["error"] == []
@@ -288,10 +288,13 @@ async def test_an_order_that_is_still_under_way_when_its_client_leaves_is_finish
     running: Running,
 ) -> None:
     bot = running.client()
-    running.emulator.faults.next("AddOrder", Fault.late(0.3))
-    with pytest.raises(TimeoutError):
-        await bot.raw("/0/private/AddOrder", data=ORDER, timeout=aiohttp.ClientTimeout(total=0.15))
+    answered = running.hold_answers("AddOrder")
+    leaving = asyncio.create_task(bot.raw("/0/private/AddOrder", data=ORDER))
+    await eventually(lambda: running.emulator.orders)
+    leaving.cancel()
+    await eventually(lambda: not any(job.heard for job in running.account.writes._jobs))
     answer, _ = await bot.call("AddOrder", ORDER)  # the client repeats what it does not know of
+    answered.set()
     assert answer["error"][0].startswith("EGeneral:Duplicate")
     await eventually(lambda: any(line["op"] == "ended" for line in running.audit()))
     (ended,) = [line for line in running.audit() if line["op"] == "ended"]
@@ -305,16 +308,17 @@ async def test_an_order_that_is_still_under_way_when_its_client_leaves_is_finish
 
 async def test_a_client_that_leaves_while_its_order_waits_takes_it_back(running: Running) -> None:
     bot, loud = running.client(), running.client()
-    running.emulator.faults.next("AddOrder", *[Fault.late(0.2)] * WIDTH)
+    answered = running.hold_answers("AddOrder")
     flood = [
         asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": f"{30000 + at}"})) for at in range(WIDTH)
     ]
-    await eventually(lambda: sum(running.account.gates.waiting().values()) == WIDTH)
-    with pytest.raises(TimeoutError):
-        await bot.raw(
-            "/0/private/AddOrder", data={**ORDER, "price": "1"}, timeout=aiohttp.ClientTimeout(total=0.1)
-        )
-    await asyncio.gather(*flood)
+    await eventually(lambda: running.waiting() == WIDTH)
+    leaving = asyncio.create_task(bot.raw("/0/private/AddOrder", data={**ORDER, "price": "1"}))
+    await eventually(lambda: running.waiting() == WIDTH + 1)
+    leaving.cancel()
+    await eventually(lambda: running.waiting() == WIDTH)
+    answered.set()
+    assert [answer["error"] for answer, _ in await asyncio.gather(*flood)] == [[]] * WIDTH
     assert running.arrived("AddOrder") == WIDTH
     assert (await loud.call("Balance"))[0]["error"] == []
 
@@ -408,16 +412,18 @@ async def test_repeats_under_one_key_at_the_same_time_are_one_order(running: Run
 
 async def test_a_repeat_that_waits_keeps_an_order_whose_first_client_leaves(running: Running) -> None:
     bot = running.client()
-    running.emulator.faults.next("AddOrder", *[Fault.late(0.4)] * WIDTH)
+    answered = running.hold_answers("AddOrder")
     flood = [
         asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": f"{30000 + at}"})) for at in range(WIDTH)
     ]
-    await eventually(lambda: sum(running.account.gates.waiting().values()) == WIDTH)
+    await eventually(lambda: running.waiting() == WIDTH)
     first = asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": "1000"}, Idempotency_Key="k1"))
-    await eventually(lambda: sum(running.account.gates.waiting().values()) == WIDTH + 1)
+    await eventually(lambda: running.waiting() == WIDTH + 1)
     second = asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": "1000"}, Idempotency_Key="k1"))
     await eventually(lambda: any(job.heard == 2 for job in running.account.writes._jobs))
     first.cancel()
+    await eventually(lambda: not any(job.heard == 2 for job in running.account.writes._jobs))
+    answered.set()
     answer, _ = await second
     assert answer["error"] == []
     assert running.arrived("AddOrder") == WIDTH + 1
@@ -510,11 +516,12 @@ async def test_a_halt_is_not_for_every_token_nor_for_other_accounts(running: Run
 async def test_the_halt_gets_through_a_full_gateway(tmp_path: Path) -> None:
     async with started(tmp_path, Emulator(seed=1), more="max_waiting = 8\n") as running:
         bot, page = running.client(), running.client("halt")
-        running.emulator.faults.plan = lambda _, name: Fault.late(0.3) if name == "Balance" else None
+        answered = running.hold_answers("Balance")
         flood = [asyncio.create_task(bot.call("Balance")) for _ in range(12)]
-        await eventually(lambda: sum(running.account.gates.waiting().values()) >= 8)
+        await eventually(lambda: sum(each.done() for each in flood) == 4)  # those that are turned away
         status, told = await page.api("/api/halt", method="POST")
         assert (status, told["halted"]) == (200, True)
+        answered.set()
         answers = await asyncio.gather(*flood)
         turned_away = [headers[OUTCOME] for answer, headers in answers if answer["error"]]
         assert turned_away == ["not-sent"] * 4
@@ -565,10 +572,13 @@ async def test_nothing_is_left_when_it_is_closed(tmp_path: Path, no_leaks: LeakC
 
 async def test_closing_lets_an_order_that_is_under_way_end(running: Running) -> None:
     bot = running.client()
-    running.emulator.faults.next("AddOrder", Fault.late(0.3))
+    answered = running.hold_answers("AddOrder")
     order = asyncio.create_task(bot.call("AddOrder", ORDER))
     await eventually(lambda: running.emulator.orders)
-    await running.gateway.close()
+    closing = asyncio.create_task(running.gateway.close())
+    await eventually(lambda: running.gateway.closing)
+    answered.set()
+    await closing
     answer, _ = await order
     assert answer["result"]["txid"] == list(running.emulator.orders)
     assert [line["op"] for line in running.audit()][-2:] == ["ended", "closed"]
