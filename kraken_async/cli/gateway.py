@@ -10,19 +10,25 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from kraken_async.cli.common import EXIT_CODES, Json, dump, err, out, run, usage
+from kraken_async.cli.common import EXIT_CODES, Json, Yes, confirm, dump, err, opened, out, run, usage
 from kraken_async.gateway import GatewayConfig, TokenFile
 from kraken_async.gateway.scopes import checked
+from kraken_async.gateway.status import MEMORY
 from kraken_async.gateway.tokens import seconds_of
 
 if TYPE_CHECKING:
+    from kraken_async import KrakenSession
     from kraken_async.gateway import Gateway
+    from kraken_async.gateway.config import AccountConfig
 
+OneAccount = Annotated[
+    str | None, typer.Option("--account", help="The account; may be left out where there is one.")
+]
 Config = Annotated[Path, typer.Option("--config", "-c", help="The gateway's TOML file.")]
 DEFAULT = Path("gateway.toml")
 
@@ -81,6 +87,81 @@ def _say_where(serving: Gateway, *, as_json: bool) -> None:
     err.print(f"serving {', '.join(serving.accounts)}; {count} tokens; Ctrl-C ends it")
     if not count:
         err.print("no token yet: kraken-async gateway token add NAME --account ... --allow read")
+
+
+@app.command("halt", epilog=EXIT_CODES)
+def halt(
+    account: OneAccount = None, config: Config = DEFAULT, yes: Yes = False, as_json: Json = False
+) -> None:
+    """Stop trading on an account, whether the gateway runs or not: CancelAll goes out, and orders are refused.
+
+    CancelAll cancels all open orders of the account, protective stops and those of other keys too. Every program on the
+    key that shares the account's store is stopped, and it holds over restarts until `kraken-async gateway resume`.
+
+    Example: kraken-async gateway halt --account main --config gateway.toml
+    """
+    chosen = _account(account, config)
+    if chosen.store == MEMORY:
+        usage(
+            f"the state of {chosen.name} is in the gateway's memory, where nothing else can halt it",
+            "halt it by its page, or stop the gateway and cancel with `kraken-async call CancelAll`",
+        )
+    confirm(f"All open orders of {chosen.name} will be cancelled, protective stops too.", yes=yes)
+    answer = run(_halt(chosen))
+    if as_json:
+        dump({"account": chosen.name, "halted": True, "cancelled": answer})
+    else:
+        count = answer["count"] if answer else 0
+        out.print(f"{chosen.name} is halted; {count} orders cancelled", markup=False)
+
+
+@app.command("resume", epilog=EXIT_CODES)
+def resume(
+    account: OneAccount = None, config: Config = DEFAULT, yes: Yes = False, as_json: Json = False
+) -> None:
+    """Let orders of an account go again after a halt, by the page or otherwise. Nothing is sent.
+
+    Example: kraken-async gateway resume --account main --config gateway.toml
+    """
+    chosen = _account(account, config)
+    if chosen.store == MEMORY:
+        usage(
+            f"the state of {chosen.name} is in the gateway's memory, where nothing else can resume it",
+            "start the gateway again: its halt ends with it",
+        )
+    confirm(f"Every program may place orders on {chosen.name} again.", yes=yes)
+    run(_resume(chosen))
+    if as_json:
+        dump({"account": chosen.name, "halted": False})
+    else:
+        out.print(f"{chosen.name}: orders may go again", markup=False)
+
+
+async def _halt(account: AccountConfig) -> Any:
+    async with opened(_session(account)) as client:
+        return await client.halt()
+
+
+async def _resume(account: AccountConfig) -> None:
+    async with _session(account) as client:
+        client.resume()
+
+
+def _session(account: AccountConfig) -> KrakenSession:
+    from kraken_async.gateway.account import make_session, store_of_account
+
+    return make_session(account, store_of_account(account))
+
+
+def _account(name: str | None, config: Path) -> AccountConfig:
+    accounts = {each.name: each for each in _load(config).accounts}
+    if name is None and len(accounts) == 1:
+        return next(iter(accounts.values()))
+    if name is None:
+        usage("which account?", f"--account {next(iter(accounts))}")
+    if name not in accounts:
+        usage(f"there is no account {name!r}", f"one of {', '.join(accounts)}")
+    return accounts[name]
 
 
 @tokens.command("add", epilog=EXIT_CODES)

@@ -6,6 +6,7 @@ A read ends with its client. What has an effect goes its own way: see writes.py.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections import deque
@@ -16,8 +17,10 @@ from kraken_async.errors import KrakenError, Outcome
 from kraken_async.gateway import downloads, replies, upstream
 from kraken_async.gateway.fields import shaped
 from kraken_async.gateway.gates import Gates
+from kraken_async.gateway.neighbours import Neighbours
 from kraken_async.gateway.replies import Reply
 from kraken_async.gateway.scopes import needed
+from kraken_async.gateway.words import plain
 from kraken_async.gateway.writes import Writes
 from kraken_async.guards import no_funding
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from kraken_async.gateway.config import AccountConfig, GatewayConfig
     from kraken_async.gateway.tokens import Token
     from kraken_async.session import KrakenSession
+    from kraken_async.stores.base import Store
 
 log: logging.Logger = logging.getLogger("kraken_async.gateway")
 
@@ -42,13 +46,17 @@ LAST_CALLS: Final = 50
 
 
 class LastCall(NamedTuple):
-    """One of the last calls, for the page. ``took``: seconds from its arrival at the gateway to its reply."""
+    """One of the last calls, for the page.
+
+    ``reason``: why it was not sent. ``took``: seconds from its arrival at the gateway to its reply.
+    """
 
     at: float
     token: str
     endpoint: str
     outcome: str
     error: str | None
+    reason: str | None
     took: float
 
 
@@ -60,7 +68,9 @@ class Account:
     def __init__(self, config: AccountConfig, gateway: GatewayConfig, audit: AuditLog) -> None:
         self.config = config
         self.name: str = config.name
-        self.session = session = make_session(config, lambda orphan: self.writes.found_out(orphan))
+        store = store_of_account(config)
+        self.session = session = make_session(config, store, lambda orphan: self.writes.found_out(orphan))
+        self.neighbours: Neighbours = Neighbours(store, hashlib.sha256(config.key.encode()).hexdigest()[:16])
         self.gates: Gates = Gates(most=gateway.max_waiting, most_per_token=gateway.max_waiting_per_token)
         self.last_calls: deque[LastCall] = deque(maxlen=LAST_CALLS)
         self.calls_by_token: dict[str, int] = {}
@@ -135,7 +145,10 @@ class Account:
 
     def _note(self, token: str, endpoint: str, reply: Reply, took: float) -> None:
         self.calls_by_token[token] = self.calls_by_token.get(token, 0) + 1
-        self.last_calls.append(LastCall(time.time(), token, endpoint, reply.outcome, reply.error, took))
+        reason = reply.headers.get(replies.REASON) if reply.outcome == replies.NOT_SENT else None
+        self.last_calls.append(
+            LastCall(time.time(), token, endpoint, reply.outcome, reply.error, reason and plain(reason), took)
+        )
 
     # -- stopping -------------------------------------------------------------------------------------------------
 
@@ -170,23 +183,32 @@ class Account:
     async def close(self) -> None:
         """Close the session, and see the ends of all writes put on record."""
         await self.session.aclose()
+        await self.neighbours.close()
         await self.writes.close()
 
 
-def make_session(config: AccountConfig, on_settled: Callable[[Orphan], object]) -> KrakenSession:
+def store_of_account(config: AccountConfig) -> Store:
+    """Return the store of an account. Raises ValueError for text that names none."""
+    from kraken_async.stores.url import store_of
+
+    return store_of(config.store, config.state_dir, name=f"accounts.{config.name}.store")
+
+
+def make_session(
+    config: AccountConfig, store: Store, on_settled: Callable[[Orphan], object] | None = None
+) -> KrakenSession:
     """Return the session of an account. Raises ValueError for what cannot work."""
     from kraken_async.calls.retry import RetryPolicy
     from kraken_async.limits.governor import BurstGovernor
     from kraken_async.orders.policy import OrderPolicy
     from kraken_async.session import KrakenSession
-    from kraken_async.stores.url import store_of
 
     return KrakenSession(
         config.key,
         config.secret,
         base_url=config.base_url,
         tier=config.tier,
-        store=store_of(config.store, config.state_dir, name=f"accounts.{config.name}.store"),
+        store=store,
         state_dir=config.state_dir,
         governor=None if config.governor else BurstGovernor.off(),
         guard=no_funding,

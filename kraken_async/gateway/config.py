@@ -83,8 +83,9 @@ class AccountConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayConfig:
-    """The whole file. ``folder`` is where it lies; paths in it are taken from there."""
+    """The whole file, at ``path``. ``folder`` is where it lies; paths in it are taken from there."""
 
+    path: Path
     folder: Path
     listen: Listen
     accounts: tuple[AccountConfig, ...]
@@ -120,6 +121,7 @@ class GatewayConfig:
             raise ValueError("there is no account: add [accounts.main] with a key_file")
         given: dict[str, Any] = {name: _number(data, name, 1) for name in numbers if name in data}
         return cls(
+            path=path.absolute(),
             folder=folder,
             listen=Listen.of(data.get("listen", LISTEN), folder),
             accounts=tuple(_account(name, each, path) for name, each in accounts.items()),

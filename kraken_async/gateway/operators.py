@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -63,7 +64,7 @@ class Operators:
                 self._gateway.accounts[name] for name in token.accounts if name in self._gateway.accounts
             ]
             if path == "/api/status":
-                return http.json_response(self._status(token, accounts))
+                return http.json_response(await self._status(token, accounts))
             shown = [
                 {"account": account.name} | status.shown(intent, self._resolve_with(account))
                 for account in accounts
@@ -81,24 +82,29 @@ class Operators:
             return await self._resolve(request, token)
         return http.json_response({"error": ["EGeneral:Unknown method"]}, 404)
 
-    def _status(self, token: Token, accounts: list[Account]) -> dict[str, Any]:
+    async def _status(self, token: Token, accounts: list[Account]) -> dict[str, Any]:
         from kraken_async import __version__
 
         problems = [text for text in (self._gateway.tokens.problem, self._gateway.audit.problem) if text]
+        shown = [
+            await status.of_account(
+                account, config=self._gateway.config.path, resolve_with=self._resolve_with(account)
+            )
+            for account in accounts
+        ]
         return {
             "version": __version__,
             "time": time.time(),
             "started_at": self._gateway.started_at,
             "url": self._gateway.url,
             "pid": os.getpid(),
+            "host": socket.gethostname(),
             "closing": self._gateway.closing,
             "waiting": status.total_waiting(self._gateway.accounts.values()),
             "max_waiting": self._gateway.config.max_waiting,
             "problems": problems,
             "token": {"name": token.name, "allow": token.allow, "expires_at": token.expires_at},
-            "accounts": [
-                status.of_account(account, resolve_with=self._resolve_with(account)) for account in accounts
-            ],
+            "accounts": shown,
         }
 
     def _resolve_with(self, account: Account) -> str:

@@ -5,47 +5,70 @@ No parameter of a call, no key and no token is in it, but for the fields of orde
 
 from __future__ import annotations
 
-import json
-import os
+import shlex
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.api.endpoints import Tier
+from kraken_async.gateway import words
 from kraken_async.gateway.doubt import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from kraken_async.gateway.account import Account
     from kraken_async.orders.intent import Intent
 
-#: A session that has not written for so long is gone, or its loop is blocked.
-SILENT: Final = 15.0
 SHOWN_CALLS: Final = 12
-#: Bytes of another session's status file that are read at most.
-_LARGEST: Final = 256 * 1024
+#: A store that nothing but its own process sees.
+MEMORY: Final = "memory:"
 
 
-def of_account(account: Account, *, resolve_with: str) -> dict[str, Any]:
-    """Return one account for the page. ``resolve_with``: the shell command that settles an order, with {id} in it."""
+async def of_account(account: Account, *, config: Path, resolve_with: str) -> dict[str, Any]:
+    """Return one account for the page.
+
+    ``config``: the gateway's configuration, for the commands that halt and resume without the gateway.
+    ``resolve_with``: the shell command that settles an order, with {id} in it.
+    """
+    sessions = await account.neighbours.look()
     stats = account.session.stats()
+    data = stats.as_dict()
     tier = Tier.of(account.config.tier)
-    intents = account.session.unresolved()
+    resume = command("resume", account, config)
+    problems = words.of_problems(data, resume)
+    if account.neighbours.problem:
+        said = {"code": "", "severity": "warning", "text": account.neighbours.problem}
+        problems.append(said)
     return {
         "name": account.name,
         "tier": tier.value,
         "base_url": account.config.base_url,
-        "stats": stats.as_dict(),
+        "since": time.time() - stats.uptime_seconds,
+        "stats": data,
+        "problems": problems,
+        "waiting_for": words.plain(stats.waiting_for or ""),
         "engine_decay": tier.engine_decay,
         "governor": account.config.governor,
         "waiting_by_token": account.gates.waiting(),
         "calls_by_token": dict(account.calls_by_token),
         "last_calls": [call._asdict() for call in list(account.last_calls)[-SHOWN_CALLS:]],
-        "unresolved": [shown(intent, resolve_with) for intent in intents],
+        "unresolved": [shown(intent, resolve_with) for intent in account.session.unresolved()],
         "unheard": account.writes.unheard.shown(),
-        "sessions": neighbours(account),
+        "sessions": sessions,
+        "halt_with": command("halt", account, config),
+        "resume_with": resume,
     }
+
+
+def command(what: str, account: Account, config: Path) -> str:
+    """Return the shell command that halts an account, or lets it go on, whether the gateway runs or not.
+
+    "" where the state is in the gateway's memory, which no other process reaches.
+    """
+    if account.config.store == MEMORY:
+        return ""
+    return shlex.join(["kraken-async", "gateway", what, "--account", account.name, "--config", str(config)])
 
 
 def shown(intent: Intent, resolve_with: str) -> dict[str, Any]:
@@ -66,48 +89,6 @@ def shown(intent: Intent, resolve_with: str) -> dict[str, Any]:
         "params": params,
         "command": resolve_with.replace("{id}", str(name or intent.id)),
     }
-
-
-def neighbours(account: Account) -> list[dict[str, Any]]:
-    """Return the other sessions on this account's key that write beside the same state: other processes' and ours.
-
-    Reads a small file for each. A store without a directory has none.
-    """
-    store = account.session.stats().persistence_file
-    return [] if not store else _written(store)
-
-
-def _written(place: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    path = _path(place)
-    if path is None:
-        return found
-    for file in sorted(path.parent.glob(f"{path.name.partition('.')[0]}.status.*.json")):
-        try:
-            with file.open("rb") as opened:
-                status = json.loads(opened.read(_LARGEST))
-            silent = max(0.0, time.time() - float(status["written_at"]))
-            stats = status["stats"]
-            found.append(
-                {
-                    "pid": int(status["pid"]),
-                    "host": status.get("host"),
-                    "here": int(status["pid"]) == os.getpid(),
-                    "silent": round(silent, 1),
-                    "gone": silent > SILENT,
-                    "sent": int(stats["total_nonces_issued"]),
-                    "waiting": sum(map(int, stats["queue_depth"].values())),
-                    "problems": list(map(str, stats["problems"])),
-                }
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue  # removed meanwhile, or not a session's
-    return found
-
-
-def _path(place: str) -> Path | None:
-    path = Path(place)
-    return path if path.is_absolute() and path.parent.is_dir() else None
 
 
 def total_waiting(accounts: Iterable[Account]) -> int:

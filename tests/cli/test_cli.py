@@ -46,6 +46,7 @@ COMMANDS = [
         ["nonce", "jump"],
     ),
     *(["nonce", "audit"], ["orders", "unresolved"], ["orders", "resolve"], ["halt"], ["resume"]),
+    *(["gateway", "halt"], ["gateway", "resume"]),
     *(["gateway"], ["gateway", "token", "add"], ["gateway", "token", "list"], ["gateway", "token", "remove"]),
 ]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -148,6 +150,21 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
 @pytest.fixture
 def token_file(tmp_path: Path) -> TokenFile:
     return TokenFile(tmp_path / "gateway-tokens.json")
+
+
+async def neighbour(running: Running, state: Path, store: str = "") -> asyncio.subprocess.Process:
+    """Run another program on the gateway's key and store, until it is ended. It makes a call every five seconds."""
+    key, secret = running.emulator.key
+    environment = {
+        **os.environ,
+        "KRAKEN_API_KEY": key,
+        "KRAKEN_API_SECRET": secret,
+        "KRAKEN_API_URL": running.account.config.base_url,
+        "KRAKEN_STORE": store or f"file:{state}",
+        "KRAKEN_API_TIER": "pro",
+    }
+    program = Path(__file__).with_name("neighbour_child.py")
+    return await asyncio.create_subprocess_exec(sys.executable, str(program), env=environment)
 
 
 async def eventually(condition: Callable[[], Any], seconds: float = 30.0) -> None:

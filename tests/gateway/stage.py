@@ -50,7 +50,7 @@ class Stage:
         """
         (first,) = self._first["accounts"]
         shown = changed(first, {**(account or {}), "stats": changed(first["stats"], stats or {})})
-        version = f"0.0.{next(self._numbers)}"
+        version = f"of-state-{next(self._numbers)}"
         self.status = changed(self._first, {"version": version, "accounts": [shown], **gateway})
         return version
 

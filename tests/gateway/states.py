@@ -39,6 +39,7 @@ def _call(outcome: str = "answered", error: str | None = None, took: float = 0.1
         "endpoint": "AddOrder",
         "outcome": outcome,
         "error": error,
+        "reason": "waited 30 s and was not sent" if outcome == "not-sent" else None,
         "took": took,
     }
 
@@ -48,14 +49,21 @@ def _session(pid: int, **more: Any) -> dict[str, Any]:
         "pid": pid,
         "host": "trader-with-a-long-name.example",
         "here": False,
+        "since": NOW - 3600,
         "silent": 0.4,
         "gone": False,
         "sent": 1234567,
         "waiting": 12,
+        "halted": False,
         "problems": [],
     } | more
 
 
+def _problem(code: str, severity: str, text: str) -> dict[str, str]:
+    return {"code": code, "severity": severity, "text": text}
+
+
+WAITING: Final = "1234 calls wait for Kraken's call counter: Balance goes in 1.2 s, the last in some 99 s"
 _TIMES: Final = {"p50": 0.0004, "p90": 1.5, "p99": 15.4, "max": 99.0}
 
 #: By name: changes to the account's statistics, to the account, and to the gateway.
@@ -91,10 +99,11 @@ STATES: Final[dict[str, dict[str, Any]]] = {
             "retries": 34,
             "errors": {"EOrder:Insufficient funds": 600, "RequestTimeout": 78, "QueueTimeout": 12},
             "nonce_lead": 0.3,
-            "waiting_for": "1234 calls wait for Kraken's call counter: Balance goes in 1.2 s, the last in some 99 s",
         },
         "account": {
             "governor": True,
+            "problems": [_problem("limit-wait", "info", WAITING)],
+            "waiting_for": WAITING,
             "waiting_by_token": {"grid-bot": 4000, "tax-report": 7},
             "calls_by_token": {"grid-bot": 12000000, "tax-report": 345000, "dca.js": 1},
             "last_calls": [
@@ -107,7 +116,11 @@ STATES: Final[dict[str, dict[str, Any]]] = {
     },
     "an order in doubt, and one that its program did not hear of": {
         "stats": {"unknown": 1, "unresolved": 1},
-        "account": {"unresolved": [_ORDER], "unheard": [_UNHEARD, _UNHEARD | {"ids": []}]},
+        "account": {
+            "unresolved": [_ORDER],
+            "unheard": [_UNHEARD, _UNHEARD | {"ids": []}],
+            "problems": [_problem("orders-unresolved", "critical", "the outcome of 1 order is not known")],
+        },
     },
     "locked out": {
         "stats": {
@@ -119,14 +132,18 @@ STATES: Final[dict[str, dict[str, Any]]] = {
     "paused after refused nonces": {
         "stats": {"breaker": "paused", "breaker_until": NOW + 60, "errors": {"EAPI:Invalid nonce": 3}}
     },
-    "halted": {"stats": {"halted": True}},
+    "halted": {
+        "stats": {"halted": True},
+        "account": {"problems": [_problem("halted", "warning", "trading is halted on this key")]},
+    },
     "nonces far ahead": {"stats": {"nonce_lead": 86400.0, "durable": False}},
     "idle for long": {"stats": {"nonce_lead": -400000.0, "recent_burst_rate": 0.0, "counter_level": 0.0}},
     "other sessions": {
         "account": {
             "sessions": [
                 _session(4711),
-                _session(4712, host=None, problems=["trading is halted on this key until resume()"]),
+                _session(4712, host=None, problems=[_problem("halted", "warning", "halted")], halted=True),
+                _session(4714, problems=[_problem("store-failing", "critical", "the disk is full " * 9)]),
                 _session(4713, gone=True, silent=75.0),
             ]
         }

@@ -1,6 +1,7 @@
 """Takes the pictures of the page for the documentation: ``python -m tests.gateway.take_pictures docs/images``.
 
-A gateway before the emulator, programs that call through it, and an order whose answer was lost.
+A gateway before the emulator, programs that call through it, a program beside it on the same key, and an order whose
+answer was lost.
 """
 
 from __future__ import annotations
@@ -8,32 +9,31 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 
 from kraken_async.emulator import Emulator, Fault
 from tests.gateway.browser import browser
-from tests.gateway.conftest import ORDER, Running, started
+from tests.gateway.conftest import ORDER, Client, Running, neighbour, started
 
 
 async def traffic(running: Running, over: asyncio.Event) -> None:
     """Let programs call until it is over: a bot that trades, and reports that read."""
     bot, report = running.client(name="grid-bot"), running.client("read", name="tax-report")
-    number = 0
 
-    async def read() -> None:
+    async def read(client: Client, endpoint: str, pause: float) -> None:
         while not over.is_set():
-            await report.call("Ledgers")
+            await client.call(endpoint)
+            await asyncio.sleep(pause)
 
     async def trade() -> None:
-        nonlocal number
-        while not over.is_set():
-            number += 1
+        for number in count():
             await bot.call("AddOrder", {**ORDER, "price": f"{20000 + number}"})
-            if not number % 3:
-                await bot.call("Balance")
             await asyncio.sleep(0.2)
 
-    await asyncio.gather(trade(), *(read() for _ in range(5)))
+    await asyncio.gather(
+        trade(), read(bot, "Balance", 2.0), *(read(report, "Ledgers", 0.1) for _ in range(3))
+    )
 
 
 async def lose_an_order(running: Running) -> None:
@@ -51,6 +51,7 @@ async def main(folder: Path) -> None:
             browser(Path(scratch) / "p") as page,
         ):
             over = asyncio.Event()
+            beside = await neighbour(running, Path(scratch) / "state")
             await lose_an_order(running)
             calling = asyncio.create_task(traffic(running, over))
             await page.size(1180, 900)
@@ -58,7 +59,8 @@ async def main(folder: Path) -> None:
             await page.picture(folder / "gateway-sign-in.png", whole=False)
             await page.sign_in(running.client("read,halt", name="page").token)
             await page.until("document.querySelectorAll('[data-is=calls] tr').length > 8", 60)
-            await asyncio.sleep(8.0)
+            await page.until("document.querySelector('[data-is=sessions] td.num')", 60)
+            await asyncio.sleep(25.0)  # so that the line of the last minute has something to show
             await page.picture(folder / "gateway.png")
             await page.scheme("dark")
             await page.picture(folder / "gateway-dark.png")
@@ -76,6 +78,8 @@ async def main(folder: Path) -> None:
             over.set()
             calling.cancel()
             await asyncio.wait([calling])
+            beside.terminate()
+            await beside.wait()
 
 
 if __name__ == "__main__":

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kraken_async.gateway import GatewayConfig, TokenFile
+from kraken_async.gateway.replies import OUTCOME
 from tests.cli.cli_support import run
+from tests.gateway.conftest import ORDER, Running
 
 
 @pytest.fixture
@@ -75,6 +79,52 @@ def test_what_makes_no_token_is_wrong_use(config: str, words: list[str], said: s
     done = run("gateway", "token", "add", *words, "--config", config)
     assert done.exit_code == 2
     assert said in " ".join(done.stderr.split())
+
+
+async def shell(*words: str) -> Any:
+    """Run a command beside the gateway, which goes on meanwhile, and return what it prints as JSON."""
+    done = await asyncio.to_thread(run, "gateway", *words, "--yes", "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+async def test_a_shell_halts_an_account_of_a_running_gateway_and_lets_it_go_on(running: Running) -> None:
+    bot, page = running.client("read,trade"), running.client("read")
+    config = str(running.gateway.config.path)
+    assert (await bot.call("AddOrder", ORDER))[0]["error"] == []
+    told = await shell("halt", "--account", "main", "--config", config)
+    assert told == {"account": "main", "halted": True, "cancelled": {"count": 1}}
+    answer, headers = await bot.call("AddOrder", ORDER)
+    assert (answer["error"], headers[OUTCOME]) == (["EService:Market in cancel_only mode"], "not-sent")
+    (shown,) = (await page.api("/api/status"))[1]["accounts"]
+    assert shown["resume_with"] == f"kraken-async gateway resume --account main --config {config}"
+    assert [each["text"] for each in shown["problems"] if shown["resume_with"] in each["text"]]
+    assert await shell(*shown["resume_with"].split()[2:]) == {"account": "main", "halted": False}
+    assert (await bot.call("AddOrder", ORDER))[0]["error"] == []
+
+
+@pytest.mark.parametrize("what", ["halt", "resume"])
+def test_an_account_that_only_the_gateway_s_memory_knows_is_refused_in_words(config: str, what: str) -> None:
+    path = Path(config)
+    path.write_text(path.read_text() + 'store = "memory:"\n')
+    done = run("gateway", what, "--account", "hedge", "--config", config, "--yes")
+    assert done.exit_code == 2
+    assert "memory" in done.stderr
+
+
+@pytest.mark.parametrize("what", ["halt", "resume"])
+@pytest.mark.parametrize(("words", "said"), [([], "which account"), (["--account", "other"], "no account")])
+def test_a_halt_names_its_account(config: str, what: str, words: list[str], said: str) -> None:
+    done = run("gateway", what, *words, "--config", config, "--yes")
+    assert done.exit_code == 2
+    assert said in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("what", ["halt", "resume"])
+def test_a_halt_is_not_made_without_a_yes(config: str, what: str) -> None:
+    done = run("gateway", what, "--account", "main", "--config", config)
+    assert done.exit_code == 2
+    assert "--yes" in done.stderr
 
 
 @pytest.mark.parametrize("words", [["gateway"], ["gateway", "token", "list"]])

@@ -49,7 +49,7 @@ async def test_a_token_signs_in_and_the_numbers_move(page: Page, running: Runnin
     await page.until("document.querySelector('[data-is=counts] b').textContent === '8'")
     await page.until("document.querySelector('[data-is=tokens] td').textContent === 'grid-bot'")
     assert await page.text("[data-is=calls] td:nth-child(3)") == "Balance"
-    assert await page.text(".badge") == "Trading"
+    assert await page.text(".badge") == "Trading allowed"
     kept = await page.js(
         "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])"
     )
@@ -93,6 +93,7 @@ async def test_a_halt_by_keyboard_alone_names_the_account_and_stops_a_running_bo
     await page.until("document.getElementById('confirm').open")
     assert await page.text("#confirm-title") == "Halt account \u201cmain\u201d?"
     assert "All open orders of the Kraken account" in await page.text("#confirm-text")
+    assert "kraken-async gateway resume --account main" in await page.text("#confirm-text code")
     assert await page.js("document.activeElement.id") == "confirm-no"
     assert not running.account.session.stats().halted
     await page.press("Tab", 9)
@@ -162,9 +163,13 @@ async def staged_page(stage: Stage, tmp_path: Path) -> AsyncIterator[Page]:
 
 async def show(page: Page, stage: Stage, state: str) -> None:
     """Put a state on, and wait until the page shows it."""
-    version = stage.show(**STATES[state])
-    await page.js("document.dispatchEvent(new Event('visibilitychange'))")  # it asks at once
-    await page.until(f"document.getElementById('where').textContent.includes('{version}')")
+    await shown(page, stage.show(**STATES[state]))
+
+
+async def shown(page: Page, version: str) -> None:
+    """Let the page ask at once, and wait until it shows the status of that version."""
+    await page.js("document.dispatchEvent(new Event('visibilitychange'))")
+    await page.until(f"document.getElementById('where').textContent.includes('version {version},')")
 
 
 #: What a machine's fonts, a reader's zoom or an unkind style sheet may do to the page.
@@ -285,7 +290,7 @@ async def test_it_asks_once_a_second_however_often_it_comes_back_into_sight(
 async def test_a_sentence_is_shown_on_focus_and_on_hover_and_goes_with_escape(staged_page: Page) -> None:
     page = staged_page
     await page.js("document.querySelector('[data-is=counter]').focus()")
-    assert (await page.text("#tip")).startswith("Kraken counts private calls")
+    assert (await page.text("#tip")).startswith("Kraken counts the private calls")
     assert not await page.js("document.getElementById('tip').hidden")
     await page.press("Escape", 27)
     assert await page.js("document.getElementById('tip').hidden")
@@ -301,7 +306,7 @@ async def test_a_gateway_that_falls_silent_is_told_from_one_that_has_nothing_to_
     await running.gateway.close()
     await page.until("!document.getElementById('stale').hidden")
     assert "has not answered since" in await page.text("#stale")
-    assert "kraken-async halt" in await page.text("#stale")
+    assert running.gateway.config.path.name in await page.text("#stale")
     page.said.clear()  # the browser itself reports each refused connection
 
 
@@ -314,3 +319,10 @@ async def test_it_follows_the_system_s_colours(page: Page, running: Running) -> 
         seen[scheme] = await page.js(look)
     assert seen["light"][0] != seen["dark"][0]
     assert seen["light"][1] != seen["dark"][1]
+
+
+async def test_a_halt_that_no_shell_can_end_says_how_it_ends(staged_page: Page, stage: Stage) -> None:
+    await shown(staged_page, stage.show(account={"resume_with": "", "halt_with": ""}))
+    await staged_page.js("document.querySelector('.account .halt').click()")
+    assert "until the gateway is started again" in await staged_page.text("#confirm-text")
+    assert await staged_page.js("document.querySelector('#confirm-text code') === null")

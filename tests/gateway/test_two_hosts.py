@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -59,6 +60,19 @@ async def test_a_halt_at_one_holds_at_the_other(hosts: list[Running]) -> None:
     assert (status, told["cancelled"]) == (200, {"count": 1})
     answer, headers = await bot.call("AddOrder", ORDER)
     assert (answer["error"], headers[OUTCOME]) == (["EService:Market in cancel_only mode"], "not-sent")
+
+
+async def test_each_shows_the_sessions_of_the_other(hosts: list[Running]) -> None:
+    pages = [host.client("read") for host in hosts]
+    found: list[list[dict[str, Any]]] = []
+    async with asyncio.timeout(50):
+        while [len(each) for each in found] != [2, 2]:
+            shown = [(await page.api("/api/status"))[1]["accounts"][0] for page in pages]
+            found = [account["sessions"] for account in shown]
+            await asyncio.sleep(0.05)
+    sinces = {round(each["since"], 1) for each in found[0]}
+    assert sinces == {round(each["since"], 1) for each in found[1]}
+    assert not [account["problems"] for account in shown if "cannot be read" in str(account["problems"])]
 
 
 async def test_the_second_goes_on_when_the_first_is_closed(hosts: list[Running]) -> None:

@@ -5,24 +5,26 @@
 (() => {
   const EVERY = 1000, PATIENCE = 5000, OLD = 4000, HISTORY = 60;
   const PRIORITIES = [
-    ["CANCEL", "Cancel", "Cancels go before everything else."],
-    ["AMEND", "Amend", "Changes to orders, and the session's own look-ups."],
-    ["PLACE", "Place", "New orders, and other calls that change something."],
-    ["READ", "Read", "Balances, open orders and other reads."],
-    ["HISTORY", "History", "Ledgers, trades and other long reads go last."],
+    ["CANCEL", "Cancels", "Cancels go before everything else."],
+    ["AMEND", "Changes", "Changes to open orders, and the gateway's own look-ups of lost ones."],
+    ["PLACE", "New orders", "New orders, and other calls that change something."],
+    ["READ", "Reads", "Balances, open orders and other short reads."],
+    ["HISTORY", "History", "Ledgers, past trades and other long reads go last."],
   ];
   const TIPS = {
-    counter: "Kraken counts private calls on this key and refuses them above the maximum. Each call adds its cost in points; the counter goes down by itself. The gateway waits rather than exceed it.",
-    flight: "The call that was sent to Kraken and has no answer yet, and for how long. One key has at most one in flight, but for a cancel that overtakes a stalled one.",
-    pace: "Private calls that this gateway sent to Kraken on this key in the last second; the line shows the last minute.",
-    trip: "From the sending of a call to Kraken's answer, over the last 200 calls. The wait is from being asked for to being sent.",
-    lead: "How far the last nonce is ahead of this machine's clock. Near 0 s is normal; a large lead means that the clock was set back, or that another program moved the nonce.",
-    breaker: "Closed: calls pass. Kraken's lockout, or nonces that could not be healed, open it, and private calls then fail at once instead of making it worse.",
+    counter: "Kraken counts the private calls of this API key and refuses them above the maximum. Each call adds its cost in points; the counter falls by itself. The gateway waits rather than exceed it.",
+    flight: "The call that was sent to Kraken and has no answer yet, and for how long. One key has at most one, but for a cancel that overtakes a stalled call.",
+    pace: "Private calls that this gateway sent to Kraken on this key. The line shows how many in each second of the last minute that this page was open.",
+    doubt: "Orders that were sent, and whose answer was lost. Each may be open or filled at Kraken, and is looked for until it is found, or until it is certain that it was not placed.",
+    waited: "From a call's arrival in the gateway's queue to its sending, over the last 200 calls: the wait for Kraken's limits and for calls that go before. The median is exceeded by half of the calls.",
+    trip: "From the sending of a call to Kraken's answer, over the last 200 calls. The median is exceeded by half of them.",
+    lead: "Kraken wants each call numbered higher than the one before; the gateway takes the number from the clock. A large lead means that the clock was set back, or that another program moved the number. Where the last number is kept over a crash, none is used twice.",
+    breaker: "After too many bad calls Kraken locks a key out for some minutes. Private calls then fail here at once, since each try would make it longer. The same is done for a while when Kraken keeps refusing the numbers of calls.",
   };
-  const RESUME = "trading is halted on this key until somebody runs \u201ckraken-async resume\u201d in a shell";
   const NO_ANSWER = { TransportError: "no usable answer", RequestTimeout: "no answer in time", QueueTimeout: "waited too long" };
+  const ENDS = { answered: "answered", refused: "refused", "not-sent": "not sent", unknown: "answer lost" };
   const byId = (id) => document.getElementById(id);
-  const state = { token: "", timer: 0, round: 0, answeredAt: 0, accounts: new Map(), tokenMayHalt: false, asking: null };
+  const state = { token: "", timer: 0, round: 0, answeredAt: 0, accounts: new Map(), tokenMayHalt: false, haltWith: "" };
 
   // ---- small helpers
 
@@ -46,6 +48,10 @@
     return n < 172800 ? `${Math.round(n / 3600)} h` : `${Math.round(n / 86400)} days`;
   }
   function clock(at) { return new Date(at * 1000).toLocaleTimeString("en-GB"); }
+  function zone() {
+    const minutes = -new Date().getTimezoneOffset(), two = (n) => String(Math.floor(Math.abs(n))).padStart(2, "0");
+    return minutes ? `UTC${minutes < 0 ? "\u2212" : "+"}${two(minutes / 60)}:${two(minutes % 60)}` : "UTC";
+  }
   function moment(at) {
     const date = new Date(at * 1000);
     return date.toDateString() === new Date().toDateString() ? clock(at) : `${date.toLocaleDateString("en-CA")} ${clock(at)}`;
@@ -128,11 +134,11 @@
     const old = Boolean(state.token) && state.answeredAt > 0 && age > OLD;
     live.hidden = !state.token || !state.answeredAt;
     live.classList.toggle("old", old);
-    text(live, old ? "no answer" : "live");
+    text(live, `${old ? "No answer since" : "Up to date:"} ${clock(state.answeredAt / 1000)} ${zone()}`);
     byId("stale").hidden = !old;
     byId("accounts").classList.toggle("old-figures", old);
     if (old) {
-      text(byId("stale"), `The gateway has not answered since ${clock(state.answeredAt / 1000)}. The figures below are from then. The shell's "kraken-async halt" works without it.`);
+      text(byId("stale"), `The gateway has not answered since ${clock(state.answeredAt / 1000)} ${zone()}. The figures below are from then. ${shellHalt(state.haltWith)}`);
     }
   }
 
@@ -159,7 +165,8 @@
     byId("accounts").hidden = false;
     byId("leave").hidden = false;
     state.tokenMayHalt = status.token.allow.includes("halt");
-    text(byId("where"), `${status.url}, version ${status.version}, up for ${seconds(status.time - status.started_at)}`);
+    text(byId("where"), `${status.url} on ${status.host}, version ${status.version}, running since ${moment(status.started_at)}`);
+    state.haltWith = status.accounts.map((account) => account.halt_with).filter(Boolean).join("; ");
     const problems = [...status.problems, ...(status.closing ? ["the gateway is closing"] : [])];
     rows(byId("gateway-problems"), problems, (all) => all.length ? [list(all)] : []);
     for (const account of status.accounts) showAccount(account, status);
@@ -172,7 +179,7 @@
 
   function list(sentences) {
     const all = make("ul", undefined, "problems");
-    for (const each of sentences) all.append(make("li", each));
+    for (const each of sentences) all.append(make("li", each, "warning"));
     return all;
   }
 
@@ -184,7 +191,7 @@
     for (const element of section.querySelectorAll("[data-is]")) parts[element.dataset.is] = element;
     for (const [name, sentence] of Object.entries(TIPS)) parts[name].dataset.tip = sentence;
     section.setAttribute("aria-label", `Account ${account.name}`);
-    parts.halt.addEventListener("click", () => confirmHalt(account.name, parts));
+    parts.halt.addEventListener("click", () => confirmHalt(parts));
     byId("accounts").append(section);
     state.accounts.set(account.name, parts);
     return parts;
@@ -192,15 +199,13 @@
 
   function showAccount(account, status) {
     const parts = partsOf(account), stats = account.stats;
-    text(parts.name, account.name);
+    text(parts.name, `Account ${account.name}`);
     showState(parts, account, stats, status);
-    const lost = `the outcome of ${plural(stats.unresolved, "order", "orders")} is not known: see below`;
-    const problems = stats.problems.map((each) =>
-      each.startsWith("trading is halted") ? RESUME : each.startsWith("the outcome of orders is unknown") ? lost : each);
-    rows(parts.problems, problems, (all) => all.map((each) => make("li", each)));
+    parts.shown = { account, status };
+    rows(parts.problems, account.problems, (all) => all.map((each) => make("li", each.text, each.severity)));
     showTiles(parts, account, stats, status);
     showQueue(parts, account, stats);
-    showCounts(parts, stats);
+    showCounts(parts, account, stats);
     showEngine(parts, account, stats);
     showUnresolved(parts, account.unresolved);
     showUnheard(parts, account.unheard);
@@ -211,51 +216,69 @@
 
   function showState(parts, account, stats, status) {
     const locked = stats.breaker !== "closed";
-    text(parts.state, stats.halted ? "Halted: no new orders" : locked ? `Calls stopped: ${stats.breaker}` : "Trading");
+    text(parts.state, stats.halted ? "Halted: no new orders" : locked ? "Private calls stopped" : "Trading allowed");
     parts.state.classList.toggle("bad", stats.halted);
     parts.state.classList.toggle("warn", locked && !stats.halted);
     const real = account.base_url === "https://api.kraken.com";
-    text(parts.facts, `${account.tier} tier${real ? "" : `, not Kraken itself but ${account.base_url}`}${account.governor ? "" : ", limits are not enforced here"}`);
-    text(parts.halt, stats.halted ? "Halt again" : "Halt");
-    parts.halt.setAttribute("aria-label", `Halt account ${account.name}`);
+    text(parts.facts, `Kraken tier: ${account.tier}${real ? "" : `. Calls go to ${account.base_url}, not to Kraken`}${account.governor ? "" : ". Kraken's limits are not kept here"}`);
+    parts.facts.dataset.tip = "The account's verification level at Kraken, which sets its limits.";
+    text(parts.halt, stats.halted ? "Halt again" : "Halt trading");
+    parts.halt.setAttribute("aria-label", `Halt trading on account ${account.name}`);
     parts.halt.disabled = !state.tokenMayHalt;
     parts.halt.title = state.tokenMayHalt ? "Stops all trading on this key. Asks first." : "This token may not halt: it needs --allow halt.";
   }
 
+  // A figure: a number large, its unit beside it, and a line below. A word in the place of a number is set smaller.
+  function figure(parts, name, value, unitName, unit, subName, sub) {
+    text(parts[name], value);
+    parts[name].classList.toggle("word", !/[0-9]/.test(value));
+    text(parts[unitName], unit);
+    text(parts[subName], sub);
+  }
+
   function showTiles(parts, account, stats, status) {
-    text(parts.level, points(stats.counter_level));
-    text(parts.of, `of ${stats.counter_maximum} points`);
-    meter(parts["counter-bar"], stats.counter_level, stats.counter_maximum, "Call counter, in points");
-    const free = stats.counter_decay ? stats.counter_level / stats.counter_decay : 0;
-    text(parts.free, stats.counter_level > 0.05 ? `empty in ${seconds(free)}; goes down by ${stats.counter_decay} a second` : `empty; goes down by ${stats.counter_decay} a second`);
+    const most = stats.counter_maximum, free = stats.counter_decay ? stats.counter_level / stats.counter_decay : 0;
+    const falls = `Falls by ${plural(stats.counter_decay, "point", "points")} a second`;
+    figure(parts, "level", points(stats.counter_level), "of", `of ${most} points used`, "free",
+      `${stats.counter_level > 0.05 ? `${falls}: empty in ${seconds(free)}` : falls}. Above ${most} Kraken refuses calls.`);
+    meter(parts["counter-bar"], stats.counter_level, most, "Kraken's call counter, in points");
     const age = stats.in_flight_age;
-    text(parts.age, age === null ? "None" : age.toFixed(1));
-    text(parts["age-unit"], age === null ? "" : "s without an answer");
-    text(parts["flight-sub"], age === null ? "no call waits for Kraken's answer" : plural(stats.in_flight, "call at Kraken", "calls at Kraken"));
+    figure(parts, "age", age === null ? "None" : age.toFixed(1), "age-unit", age === null ? "" : "s without an answer",
+      "flight-sub", age === null ? "No call waits for Kraken's answer." : `${plural(stats.in_flight, "call waits", "calls wait")} for Kraken's answer.`);
     text(parts.rate, count(Math.round(stats.recent_burst_rate)));
+    text(parts["rate-sub"], `${plural(stats.total_nonces_issued, "call", "calls")} since ${moment(account.since)}`);
     spark(parts, stats.recent_burst_rate);
-    text(parts["rate-sub"], `${plural(stats.total_nonces_issued, "call", "calls")} since the start`);
-    const any = stats.round_trip.max > 0;
-    text(parts.median, any ? milliseconds(stats.round_trip.p50) : "None");
-    text(parts["median-unit"], any ? "ms, median" : "made yet");
-    parts["wait-sub"].hidden = !any;
-    text(parts["trip-sub"], !any ? "no call has been answered yet" : `99 of 100 within ${duration(stats.round_trip.p99)}`);
-    text(parts["wait-sub"], `waited before: ${duration(stats.wait.p50)}; 99 of 100 within ${duration(stats.wait.p99)}`);
-    const lead = stats.nonce_lead, used = stats.last_nonce > 0;
-    const safe = stats.durable ? "kept safe over a crash" : "not kept safe over a crash";
-    text(parts.ahead, used ? Math.max(0, lead).toFixed(1) : "None");
-    text(parts["ahead-unit"], used ? "s ahead of the clock" : "used yet");
-    text(parts.durable, used && lead < -10 ? `last used ${seconds(-lead)} ago, ${safe}` : safe);
-    text(parts.open, stats.breaker === "closed" ? "Closed" : stats.breaker === "locked out" ? "Locked out" : "Paused");
-    text(parts["breaker-sub"], stats.breaker_until ? `until ${clock(stats.breaker_until)}, ${seconds(stats.breaker_until - status.time)} more` : "calls pass");
+    const lost = stats.unresolved;
+    figure(parts, "lost", count(lost), "lost-unit", lost === 1 ? "order now" : "orders now", "lost-sub",
+      lost ? "Its answer was lost: listed below." : "What became of every order is known.");
+    if (lost > 1) text(parts["lost-sub"], "Their answers were lost: listed below.");
+    parts.doubt.classList.toggle("alarm", lost > 0);
+    const any = stats.round_trip.max > 0, unit = (value) => (any ? `${value < 1 ? "ms" : "s"}, median` : "");
+    const over = `99 in 100 of the last ${plural(Math.min(200, stats.total_nonces_issued), "call", "calls")}: at most`;
+    const head = (value) => (!any ? "None" : value < 1 ? milliseconds(value) : value.toFixed(1));
+    figure(parts, "wait", head(stats.wait.p50), "wait-unit", unit(stats.wait.p50), "wait-sub",
+      any ? `${over} ${duration(stats.wait.p99)}` : "No call was sent yet.");
+    figure(parts, "median", head(stats.round_trip.p50), "median-unit", unit(stats.round_trip.p50), "trip-sub",
+      any ? `${over} ${duration(stats.round_trip.p99)}` : "No call was answered yet.");
+    const shut = stats.breaker !== "closed", until = stats.breaker_until;
+    const why = stats.breaker === "locked out" ? "Kraken locked the key out" : "Kraken kept refusing the numbers of calls";
+    figure(parts, "open", !shut ? "None" : until ? seconds(until - status.time) : "Now", "open-unit", shut && until ? "left" : "", "breaker-sub",
+      !shut ? "Private calls go to Kraken." : `${why}: calls fail here at once${until ? ` until ${clock(until)}` : ""}.`);
+    parts.breaker.classList.toggle("alarm", shut);
+    const lead = stats.nonce_lead, used = stats.last_nonce > 0, idle = lead < -10;
+    const safe = stats.durable ? "Saved, so that none is used twice, even after a crash." : "Not saved: it is lost in a crash.";
+    figure(parts, "ahead", !used ? "None" : idle ? seconds(-lead).split(" ")[0] : Math.max(0, lead).toFixed(1),
+      "ahead-unit", !used ? "used yet" : idle ? `${seconds(-lead).split(" ")[1]} since the last one` : "s ahead of this computer's clock", "durable",
+      used && !idle ? `Near 0 s is normal. ${safe}` : safe);
   }
 
   function spark(parts, rate) {
     parts.history.push(rate);
     if (parts.history.length > HISTORY) parts.history.shift();
-    const top = Math.max(4, ...parts.history), first = HISTORY - parts.history.length;
-    const place = (value, at) => `${((first + at) / (HISTORY - 1) * 120).toFixed(1)},${(26 - value / top * 24).toFixed(1)}`;
+    const most = Math.max(...parts.history), top = Math.max(4, most), first = HISTORY - parts.history.length;
+    const place = (value, at) => `${((first + at) / (HISTORY - 1) * 120).toFixed(1)},${(27 - value / top * 26).toFixed(1)}`;
     parts.section.querySelector("polyline").setAttribute("points", parts.history.map(place).join(" "));
+    text(parts.peak, `Calls in each second; the highest: ${count(Math.round(most))}`);
   }
 
   function bar(item, label, value, level, maximum) {
@@ -273,27 +296,32 @@
   }
 
   function showQueue(parts, account, stats) {
-    const most = Math.max(10, ...Object.values(stats.queue_depth));
+    const depths = Object.values(stats.queue_depth);
+    const most = Math.max(10, ...depths);
     PRIORITIES.forEach(([name, label, sentence], at) => {
       const item = parts.queue.children[at] || parts.queue.appendChild(make("li"));
       const waiting = stats.queue_depth[name] || 0;
-      item.dataset.tip = sentence;
+      item.dataset.tip = `${sentence} A full bar is ${count(most)} calls.`;
       bar(item, label, plural(waiting, "call", "calls"), waiting, most);
       item.querySelector(".meter").classList.remove("warn", "bad");
     });
-    const queued = Object.values(stats.queue_depth).reduce((sum, n) => sum + n, 0);
+    const queued = depths.reduce((sum, n) => sum + n, 0);
     const all = Object.values(account.waiting_by_token).reduce((sum, n) => sum + n, 0);
     const more = Math.max(0, all - queued - stats.in_flight);
-    text(parts.lines, more ? `${plural(more, "more call waits", "more calls wait")} in the gateway's lines, one line for each token, so that none is kept waiting by another's flood.` : "No call waits in the gateway's lines before these.");
+    const turn = "they wait for their turn, as one call at a time is at Kraken";
+    text(parts.why, !queued ? "No call waits." : `Why: ${account.waiting_for || turn}. A full bar is ${count(most)} calls.`);
+    parts.lines.hidden = !more;
+    text(parts.lines, more ? `${plural(more, "more call waits", "more calls wait")} behind these, in a line for each program.` : "");
   }
 
-  function showCounts(parts, stats) {
+  function showCounts(parts, account, stats) {
+    text(parts["counts-title"], `How calls ended, since ${moment(account.since)}`);
     const shown = [
       ["answered", stats.answered, "answered", "Kraken did what was asked."],
-      ["refused", stats.refused, "refused", "Kraken refused it: no effect."],
+      ["refused", stats.refused, "refused by Kraken", "Kraken refused it: no effect."],
       ["not-sent", stats.not_sent, "not sent", "It did not leave the gateway: no effect."],
-      ["unknown", stats.unknown, "unknown", "No answer came, and it could not be found out in time what became of it. Of a read that is harmless; orders among them are listed on this page."],
-      ["retries", stats.retries, "repeated", "Sendings that were repeated because the one before was certain to have had no effect."],
+      ["unknown", stats.unknown, "answer lost", "No answer came, and it could not be found out in time what became of the call. Of a read that is harmless; orders among them are listed on this page until it is known."],
+      ["retries", stats.retries, "sent again", "Sendings that were repeated because the one before was certain to have had no effect. They are not calls of their own."],
     ];
     rows(parts.counts, [...shown, stats.unresolved], () => shown.map(([name, n, label, sentence]) => {
       const item = make("li", undefined, name === "unknown" && stats.unresolved ? "bad" : "");
@@ -302,18 +330,21 @@
       return item;
     }));
     const errors = Object.entries(stats.errors).sort((a, b) => b[1] - a[1]).slice(0, 5);
-    text(parts.errors, errors.length ? `Most frequent: ${errors.map(([code, n]) => `${NO_ANSWER[code] || code} (${count(n)})`).join(", ")}` : "No error yet.");
+    const times = (n) => plural(n, "time", "times");
+    text(parts.errors, errors.length ? `Failures: ${errors.map(([code, n]) => `${NO_ANSWER[code] || code}, ${times(n)}`).join("; ")}` : "No failure yet.");
   }
 
   function showEngine(parts, account, stats) {
     const pairs = Object.entries(stats.pair_levels).filter(([, level]) => level >= 0.05).sort((a, b) => b[1] - a[1]).slice(0, 12);
+    const most = stats.pair_threshold;
     parts["engine-card"].hidden = !pairs.length;
+    text(parts["engine-sub"], `Each falls by ${account.engine_decay} a second. Kraken refuses new orders on a pair above ${most} points.`);
     while (parts.engine.children.length > pairs.length) parts.engine.lastElementChild.remove();
     pairs.forEach(([pair, level], at) => {
       const item = parts.engine.children[at] || parts.engine.appendChild(make("li"));
       const free = account.engine_decay ? level / account.engine_decay : 0;
-      item.dataset.tip = `Kraken's matching engine counts orders, amends and cancels on ${pair}. Above ${points(stats.pair_threshold)} points it refuses new orders; it counts down by ${account.engine_decay} a second.`;
-      bar(item, pair, `${points(level)} of ${stats.pair_threshold} points, empty in ${seconds(free)}`, level, stats.pair_threshold);
+      item.dataset.tip = `Kraken counts orders, changes and cancels on ${pair}. Above ${most} points it refuses new orders; the counter falls by ${account.engine_decay} a second.`;
+      bar(item, pair, `${points(level)} of ${most} points, empty in ${seconds(free)}`, level, most);
     });
   }
 
@@ -353,12 +384,14 @@
     const kinds = { answered: "ok", unknown: "doubt" };
     rows(parts.calls, calls, (all) => all.length ? [...all].reverse().map((call) => {
       const took = make("td", duration(call.took), "num");
-      const outcome = make("td", call.error ? `${call.outcome}: ${call.error}` : call.outcome, kinds[call.outcome] || "no");
+      const why = call.reason || call.error, words = ENDS[call.outcome] || call.outcome;
+      const outcome = make("td", why ? `${words}: ${why}` : words, `${kinds[call.outcome] || "no"} wrap`);
       return row(clock(call.at), call.token, call.endpoint, outcome, took);
     }) : nothing(5, "No program has called yet."));
   }
 
   function showTokens(parts, account) {
+    text(parts["ended-title"], `Calls ended since ${moment(account.since)}`);
     const names = [...new Set([...Object.keys(account.calls_by_token), ...Object.keys(account.waiting_by_token)])].sort();
     const data = names.map((name) => [name, account.calls_by_token[name] || 0, account.waiting_by_token[name] || 0]);
     rows(parts.tokens, data, (all) => all.length ? all.map(([name, calls, waiting]) =>
@@ -366,26 +399,33 @@
   }
 
   function showSessions(parts, sessions) {
-    const data = sessions.map((each) => ({ ...each, silent: each.gone ? Math.round(each.silent) : 0 }));
+    const others = sessions.filter((each) => !each.here);
+    const data = others.map((each) => ({ ...each, silent: each.gone ? Math.round(each.silent) : 0, since: Math.round(each.since) }));
     rows(parts.sessions, data, (all) => all.length ? all.map((each) => {
-      const name = `${each.pid}${each.host ? ` on ${each.host}` : ""}${each.here ? ", this gateway" : ""}`;
-      const said = each.gone ? `silent for ${seconds(each.silent)}` : plural(each.problems.length, "problem", "problems");
-      const well = !each.gone && !each.problems.length;
-      return row(name, make("td", count(each.sent), "num"), make("td", count(each.waiting), "num"), make("td", well ? "well" : said, well ? "ok" : "no"));
-    }) : nothing(4, "None has shown itself yet."));
+      const name = `process ${each.pid}${each.host ? ` on ${each.host}` : ""}`;
+      const worst = each.problems.find((problem) => problem.severity === "critical") || each.problems[0];
+      const said = each.gone ? `not heard of for ${seconds(each.silent)}` : each.halted ? "halted" : worst ? worst.text : "well";
+      const cell = make("td", said, said === "well" ? "ok" : "no wrap");
+      return row(name, moment(each.since), make("td", count(each.sent), "num"), make("td", count(each.waiting), "num"), cell);
+    }) : nothing(5, "None is seen: this gateway alone uses the key."));
   }
 
   // ---- halting
 
-  function confirmHalt(name, parts) {
-    const dialog = byId("confirm");
+  function confirmHalt(parts) {
+    const dialog = byId("confirm"), { account, status } = parts.shown, name = account.name;
     text(byId("confirm-title"), `Halt account \u201c${name}\u201d?`);
     const facts = make("ul");
     for (const each of [
       `All open orders of the Kraken account behind \u201c${name}\u201d are cancelled: protective stops too, and those placed elsewhere.`,
       "Orders that wait are taken back unsent, and new ones are refused, in every program on this key.",
-      "It holds until somebody runs \u201ckraken-async resume\u201d in a shell. Open positions stay open.",
+      "Open positions stay open. Reads and cancels go on.",
     ]) facts.append(make("li", each));
+    const resume = make("li", account.resume_with
+      ? `It holds until somebody resumes it, in a shell on ${status.host}, as the user that runs the gateway:`
+      : "It holds until the gateway is started again, since this account's state is in its memory.");
+    if (account.resume_with) resume.append(make("code", account.resume_with, "command"));
+    facts.append(resume);
     byId("confirm-text").replaceChildren(facts);
     text(byId("confirm-yes"), `Halt ${name}`);
     byId("confirm-yes").onclick = () => { dialog.close(); halt(name, parts); };
@@ -395,6 +435,10 @@
     byId("confirm-no").focus();
   }
 
+  function shellHalt(command) {
+    return command ? `To halt without it, run in a shell: ${command}` : "To halt without it, cancel the orders at Kraken, and stop the gateway.";
+  }
+
   async function halt(name, parts) {
     say(parts, `Halting ${name} \u2026`, false);
     try {
@@ -402,9 +446,9 @@
       const told = await response.json();
       if (!response.ok) say(parts, `Not halted: ${told.reason || told.error.join(", ")}`, true);
       else if (told.error.length) say(parts, `Halted, but ${told.error.join("; ")}`, true);
-      else say(parts, `Halted at ${clock(Date.now() / 1000)}. ${plural(told.cancelled.count, "order was", "orders were")} cancelled.`, false);
+      else say(parts, `Halted at ${clock(Date.now() / 1000)} ${zone()}. ${plural(told.cancelled.count, "open order was", "open orders were")} cancelled.`, false);
     } catch (error) {
-      say(parts, `The gateway did not answer: it is not known whether ${name} is halted. Run \u201ckraken-async halt\u201d in a shell.`, true);
+      say(parts, `The gateway did not answer: it is not known whether ${name} is halted. ${shellHalt(parts.shown.account.halt_with)}`, true);
     }
     poll();
   }
