@@ -14,6 +14,7 @@ import itertools
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -46,11 +47,15 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 gc.disable()  # until all is collected: what is imported meanwhile stays, and there is much of it
 
 
-def pytest_collection_finish() -> None:
-    """Look at what is imported by now (with ccxt some 300,000 objects) in no collection of garbage any more.
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start what children are forked from, and set aside what is imported.
+
+    Look at what is imported by now (with ccxt some 300,000 objects) in no collection of garbage any more.
 
     A look at leaks is two collections; with all that in them they take longer than the tests.
     """
+    if not session.config.option.collectonly and "tests.forked" in sys.modules:  # of this or that module
+        sys.modules["tests.forked"].prepare()
     gc.collect()
     gc.freeze()
     gc.enable()

@@ -20,6 +20,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from kraken_async.emulator import Emulator, EmulatorServer, Fault, serve_in_thread
+from tests import forked
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -57,7 +58,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorServer]:
 def run(name: str, code: str | None = None, **env: str) -> str:
     """Run an example, or ``code`` with it imported, and return what it printed."""
     words = ["-c", f"import asyncio, {name}\n{code}"] if code else [str(EXAMPLES / f"{name}.py")]
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-W", "error", *words],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(EXAMPLES)]), **env},
         capture_output=True,
@@ -74,7 +75,7 @@ def killed_at(
     server: EmulatorServer, name: str, reached: Callable[[], bool], *words: str, **env: str
 ) -> None:
     """Run an example until ``reached`` says so, and kill it there."""
-    child = subprocess.Popen(
+    child = forked.Popen(
         [sys.executable, str(EXAMPLES / f"{name}.py"), *words],
         env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         stdout=subprocess.DEVNULL,

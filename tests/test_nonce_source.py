@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -20,6 +19,7 @@ from kraken_async.nonce_source import FRESH, NonceSource
 from kraken_async.stores.base import MAX_NONCE, Store
 from kraken_async.stores.file import FileStore
 from kraken_async.stores.memory import MemoryStore
+from tests import forked
 
 HOUR = 3_600_000_000_000
 
@@ -223,7 +223,8 @@ def test_after_a_kill_the_next_source_starts_above_everything(tmp_path: Path) ->
         os.write(1, b"%d" % nonce)
         os.kill(os.getpid(), 9)
         """
-    child = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, check=False)
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    child = forked.run(command, capture_output=True, text=True, check=False)
     assert child.returncode == -9, child.stderr
     last = int(child.stdout)
     with NonceSource(FileStore(tmp_path)) as source:

@@ -17,6 +17,7 @@ import pytest
 
 from kraken_async import BurstGovernor, KrakenSession
 from kraken_async.emulator import Emulator, Fault, serve_in_thread
+from tests import forked
 from tests.bots import BOT
 
 CHILD = """
@@ -63,7 +64,7 @@ class Shop:
             "calls": calls,
             **options,
         }
-        child = subprocess.Popen(
+        child = forked.Popen(
             [sys.executable, "-c", given.pop("code", CHILD), json.dumps(given)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -251,9 +252,7 @@ def crowd(shop: Shop, processes: int, threads: int, calls: int) -> list[float]:
             "threads": threads,
         }
         command = [sys.executable, "-c", THREADS, json.dumps(options)]
-        shop.children.append(
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        )
+        shop.children.append(forked.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
     return [json.loads(finish(child, 300.0))["seconds"] for child in shop.children]
 
 

@@ -39,6 +39,7 @@ from kraken_async.errors import Outcome
 from kraken_async.stores.memory import MemoryKey
 from kraken_async.system.flock import FileLock
 from kraken_async.wire.messages import Response
+from tests import forked
 from tests.conftest import LeakCheck
 from tests.test_session import ORDER, exchange, until
 
@@ -82,7 +83,7 @@ async def test_nor_is_one_that_a_killed_process_left_open(tmp_path: Path) -> Non
     emulator = Emulator()
     with serve_in_thread(emulator) as server:
         words = [*emulator.key, server.url, str(tmp_path), json.dumps(order)]
-        bot = subprocess.Popen([sys.executable, "-c", BOT, *words], stdout=subprocess.PIPE, text=True)
+        bot = forked.Popen([sys.executable, "-c", BOT, *words], stdout=subprocess.PIPE, text=True)
         assert bot.stdout is not None
         try:
             hung = threading.Event()

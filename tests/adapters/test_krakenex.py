@@ -7,7 +7,6 @@ import gc
 import json
 import multiprocessing
 import pickle
-import subprocess
 import sys
 import threading
 import time
@@ -43,6 +42,7 @@ from kraken_async.adapters.background import BackgroundSession
 from kraken_async.adapters.krakenex.envelope import Asked, ask
 from kraken_async.emulator import Fault
 from kraken_async.emulator.plugin import RunningEmulator
+from tests import forked
 from tests.adapters.tunnels import tunnel
 
 SCRIPT = """
@@ -500,7 +500,7 @@ def test_a_script_that_never_closes_ends_quietly(kraken_emulator: RunningEmulato
         "print(k.query_private('Balance')['error'])\n"
         "threading.Thread(target=work).start()\n"  # a thread may go on after the main one
     )
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-W", "error", "-c", script, *_address(kraken_emulator)],
         capture_output=True,
         text=True,
@@ -526,7 +526,7 @@ def test_a_forked_child_opens_a_session_of_its_own(kraken_emulator: RunningEmula
         "k.close()\n"
         "if child: sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))\n"
     )
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-c", script, *_address(kraken_emulator)], capture_output=True, text=True, timeout=30
     )
     assert done.returncode == 0, done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 import time
@@ -29,6 +28,7 @@ from kraken_async.adapters.legacy_nonce import (
     sequences,
     users,
 )
+from tests import forked
 
 
 @pytest.fixture(autouse=True)
@@ -227,7 +227,7 @@ def test_nonces_rise_over_a_kill(tmp_path: Path) -> None:
         "from kraken_async.adapters.legacy_nonce import get_global_kraken_nonce as n\n"
         "n(); print(n(), flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    killed = forked.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
     assert killed.returncode == -9
     assert get_global_kraken_nonce() > int(killed.stdout)
 
@@ -235,7 +235,7 @@ def test_nonces_rise_over_a_kill(tmp_path: Path) -> None:
 def test_a_second_process_is_refused_instead_of_colliding() -> None:
     get_global_kraken_nonce()
     script = "from kraken_async.adapters.legacy_nonce import *; get_global_kraken_nonce()"
-    second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    second = forked.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
     assert second.returncode == 1
     assert "NonceStoreError" in second.stderr
 
@@ -382,6 +382,6 @@ def test_a_forked_child_is_told_who_has_the_nonces() -> None:
         "    os._exit(0)\n"
         "print(os.waitstatus_to_exitcode(os.wait()[1]), n() > 10**18)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    done = forked.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
     assert done.stdout == "7 True\n", done.stderr
     assert issubclass(NonceStoreError, Exception)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from kraken_async.cli.call import parse_fields
 from kraken_async.cli.endpoints import complete_endpoint
 from kraken_async.emulator import EmulatorServer, Fault
 from kraken_async.errors import TradingHalted
+from tests import forked
 from tests.cli.cli_support import data, run
 
 ROOT = Path(__file__).parents[2]
@@ -190,7 +191,7 @@ def test_at_a_terminal_a_write_goes_out_only_after_a_yes(
 ) -> None:
     ours, theirs = os.openpty()
     try:
-        child = subprocess.Popen(
+        child = forked.Popen(
             [sys.executable, "-m", "kraken_async", "call", "AddOrder", *ORDER],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=theirs,
@@ -294,7 +295,7 @@ def test_nonce_show_reads_without_a_change(known: EmulatorServer) -> None:
     assert state["trouble"] == []
     assert data(run("nonce", "show", "--json"))[0]["last"] == state["last"]
     assert Path(state["path"]).read_bytes() == before
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-m", "kraken_async", "nonce", "show"],
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
         capture_output=True,
@@ -341,7 +342,7 @@ def test_orders_unresolved_lists_what_a_killed_program_left_and_resolve_settles_
     known: EmulatorServer,
 ) -> None:
     known.emulator.faults.next("AddOrder", Fault.late(30))
-    child = subprocess.Popen(
+    child = forked.Popen(
         [sys.executable, "-m", "kraken_async", "call", "AddOrder", *ORDER, "--yes"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
@@ -364,7 +365,7 @@ def test_orders_unresolved_lists_what_a_killed_program_left_and_resolve_settles_
 def leave_unknown(known: EmulatorServer, when: str) -> dict[str, Any]:
     """Kill a program in the middle of an order; return its intent."""
     known.emulator.faults.next("AddOrder", Fault.hang("after" if when == "placed" else "before"))
-    child = subprocess.Popen(
+    child = forked.Popen(
         [sys.executable, "-m", "kraken_async", "call", "AddOrder", *ORDER, "--yes"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
@@ -424,7 +425,7 @@ def test_top_shows_what_a_session_wrote_and_says_when_it_is_silent(
 
 
 def test_emulator_serves_any_client_until_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
-    child = subprocess.Popen(
+    child = forked.Popen(
         [sys.executable, "-W", "error", "-m", "kraken_async", "emulator", "--json"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -525,10 +526,34 @@ def test_demo_peers_names_those_that_are_not_installed(monkeypatch: pytest.Monke
 # ------------------------------------------------------------------ what was sent is never called "not sent"
 
 
-@pytest.mark.parametrize(
-    "redirection", ["| true", "> /dev/full", ">&-", "2>&- | true", "> /dev/full 2> /dev/full"]
-)
+@contextmanager
+def leading_nowhere(redirection: str) -> Iterator[dict[str, Any]]:
+    """Give the streams of a child as a shell would lead them, the output to where nothing can be written."""
+    with ExitStack() as open_files:
+        if redirection == "| true":
+            read, write = os.pipe()
+            os.close(read)
+            out: Any = open_files.enter_context(os.fdopen(write, "w"))
+        else:
+            out = open_files.enter_context(open("/dev/full", "w"))
+        yield {"stdout": out, "stderr": out if "2>" in redirection else subprocess.PIPE}
+
+
+@pytest.mark.parametrize("redirection", ["| true", "> /dev/full", "> /dev/full 2> /dev/full"])
 def test_an_order_that_was_placed_ends_with_3_when_its_result_cannot_be_printed(
+    known: EmulatorServer, redirection: str
+) -> None:
+    command = [sys.executable, "-m", "kraken_async", "call", "AddOrder", *ORDER, "--yes"]
+    with leading_nowhere(redirection) as streams:
+        done = forked.run(command, **streams, text=True, timeout=30, check=False)
+    assert len(known.emulator.orders) == 1
+    assert done.returncode == 3, done.stderr
+    if "2>" not in redirection:
+        assert "was sent and answered" in done.stderr
+
+
+@pytest.mark.parametrize("redirection", [">&-", pytest.param("2>&- | true", marks=pytest.mark.proof)])
+def test_an_order_that_was_placed_ends_with_3_when_it_was_started_with_a_closed_stream(
     known: EmulatorServer, redirection: str
 ) -> None:
     command = f"{sys.executable} -m kraken_async call AddOrder {' '.join(ORDER)} --yes {redirection}"
@@ -547,8 +572,9 @@ def test_an_order_that_was_placed_ends_with_3_when_its_result_cannot_be_printed(
 
 
 def test_a_halt_that_cannot_be_printed_ends_with_3(known: EmulatorServer) -> None:
-    command = f"{sys.executable} -m kraken_async halt --yes > /dev/full"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+    command = [sys.executable, "-m", "kraken_async", "halt", "--yes"]
+    with leading_nowhere("> /dev/full") as streams:
+        done = forked.run(command, **streams, text=True, timeout=30, check=False)
     assert done.returncode == 3
     assert "was sent and answered" in done.stderr
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from kraken_async.emulator.config import EmulatorConfig
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 TOML = """
@@ -163,7 +164,7 @@ def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_both_commands_say_the_same_and_obey_their_token(command: str, tmp_path: Path) -> None:
     arguments = [*command.split(" "), "--config", str(written(tmp_path, TOML)), "--json"]
     arguments += ["--jitter", "0", "0.002", "--seed", "9", "--limits", "--lockout", "--tier", "intermediate"]
-    with subprocess.Popen(
+    with forked.Popen(
         [sys.executable, "-m", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
     ) as child:
         assert child.stdout is not None

@@ -20,6 +20,7 @@ import pytest
 import kraken_async.emulator
 from kraken_async.emulator import CATALOGUE, EmulatorServer, Fault, serve_in_thread
 from kraken_async.emulator.command import announce, main
+from tests import forked
 from tests.emulator.emulator_support import LIMIT, Desk
 
 ROOT = Path(__file__).parent.parent
@@ -260,9 +261,7 @@ def test_command_serves_until_it_is_terminated() -> None:
         "0",
         "0.001",
     ]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
-    ) as child:
+    with forked.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as child:
         assert child.stdout is not None
         said = json.loads(child.stdout.readline())
         assert fetch(said["url"] + "/0/public/SystemStatus")["error"] == []  # type: ignore[index]  # plain JSON

@@ -18,6 +18,7 @@ import pytest
 
 from kraken_async.emulator import Emulator, EmulatorServer, Fault, serve_in_thread
 from kraken_async.gateway import GatewayConfig, TokenFile
+from tests import forked
 from tests.gateway.conftest import write_config
 
 CHILD = Path(__file__).with_name("client_child.py")
@@ -27,7 +28,7 @@ CHILD = Path(__file__).with_name("client_child.py")
 def serving(config: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run ``kraken-async gateway`` and give the process and its address."""
     command = [sys.executable, "-m", "kraken_async", "gateway", "--config", str(config), "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = forked.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

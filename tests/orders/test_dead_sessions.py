@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from kraken_async.orders.journal import Journal
 from kraken_async.orders.journal_file import encode, opening, sending
 from kraken_async.system.flock import flock
 from kraken_async.wire.messages import Response, SignedRequest
+from tests import forked
 
 KEY = "0123456789abcdef"
 SECRET = "c2VjcmV0" * 8
@@ -195,12 +195,13 @@ asyncio.run(main())
 async def test_the_journal_follows_a_state_directory_that_was_moved(how: str, tmp_path: Path) -> None:
     where = tmp_path / "state"
     done = await asyncio.to_thread(
-        subprocess.run,
+        forked.run,
         [sys.executable, "-c", MOVED, str(where), how, SECRET],
         capture_output=True,
+        text=True,
         check=False,
     )
-    assert done.returncode == -9, done.stderr.decode()
+    assert done.returncode == -9, done.stderr
 
     async def answers(_: SignedRequest, __: float) -> Response:
         return Response(200, {}, json.dumps({"error": [], "result": {}}).encode())

@@ -22,6 +22,7 @@ from kraken_async.orders.intent import Intent, new_cl_ord_id
 from kraken_async.orders.journal import Journal, open_journal
 from kraken_async.orders.policy import OrderPolicy
 from kraken_async.system.paths import boot_id
+from tests import forked
 
 KEY = "0123456789abcdef"
 
@@ -325,12 +326,12 @@ async def test_what_was_written_survives_kill_9(tmp_path: Path) -> None:
 
         asyncio.run(main())
     """
-    child = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), str(tmp_path), KEY], stdout=subprocess.PIPE
+    child = forked.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), str(tmp_path), KEY], stdout=subprocess.PIPE, text=True
     )
     assert child.stdout is not None
     with child.stdout:
-        assert child.stdout.readline() == b"ready\n"
+        assert child.stdout.readline() == "ready\n"
         reader = Journal(tmp_path, KEY)
         assert reader.left(500.0) == [], "its session lives"
         child.send_signal(signal.SIGKILL)

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from kraken_async.stores.file import FileStore, inspect, layout
+from tests import forked
 from tests.stores.store_support import HOUR, SECOND, draw, opened, setting
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -54,7 +55,7 @@ class Nursery:
     def __init__(self, where: Path) -> None:
         self.where = where / "state"
         self.log = where / "log"
-        self._process = subprocess.Popen(
+        self._process = forked.Popen(
             [sys.executable, "-m", "tests.stores.crash_child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

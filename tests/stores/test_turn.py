@@ -17,6 +17,7 @@ from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import KeyState
 from kraken_async.stores.file import FileStore, inspect, ticket_lock, turn, turn_helper
 from kraken_async.system.flock import FileLock
+from tests import forked
 from tests.stores.store_support import draw, opened
 
 
@@ -191,7 +192,7 @@ def test_a_loop_that_ends_while_its_thread_stands_in_line_does_not_hang(tmp_path
         asyncio.run(main())
         print("ended")
         """
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False, timeout=20
     )
     assert done.stdout == "ended\n", done.stderr
@@ -251,7 +252,7 @@ def crowd(
     (where / "log").write_bytes(b"")
     arguments = [sys.executable, "-c", CHILD, str(where), str(threads), str(calls), str(hold)]
     children = [
-        subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        forked.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(processes)
     ]
     try:
@@ -319,7 +320,9 @@ async def test_a_process_killed_in_line_or_with_the_turn_holds_up_nobody(tmp_pat
     children = []
     try:
         for number in range(4):  # the first has the turn, the others stand in line
-            child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+            child = forked.Popen(
+                [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+            )
             children.append(child)
             if number == 0:
                 assert child.stdout is not None
@@ -338,7 +341,7 @@ async def test_a_process_killed_in_line_or_with_the_turn_holds_up_nobody(tmp_pat
             children[number].wait()
             following = children[number + 1].stdout
             assert following is not None
-            assert await asyncio.wait_for(asyncio.to_thread(following.readline), 20) == b"got it\n"
+            assert await asyncio.wait_for(asyncio.to_thread(following.readline), 20) == "got it\n"
             await asyncio.sleep(0.02)
             assert not mine.done()
         children[2].kill()

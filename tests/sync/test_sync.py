@@ -27,6 +27,7 @@ from kraken_async.client import ClientView
 from kraken_async.emulator import Fault
 from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.sync import KrakenSession, OutcomeUnknown
+from tests import forked
 from tests.conftest import LeakCheck
 
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "30000", "volume": "0.01"}
@@ -226,7 +227,7 @@ def test_no_secret_is_shown(make: Callable[..., KrakenSession], kraken_emulator:
 
 
 def run(code: str, emulator: RunningEmulator, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return forked.run(
         [sys.executable, "-W", "error::ResourceWarning", "-c", textwrap.dedent(code)],
         env={
             **os.environ,
