@@ -5,8 +5,8 @@
 A mutant is one change of a comparison, a boolean operator, a condition, a number, a returned constant or a call's
 negation in ``orders/``, ``limits/``, ``stores/``, ``calls/`` or ``server_time.py``. It dies when one of its tests
 fails, and lives when all pass. Works on a copy: the tree that it is started in is not touched. The tests of the chosen
-modules are run unchanged first, as one that fails anyhow would kill every mutant. Prints the share that died, and each
-that lives.
+modules are run unchanged first, as one that fails anyhow would kill every mutant, and once more to see which lines each
+of them reaches: a mutant is tried with those that reach it. Prints the share that died, and each that lives.
 """
 
 from __future__ import annotations
@@ -14,13 +14,18 @@ from __future__ import annotations
 import argparse
 import ast
 import concurrent.futures
+import contextlib
+import json
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 #: What tests notice, by folder: a module's own first. ``-x`` ends with the first that fails.
@@ -177,17 +182,17 @@ def mutants(module: str) -> list[tuple[str, int]]:
     return [(module, number) for number in range(counter.count)]
 
 
-def passes(copy: Path, tests: list[str]) -> bool:
+def run(copy: Path, *arguments: str, **environment: str) -> bool:
     """Return whether these tests pass in the copy, and end."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--timeout=40", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=40", *arguments]
     try:
         done = subprocess.run(
             command,
             cwd=copy,
-            env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", **environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=300,
+            timeout=900,
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -195,33 +200,64 @@ def passes(copy: Path, tests: list[str]) -> bool:
     return done.returncode == 0
 
 
-def try_one(copy: Path, module: str, number: int) -> tuple[bool, str]:
+@contextlib.contextmanager
+def a_copy() -> Iterator[Path]:
+    """Give a copy of the tree."""
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory) / "tree"
+        leave = shutil.ignore_patterns(".git", ".venv", "*_cache", "__pycache__", "build", "dist", "_build")
+        shutil.copytree(ROOT, copy, ignore=leave)
+        yield copy
+
+
+def reached(path: str) -> dict[str, dict[int, list[str]]]:
+    """Return which lines of which module each test of a file reaches; the file's tests pass, or it ends here."""
+    with a_copy() as copy:
+        if not run(copy, "-x", path):
+            raise SystemExit(f"{path} fails on the code as it is")
+        written = copy / "reached.json"
+        run(copy, "-p", "benchmarks.reached", path, REACHED=str(written))
+        found = json.loads(written.read_text())
+    return {
+        module: {int(line): tests for line, tests in lines.items()}
+        for module, lines in found.items()
+        if module in TARGETS
+    }
+
+
+def tests_of(module: str, tree: ast.Module, line: int, reach: dict[str, Any]) -> list[str]:
+    """Return the tests that reach a line, or the nearest one above it in its function; all, where none is known to."""
+    functions = [each for each in ast.walk(tree) if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    starts = [each.lineno for each in functions if each.lineno <= line <= (each.end_lineno or 0)]
+    lines = range(line, max(starts, default=line + 1), -1)
+    found: list[str] = []
+    for path in TARGETS[module]:
+        known = reach[path].get(module, {})
+        found += next((known[each] for each in lines if each in known), [])
+    return found or TARGETS[module]
+
+
+def try_one(copy: Path, module: str, number: int, reach: dict[str, Any]) -> tuple[bool, str]:
     """Return whether a mutant dies, and what it is."""
     path = copy / "kraken_async" / module
     original = path.read_text()
-    tests = TARGETS[module]
     mutator = Mutator(number)
     tree = ast.fix_missing_locations(mutator.visit(ast.parse(original)))
+    tests = tests_of(module, ast.parse(original), mutator.line, reach)
     path.write_text(ast.unparse(tree))
     try:
-        dead = not passes(copy, tests)
+        dead = not run(copy, "-x", *tests)
     finally:
         path.write_text(original)
     return dead, f"{module}:{mutator.line}: {mutator.what}"
 
 
-def work(chosen: list[tuple[str, int]]) -> list[tuple[bool, str]]:
+def work(chosen: list[tuple[str, int]], reach: dict[str, Any]) -> list[tuple[bool, str]]:
     """Try mutants one after the other in a copy of the tree."""
-    with tempfile.TemporaryDirectory() as directory:
-        copy = Path(directory) / "tree"
-        leave = shutil.ignore_patterns(".git", ".venv", "*_cache", "__pycache__", "build", "dist", "_build")
-        shutil.copytree(ROOT, copy, ignore=leave)
+    with a_copy() as copy:
         found = []
-        for path in sorted({path for module, _ in chosen for path in TARGETS[module]}):
-            if not passes(copy, [path]):
-                raise SystemExit(f"{path} fails on the code as it is")
         for module, number in chosen:
-            found.append(try_one(copy, module, number))
+            found.append(try_one(copy, module, number, reach))
             print("dies " if found[-1][0] else "LIVES", found[-1][1], flush=True)
         return found
 
@@ -242,7 +278,10 @@ def main() -> None:
     )
     parts = [chosen[place :: given.workers] for place in range(given.workers)]
     with concurrent.futures.ProcessPoolExecutor(given.workers) as pool:
-        found = [each for part in pool.map(work, parts) for each in part]
+        paths = sorted({path for module, _ in chosen for path in TARGETS[module]})
+        reach = dict(zip(paths, pool.map(reached, paths), strict=True))
+        print(f"{len(paths)} files of tests pass on the code as it is", flush=True)
+        found = [each for part in pool.map(partial(work, reach=reach), parts) for each in part]
     alive = sorted(words for dead, words in found if not dead)
     share = 100 * (len(found) - len(alive)) / max(1, len(found))
     print(
