@@ -184,7 +184,7 @@ def mutants(module: str) -> list[tuple[str, int]]:
 
 def run(copy: Path, *arguments: str, **environment: str) -> bool:
     """Return whether these tests pass in the copy, and end."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=40", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=90", *arguments]
     try:
         done = subprocess.run(
             command,

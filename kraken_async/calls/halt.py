@@ -104,5 +104,6 @@ class Halt:
     async def close(self) -> None:
         """Write down what is not; a halt that cannot be lifted stays, and shows at the next start."""
         if self._unwritten:
-            with contextlib.suppress(NonceStoreError):
-                await self._write(self._unwritten)
+            with contextlib.suppress(NonceStoreError, TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await self._write(self._unwritten)

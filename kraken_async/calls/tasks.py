@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 log: logging.Logger = logging.getLogger("kraken_async")
+
+#: Seconds that a cancelled task has to end before it is cancelled again.
+AGAIN: Final = 0.2
 
 
 class Tasks:
@@ -23,12 +26,15 @@ class Tasks:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Cancel what still runs, and wait until it has ended, what it starts meanwhile included."""
+        """Cancel what still runs, and wait until it has ended, what it starts meanwhile included.
+
+        A task that waits while it tidies up, for a server that does not answer, is cancelled again.
+        """
         while self._tasks:
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks, timeout=AGAIN)
             await asyncio.sleep(0)  # for their callbacks
 
     def start(

