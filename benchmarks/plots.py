@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.contenders import CONTENDERS, FLOOR, LOCKED, OURS, OURS_SPEED, OURS_UVLOOP
+from benchmarks.orders import CLIENTS
 
 _LINES: Final = (FLOOR, LOCKED, OURS, OURS_SPEED, OURS_UVLOOP, "ccxt", "python-kraken-sdk")
 _SHADES: Final = ("#5741d9", "#1f77b4", "#2ca02c", "#d62728", "#e08a00", "#8c564b", "#c2389c")
@@ -32,6 +33,7 @@ def draw(found: Mapping[str, Any], folder: Path) -> list[tuple[str, str]]:
             _cancels,
         ),
         ("cpu.svg", "CPU of one call beside plain aiohttp (1.0)", calls.get("1"), _ratios),
+        ("orders.svg", "CPU of one AddOrder beside plain aiohttp (1.0)", _add_order(found), _order_bars),
         ("gathered.svg", "CPU of one call by the number of calls gathered, µs", calls, _gathered),
         ("nonces.svg", "Nonces a second", found.get("nonces"), _nonces),
         ("imports.svg", "Milliseconds to import", found.get("imports"), _imports),
@@ -85,6 +87,18 @@ def _ratios(axes: Any, figures: Mapping[str, Any]) -> None:
         [max(high - v, 0) for v, (_, high) in zip(values, spans, strict=True)],
     ]
     _bars(axes, names, values, [f"{v:.2f}" for v in values], xerr=errors, error_kw={"ecolor": "#444"})
+    axes.axvline(1, color="black", linewidth=0.8)
+
+
+def _add_order(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    clients: Mapping[str, Any] = found.get("orders", {}).get("levels", {}).get("0", {}).get("AddOrder", {})
+    return clients
+
+
+def _order_bars(axes: Any, clients: Mapping[str, Any]) -> None:
+    names = [client.name for client in CLIENTS if client.name in clients]
+    values = [clients[name]["ratio"]["median"] for name in names]
+    _bars(axes, names, values, [f"{value:.2f}" for value in values])
     axes.axvline(1, color="black", linewidth=0.8)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks import leading
+from benchmarks import leading, order_tables
 from benchmarks.contenders import CONTENDERS, FLOOR, LOCKED, TWIN
 from benchmarks.nonces import SOURCES
 from benchmarks.promises import promises
@@ -22,7 +22,7 @@ def report(found: Mapping[str, Any]) -> str:
         ("refusals", leading.refusals),
         ("cancels", leading.cancels),
         ("calls", _calls),
-        ("orders", _orders),
+        ("orders", order_tables.orders),
         ("waiting", _waiting),
         ("nonces", _nonces),
         ("pieces", _pieces),
@@ -110,25 +110,6 @@ def _span(value: Mapping[str, float], digits: int = 1, factor: float = 1.0) -> s
     """Return the median, and least and greatest of all."""
     low, middle, high = (f"{value[name] * factor:,.{digits}f}" for name in ("min", "median", "max"))
     return f"{middle} [{low}..{high}]"
-
-
-def _orders(found: Mapping[str, Any]) -> Iterator[str]:
-    yield "## Orders\n"
-    yield (
-        f"AddOrder with an id, a deadline and a record, {found['orders']:,} one after the other: the CPU time of one, "
-        "as the median of the hundred orders before the one named, and what is handed to `write` for each.\n"
-    )
-    named = {name: figures for name, figures in found.items() if isinstance(figures, Mapping)}
-    lasts = [last for last in ("100", "1000", "5000") if all(last in figures for figures in named.values())]
-    floor = named.get("plain aiohttp", {})
-    rows = []
-    for name, figures in named.items():
-        row = [name]
-        for last in lasts:
-            ratio = f" ({figures[last]['median'] / floor[last]['median']:.2f}x)" if last in floor else ""
-            row.append(f"{figures[last]['median']:.0f}{ratio}")
-        rows.append([*row, f"{figures['bytes']['median']:,.0f}"])
-    yield table(("CPU µs of an order", *(f"at the {int(last):,}th" for last in lasts), "bytes written"), rows)
 
 
 def _waiting(found: Mapping[str, Any]) -> Iterator[str]:

@@ -6,7 +6,6 @@ import json
 import random
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,6 +14,7 @@ from benchmarks.contenders import CONTENDERS, FAST, FLOOR, LOCKED, Contender
 from benchmarks.figures import absolute, ratios, spread
 from benchmarks.imports import IMPORTS, cost
 from benchmarks.nonces import SOURCES
+from benchmarks.orders import orders
 from benchmarks.plan import Plan
 from benchmarks.processes import Child, Failed, measure
 from benchmarks.progress import Progress
@@ -217,27 +217,6 @@ def imports(plan: Plan, progress: Progress) -> dict[str, Any]:
         }
         for name in there
     }
-
-
-def orders(plan: Plan, progress: Progress) -> dict[str, Any]:
-    """What an order costs, and whether that grows with the number of orders."""
-    ways: dict[str, dict[str, Any]] = {
-        "plain aiohttp": {"way": "plain"},
-        "kraken_async": {"way": "ours"},
-        "kraken_async, journal off": {"way": "ours", "journal": False},
-        "kraken_async, journal synced": {"way": "ours", "journal": "synced"},
-        "kraken_async, state in memory": {"way": "ours", "store": "memory"},
-    }
-
-    def placed(**options: Any) -> dict[str, float]:
-        with Child("-m", "benchmarks.stub") as stub:
-            url = f"http://127.0.0.1:{int(stub.line(10))}"
-            return measure("orders.cost", url=url, orders=plan.orders, without=FAST, **options)
-
-    wanted: dict[str, Callable[[], dict[str, float]]] = {
-        name: partial(placed, **options) for name, options in ways.items()
-    }
-    return {"orders": plan.orders, **_repeat(plan.waiting_repeats, progress, "orders", wanted)}
 
 
 SECTIONS: dict[str, Callable[[Plan, Progress], dict[str, Any]]] = {

@@ -10,6 +10,7 @@ import sys
 import time
 from email.utils import formatdate
 from functools import lru_cache
+from itertools import count
 from typing import Final
 
 
@@ -28,8 +29,20 @@ BALANCE: Final = (
     b'"ETH2":"2.5885574330","USD.M":"1213029.2780"}'
 )
 ENVELOPE: Final = b'{"error":[],"result":' + BALANCE + b"}"
-#: One order placed; the id is the same for all, as nothing here looks at it.
-ORDER: Final = b'{"descr":{"order":"buy 1.25000000 XBTUSD @ limit 37500.0"},"txid":["OAAAAA-BBBBB-CCCCCC"]}'
+#: One order placed; its number is put in.
+ORDER: Final = b'{"descr":{"order":"buy 1.25000000 XBTUSD @ limit 37500.0"},"txid":["O%05d-BBBBB-CCCCCC"]}'
+AMENDED: Final = b'{"amend_id":"TAAAAA-BBBBB-CCCCCC"}'
+CANCELLED: Final = b'{"count":1}'
+_NUMBERS: Final = count()
+
+
+def _result(head: bytes) -> bytes:
+    """Return what a request, its head in lower case, is answered with."""
+    if head.startswith(b"post /0/private/addorder "):
+        return ORDER % (next(_NUMBERS) % 100_000)
+    if head.startswith(b"post /0/private/cancelorder "):
+        return CANCELLED
+    return AMENDED if head.startswith(b"post /0/private/amendorder ") else BALANCE
 
 
 class Stub(asyncio.Protocol):
@@ -52,8 +65,7 @@ class Stub(asyncio.Protocol):
             if len(data) < end:
                 break
             data = data[end:]
-            result = ORDER if head.startswith(b"post /0/private/addorder ") else BALANCE
-            self._transport.write(_answer(result, int(time.time())))
+            self._transport.write(_answer(_result(head), int(time.time())))
         self._waiting = data
 
 

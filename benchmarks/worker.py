@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.worker '{"contender": "kraken_async", "url": "http://127.0.0.1:1234"}'`` then reads jobs, one
 line each: ``{"queued": 10, "calls": 600}``. ``'{"measure": "pieces", "options": {...}}'`` takes one measurement and
-ends.
+ends. ``'{"serve": "order_clients.serve", "options": {...}}'`` runs a worker of another kind.
 """
 
 from __future__ import annotations
@@ -67,6 +67,11 @@ def main() -> None:
         if "measure" in spec:
             module, _, function = spec["measure"].rpartition(".")
             answer(getattr(import_module(f"benchmarks.{module}"), function)(**spec.get("options", {})))
+            return
+        if "serve" in spec:
+            module, _, function = spec["serve"].rpartition(".")
+            job = getattr(import_module(f"benchmarks.{module}"), function)
+            asyncio.run(job(answer=answer, **spec["options"]))
             return
         factory = import_module("uvloop").new_event_loop if spec.get("uvloop") else None
         with asyncio.Runner(loop_factory=factory) as runner:

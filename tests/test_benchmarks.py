@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from benchmarks.contenders import CONTENDERS, FLOOR, Contender, HomeMade
 from benchmarks.figures import Watched, watched
 from benchmarks.leading import figure, greatest
 from benchmarks.nonces import SOURCES
+from benchmarks.order_clients import ENDPOINTS
+from benchmarks.orders import CLIENTS, orders
 from benchmarks.plan import TINY
 from benchmarks.processes import Child, Failed, measure
 from benchmarks.progress import Progress
@@ -151,6 +154,7 @@ def test_pieces_are_measured() -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(300)
 def test_the_whole_runs_and_is_reported(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "--tiny", "--only", "nonces", "--only", "pieces"]
     done = subprocess.run(
@@ -158,7 +162,7 @@ def test_the_whole_runs_and_is_reported(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=200,
         check=True,
     )
     assert "## Nonces" in done.stdout
@@ -172,6 +176,45 @@ def test_the_whole_runs_and_is_reported(tmp_path: Path) -> None:
         check=True,
     )
     assert again.stdout == done.stdout
+
+
+# ------------------------------------------------------------------ orders
+
+
+def test_the_stub_places_orders_under_ids_of_their_own_and_answers_amends_and_cancels() -> None:
+    with Child("-m", "benchmarks.stub") as stub:
+        port = int(stub.line(10))
+        found = []
+        for name in ("AddOrder", "AddOrder", "AmendOrder", "CancelOrder", "Balance"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/0/private/{name}", b"nonce=1") as answer:
+                found.append(json.loads(answer.read())["result"])
+    assert found[0]["txid"] != found[1]["txid"]
+    assert [sorted(each) for each in found[2:4]] == [["amend_id"], ["count"]]
+    assert "ZUSD" in found[4]
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(300)
+def test_orders_are_placed_amended_and_cancelled_through_every_client() -> None:
+    found = orders(TINY, QUIET)
+    there = [each for each in CLIENTS if not each.missing]
+    first, last = found["levels"].values()
+    for level in (first, last):
+        for endpoint in ENDPOINTS:
+            for each in there:
+                assert level[endpoint][each.name]["ratio"]["median"] > 0, (endpoint, each.name)
+    for each in there:
+        assert ("grown" in last["AddOrder"][each.name]) == each.grows
+        if each.way != "plain":
+            assert found["filled"][each.name]["mean"]["median"] > 0
+    assert list(found["levels"]) == [str(level) for level in TINY.order_levels]
+    text = report({"run": {"packages": {}, "quick": True} | dict.fromkeys(RUN, 1), "orders": found})
+    for each in there:
+        assert text.count(f"| {each.name} ") == len(ENDPOINTS)
+    if sys.platform == "linux":
+        written = {name: each["bytes"]["median"] for name, each in found["filled"].items()}
+        assert 0 < written["kraken_async"] <= 2048
+        assert written["kraken_async, state in memory"] < written["kraken_async"]
 
 
 # ------------------------------------------------------------------ cancels, outcomes, refusals
@@ -299,6 +342,7 @@ def test_a_full_disk_refuses_files_and_leaves_pipes_alone(tmp_path: Path) -> Non
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(300)
 def test_cancels_reach_the_server_in_every_row() -> None:
     found = cancels(TINY, QUIET)
     names = [(each["name"], each["client"]) for each in found["rows"]]
@@ -342,6 +386,7 @@ def _runs(number: int) -> bool:
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(300)
 def test_schedules_and_refusals_are_counted() -> None:
     found = outcomes(TINY, QUIET)
     assert found["schedules"] == TINY.schedules
