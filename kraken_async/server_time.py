@@ -79,7 +79,6 @@ class ServerTime:
         self.due_at: float = float("-inf")  # when another answer is worth reading, on the loop's clock
         self._offset: _Offset | None = None
         self._odd: tuple[_Offset, float] | None = None  # a sample that contradicts, and when it had arrived
-        self._header: tuple[str | None, float | None] = (None, None)  # the last Date, and what it says
         self._dates_lie = False  # the Date beside Kraken's own `unixtime` was another time
 
     @property
@@ -152,12 +151,9 @@ class ServerTime:
     def observe_date(self, header: str | None, sent: float, now: float) -> None:
         """Learn from a ``Date`` header of Kraken's own answer. One that is none teaches nothing."""
         self.due_at = now + 1.0
-        if not header:
-            return
-        if header != self._header[0]:
-            self._header = header, _seconds(header)
-        if self._header[1] is not None:
-            self.observe(self._header[1], sent, now)
+        server = _seconds(header)
+        if server is not None:
+            self.observe(server, sent, now)
 
     def observe(self, server: float, sent: float, now: float) -> None:
         """Learn that the server's clock showed the whole second ``server`` between ``sent`` and ``now``."""

@@ -122,6 +122,16 @@ def test_a_first_answer_years_off_needs_a_second(clock: Clock, monkeypatch: pyte
     assert found.epoch == 1  # what was stamped by the wall clock proves nothing
 
 
+@pytest.mark.parametrize(("seconds", "taken"), [(0, True), (1, False), (-1, False)])
+def test_a_first_answer_a_year_off_or_more_is_not_taken_by_itself(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: int, *, taken: bool
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.0)
+    found = ServerTime(clock)
+    found.observe(1_700_000_000 + seconds * 365 * 86_400, 1000.0, 1000.0)
+    assert found.known is taken
+
+
 @pytest.mark.parametrize(
     ("status", "headers"),
     [

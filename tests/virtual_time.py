@@ -41,7 +41,9 @@ class _Selector(selectors.DefaultSelector):
 
 def _threads_at_work() -> bool:
     """Whether a thread of the package works for a loop: it will wake it."""
-    return any(thread.name.startswith("kraken_async") for thread in threading.enumerate())
+    return threading.active_count() > 1 and any(
+        thread.name.startswith("kraken_async") for thread in threading.enumerate()
+    )
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

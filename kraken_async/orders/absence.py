@@ -29,27 +29,27 @@ MARGIN: Final = 1.0
 class Clocks:
     """Where both clocks stand as a round of look-ups begins.
 
-    ``elapsed``: the seconds since the send, at least, by this machine's boot clock. ``life``: the seconds from the send
-    to the deadline, at most; None: there is none. ``due``: the deadline in Kraken's time. ``kraken``: the earliest that
-    Kraken's clock can show; None: not known. ``afresh``: it was learnt afresh since the send.
+    ``elapsed``: the seconds since the send, at least, by this machine's boot clock. ``due``: the deadline in Kraken's
+    time; None: there is none. ``life``: the seconds from the send to the deadline, at most. ``kraken``: the earliest
+    that Kraken's clock can show; None: not known. ``afresh``: it was learnt afresh since the send.
     """
 
     elapsed: float
-    life: float | None
+    life: float
     due: float | None
     kraken: float | None
     afresh: bool = False
 
     def remaining(self, visibility: float) -> float | None:
         """Return the seconds until absence can be told by both clocks; None: never, as far as is known."""
-        if self.life is None or self.due is None or self.kraken is None or self.afresh:
+        if self.due is None or self.kraken is None or self.afresh:
             return None
         mine = self.life + visibility + MARGIN - self.elapsed
         return max(mine, self.due + visibility + MARGIN - self.kraken)
 
     def why_never(self) -> str | None:
         """Return why absence cannot be told whatever time passes."""
-        if self.life is None or self.due is None:
+        if self.due is None:
             return "it has no deadline, so it may still be accepted"
         if self.afresh:
             return "Kraken's clock was learnt afresh since it was sent"

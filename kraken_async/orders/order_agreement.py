@@ -69,11 +69,10 @@ def same_number(sent: Any, shown: Any) -> bool:
     exponent = other.as_tuple().exponent
     if one == other or not isinstance(exponent, int) or exponent > 0:
         return one == other
-    places = Decimal((0, (1,), exponent))
     if one.adjusted() - exponent > _DIGITS:
         return False
     return any(
-        one.quantize(places, rounding=how) == other for how in (ROUND_DOWN, ROUND_HALF_UP, ROUND_HALF_EVEN)
+        one.quantize(other, rounding=how) == other for how in (ROUND_DOWN, ROUND_HALF_UP, ROUND_HALF_EVEN)
     )
 
 

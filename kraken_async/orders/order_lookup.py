@@ -66,10 +66,9 @@ class LookupRound:
     session_closed: bool = False
     nonce: int = 0
 
-    @property
-    def proves_nothing_there(self) -> bool:
-        """Whether all was answered, and nothing that came back could be the order."""
-        return self.complete and not self.doubt and self.result is None
+    def carried(self, nonce: int) -> None:
+        """Take note of the nonce of a question that was answered."""
+        self.nonce = min(self.nonce or nonce, nonce)
 
 
 class OrderLookup:
@@ -148,7 +147,8 @@ class OrderLookup:
         this.complete = this.complete and rest.complete
         this.not_permitted = this.not_permitted or rest.not_permitted
         this.session_closed = this.session_closed or rest.session_closed
-        this.nonce = min(filter(None, (this.nonce, rest.nonce)), default=0)
+        if rest.nonce:
+            this.carried(rest.nonce)
         return sight, orders
 
     # -- changed? ------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ class OrderLookup:
             else:
                 result = answer.result
                 if isinstance(result, dict) and isinstance(result.get(field), kind):
-                    this.nonce = min(filter(None, (this.nonce, answer.nonce)), default=0)
+                    this.carried(answer.nonce)
                     order.note_look(self._now(), name, f"{len(result[field])} shown")
                     return result
                 words = f"an answer without {field!r}"

@@ -149,8 +149,8 @@ class PendingOrder:
         intent = self.intent
         sent = intent.boot_clock if self.here and intent.sent and intent.boot_clock is not None else None
         life = intent.deadline
-        if life is None and intent.due is not None:
-            life = intent.due - intent.sent_at + (intent.clock_error or 0.0)
+        if life is None:
+            life = 0.0 if intent.due is None else intent.due - intent.sent_at + (intent.clock_error or 0.0)
         return Clocks(
             elapsed=now - (self.known_at if sent is None else sent),
             life=life,

@@ -55,11 +55,12 @@ def recalled(call: Call, shared: Shared) -> str | None:
     if not call.endpoint.places_orders:
         return None
     recalled = shared.recalled
-    if recalled or recalled.lost_at >= call.enqueued_at:
+    lost = recalled.lost_at >= call.enqueued_at
+    if recalled or lost:
         for client_id in placed_ids(call):
             if recalled.names(canonical_id(client_id), call.enqueued_at):
                 return f"its cancel came (cl_ord_id={client_id})"
-            if recalled.lost_at >= call.enqueued_at:
+            if lost:
                 return f"this process stood still, and a cancel may have come (cl_ord_id={client_id})"
     if call.attempt and shared.cancelled_all_at is not None and shared.cancelled_all_at >= call.first_sent_at:
         return "CancelAll went out while it was being repeated"

@@ -30,7 +30,6 @@ def test_the_clock_that_is_behind_decides(change: dict[str, Any], seconds: float
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"life": None}, "no deadline"),
         ({"due": None}, "no deadline"),
         ({"kraken": None}, "not known"),
         ({"afresh": True}, "learnt afresh"),

@@ -62,6 +62,7 @@ class Kraken:
         self.asked: list[tuple[float, str, dict[str, Any]]] = []
         self.failing: dict[str, KrakenError] = {}
         self.latency = 0.0
+        self.loose = False  # shows more than it was asked for
         self.missing_amends = 0
         self.key_info: dict[str, Any] = {
             "nonce": "0",
@@ -113,7 +114,7 @@ class Kraken:
             t: o
             for t, o in shown.items()
             if (o["status"] == "open") == is_open
-            and all(o[f] == params[f] for f in ("cl_ord_id", "userref") if f in params)
+            and (self.loose or all(o[f] == params[f] for f in ("cl_ord_id", "userref") if f in params))
             and o["opentm"] > params.get("start", 0)
         }
         ofs = params.get("ofs", 0)
@@ -436,6 +437,37 @@ async def test_the_search_goes_on_after_the_caller_was_told_and_reports() -> Non
     assert (orphan.cl_ord_id, orphan.endpoint, orphan.nonce) == (call.params["cl_ord_id"], "AddOrder", 17)
     assert bench.tracker.unresolved() == []
     assert len(asyncio.all_tasks()) == 1
+
+
+@virtual
+async def test_after_the_caller_was_told_it_is_looked_for_every_ten_seconds_until_it_can_be_called_absent() -> (
+    None
+):
+    bench = Bench()
+    await unknown(await bench.lose("AddOrder", LIMIT))
+    bench.kraken.asked.clear()
+    await asyncio.sleep(200)
+    asked = [at for at, name, _ in bench.kraken.asked if name == "OpenOrders"]
+    pauses = [after - before for before, after in pairwise(asked)]
+    assert max(pauses) == pytest.approx(10, abs=0.1)
+    assert 120 < asked[-1] < 130, "absence can be told then, and nothing is asked any more"
+
+
+@virtual
+async def test_an_order_that_can_never_be_called_absent_is_looked_for_five_minutes_long() -> None:
+    bench = Bench(OrderPolicy(deadline=None, journal=False))
+    await unknown(await bench.lose("AddOrder", LIMIT))
+    await asyncio.sleep(400)
+    assert 290 < bench.kraken.asked[-1][0] < 312
+
+
+@virtual
+async def test_look_ups_that_fail_go_on_for_a_minute_past_the_time_for_absence() -> None:
+    bench = Bench()
+    bench.kraken.failing["OpenOrders"] = LOST
+    await unknown(await bench.lose("AddOrder", LIMIT))
+    await asyncio.sleep(400)
+    assert 126 + 58 < bench.kraken.asked[-1][0] < 126 + 72
 
 
 @virtual
@@ -776,6 +808,33 @@ async def test_a_lost_amend_gives_its_amend_id(by: str) -> None:
     ]
     result, _ = await outcome(call)
     assert result == {"amend_id": "A3"}
+
+
+@virtual
+@pytest.mark.parametrize("spelt", ["mine", None])
+async def test_a_lost_amend_by_cl_ord_id_is_of_the_order_that_was_open_then(spelt: str | None) -> None:
+    """Whatever else the answer holds: older orders of that id, closed ones, orders of other ids, ids not shown."""
+    bench = Bench()
+    bench.kraken.loose = True
+    bench.kraken.place(LIMIT, txid="OLD", cl_ord_id="mine", status="closed", closetm=START - 30)
+    bench.kraken.place(LIMIT, txid="OTHER", cl_ord_id="another")
+    bench.kraken.place(LIMIT, txid="TXID", cl_ord_id=spelt)
+    call = await bench.lose("AmendOrder", {"cl_ord_id": "mine", "limit_price": "27510"})
+    for txid in ("OLD", "OTHER", "TXID"):
+        bench.kraken.amends[txid] = [amend_row(f"of {txid}", 0, limit_price="27510.0")]
+    result, _ = await outcome(call)
+    assert result == {"amend_id": "of TXID"}
+
+
+@virtual
+async def test_a_lost_amend_of_one_of_two_orders_of_an_id_is_not_told() -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    for txid in ("ONE", "TWO"):
+        bench.kraken.place(LIMIT, txid=txid, cl_ord_id="mine")
+        bench.kraken.amends[txid] = [amend_row(f"of {txid}", 0, limit_price="27510.0")]
+    error = await unknown(await bench.lose("AmendOrder", {"cl_ord_id": "mine", "limit_price": "27510"}))
+    assert error.finding == "not seen"
+    await bench.close()
 
 
 @virtual
