@@ -1,6 +1,6 @@
 """Bots on several hosts, one key: its nonces, counters and the turn to send are kept in Redis (or Valkey).
 
-Needs ``pip install 'kraken-async[redis]'``. Run it on each host with the same REDIS_URL.
+Needs the extra [redis]: ``pip install '.[redis]'`` in a clone. Run it on each host with the same REDIS_URL.
 """
 
 import asyncio

@@ -348,5 +348,7 @@ def test_compose_shares_a_volume_and_gives_time_to_close() -> None:
         assert service["environment"]["KRAKEN_STATE_DIR"] == place
         assert int(service["stop_grace_period"].removesuffix("s")) > 10  # aclose's own grace
         assert service["healthcheck"]["test"] == ["CMD", "kraken-async", "doctor", "--offline"]
-        script = service["command"].rpartition(" ")[2].strip('"')
+        assert "pip install --no-cache-dir '/clone[" in service["build"]["dockerfile_inline"]
+        assert service["restart"] == "on-failure"  # the examples end by themselves
+        script = service["command"].rpartition(" ")[2]
         assert (EXAMPLES / script).exists()

@@ -160,6 +160,21 @@ def test_no_lock_file_brings_addresses_in() -> None:
     assert not [path for path in text_files() if path.suffix == ".lock"]
 
 
+def test_nothing_installs_this_package_by_its_name() -> None:
+    """While it is not published, a name that is looked up on an index is a stranger's: a path begins with . or /."""
+    by_name = re.compile(
+        r"\bpip\b[^\n]*\binstall\b[^\n]*[\s'\"]kraken[-_]async(?:\[|['\"\s]|$)", re.MULTILINE
+    )
+    assert by_name.search("pip install 'kraken_async[cli]'")
+    assert not by_name.search("pip install './kraken_async[cli]'")
+    found = {
+        path: by_name.search(path.read_text(errors="replace"))
+        for path in text_files()
+        if path != Path(__file__)
+    }
+    assert not {path: match[0] for path, match in found.items() if match}
+
+
 def test_every_silenced_check_gives_its_reason() -> None:
     silenced = re.compile(
         r"# (?:type: ignore|noqa|nosec)\b(?P<codes>\[[^]]*\]|[:\w ,]*?)(?P<rest>\s+[-#].*)?$"

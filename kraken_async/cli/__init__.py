@@ -14,7 +14,8 @@ def main() -> None:
         if error.name not in ("rich", "typer"):
             raise  # they are there and broken: not for us to hide
         print(
-            "kraken-async: the command line needs typer and rich; run: pip install 'kraken-async[cli]'",
+            "kraken-async: the command line needs typer and rich, the extra [cli]; run: "
+            "pip install 'typer>=0.15' 'rich>=13.9'",
             file=sys.stderr,
         )
         raise SystemExit(2) from None

@@ -73,7 +73,7 @@ def test_without_typer_one_sentence_names_the_extra(
     # None in sys.modules raises ModuleNotFoundError, as a package that is not installed does.
     assert isinstance(ended.value, SystemExit)
     assert ended.value.code == 2
-    assert "pip install 'kraken-async[cli]'" in capsys.readouterr().err
+    assert "[cli]; run: pip install 'typer>=" in capsys.readouterr().err
 
 
 def test_an_import_that_fails_inside_typer_is_not_hidden(

@@ -658,7 +658,7 @@ async def test_without_the_redis_package_the_extra_is_named(monkeypatch: pytest.
     for name in [name for name in sys.modules if name.partition(".")[0] == "redis"]:
         monkeypatch.setitem(sys.modules, name, None)
     key = RedisStore("redis://127.0.0.1").key("key", "ns")
-    with pytest.raises(NonceStoreError, match=r"pip install 'kraken-async\[redis\]'"):
+    with pytest.raises(NonceStoreError, match=r"\[redis\]: pip install 'redis>="):
         await key.open(time.monotonic)
 
 

@@ -101,7 +101,7 @@ def client_of(address: Address, timeout: float) -> Any:
     try:
         return _client(address, timeout)
     except ImportError:
-        trouble = "RedisStore needs the redis package: pip install 'kraken-async[redis]'"
+        trouble = "RedisStore needs the redis package, the extra [redis]: pip install 'redis>=5.2'"
     except (TypeError, ValueError) as error:
         trouble = f"{address.place}: the URL has an option that redis-py does not take ({error})"
     # Raised outside of `except`: the frames that a traceback would drag along hold the password.
