@@ -105,7 +105,7 @@ def check_seconds(name: str, value: object, *, least: float | None = None) -> No
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """What ``with_options`` may set for the calls of one view of a session.
+    """The options that ``with_options`` may set for the calls of one view of a session.
 
     ``timeout`` bounds one exchange and ``queue_timeout`` the wait before it, both in seconds. ``trace`` takes note of
     one call. ``amounts`` and ``times``: results are converted (api/amounts.py). ``body``: the form of the request, if

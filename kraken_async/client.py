@@ -68,7 +68,8 @@ class Client(TradingMethods, abc.ABC):
 
             Args:
                 endpoint: Kraken's own name, such as "Balance" or "AddOrder".
-                params: the call's fields; ``fields`` are added to them. Neither is changed.
+                params: the call's fields; not changed.
+                **fields: more of them, as keywords.
 
             Waits for the queue, the limits, the turn and the answer. Raises KrakenError (its ``outcome`` says
             "refused", "not sent" or "unknown"), or ValueError for a field that cannot be encoded. Cancelled while
@@ -247,12 +248,24 @@ if TYPE_CHECKING:
         """A view whose results are converted, so that their types are not those of Kraken's JSON."""
 
         @property
-        def private(self) -> AnyCall: ...
+        def private(self) -> AnyCall:
+            """Make one private call; its result is converted."""
+            ...
+
         @property
-        def public(self) -> AnyCall: ...
+        def public(self) -> AnyCall:
+            """Make one public call; its result is converted."""
+            ...
+
         @property
-        def spot(self) -> Any: ...
-        def paginate(self, name: str, *, position: str | None = None, **fields: Any) -> Paginator[Any]: ...
+        def spot(self) -> Any:
+            """The same calls as methods."""
+            ...
+
+        def paginate(self, name: str, *, position: str | None = None, **fields: Any) -> Paginator[Any]:
+            """Return the rows of an answer in pages, converted."""
+            ...
+
         def with_options(
             self,
             *,
@@ -265,7 +278,9 @@ if TYPE_CHECKING:
             amounts: type[Decimal] | None = None,
             times: type[datetime] | None = None,
             account_id: str | None = None,
-        ) -> ConvertingView: ...
+        ) -> ConvertingView:
+            """Return a view whose calls differ in what is given."""
+            ...
 
 
 def in_body(client: Client, body: Body) -> ClientView:

@@ -1,4 +1,4 @@
-"""Every failure, as one tree:
+"""Every failure, as one tree.
 
     KrakenError
     ├── KrakenAPIError             Kraken answered with an error: refused, unless `outcome` says otherwise
@@ -45,7 +45,7 @@ Finding = Literal["absent", "not seen", "unreachable"]
 
 
 class Outcome(enum.StrEnum):
-    """What a failed call did: nothing (refused, or never sent), or nobody knows."""
+    """The effect of a failed call: none (refused, or never sent), or unknown."""
 
     REFUSED = "refused"
     NOT_SENT = "not sent"
@@ -306,7 +306,7 @@ class OutcomeUnknown(KrakenError):
         *,
         finding: Finding | None = None,
     ) -> OutcomeUnknown:
-        """The error for a call whose answer, `error`, leaves it open.
+        """Return the error for a call whose answer, `error`, leaves it open.
 
         `call` has `.endpoint`, `.params`, `.nonce` and `.sent_unix`.
         """
@@ -333,7 +333,7 @@ class OutcomeUnknown(KrakenError):
 
     @property
     def side(self) -> str | None:
-        """ "buy" or "sell"."""
+        """The direction, "buy" or "sell"."""
         return self._same("type")
 
     @property
@@ -403,7 +403,7 @@ class OutcomeUnknown(KrakenError):
 
 
 def cause_of(error: KrakenError | None) -> str:
-    """What happened to an answer, in a few words: "timeout", "HTTP 502", Kraken's own string, or the message."""
+    """Return what happened to an answer, in a few words: "timeout", "HTTP 502", Kraken's own string, or the message."""
     if error is None:
         return ""
     if error.errors:
@@ -415,7 +415,7 @@ def cause_of(error: KrakenError | None) -> str:
 
 
 def _headline(endpoint: str | None, ids: dict[str, Any], finding: str | None) -> str:
-    """What matters, first."""
+    """Return what matters, first."""
     what = ", ".join(f"{name}={value}" for name, value in ids.items() if name != "nonce")
     what = what or ", ".join(f"{name}={value}" for name, value in ids.items()) or "no id"
     if endpoint in (None, "AddOrder") and finding == "absent":

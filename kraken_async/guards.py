@@ -20,7 +20,7 @@ from kraken_async.errors import GuardRefused
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Request:
-    """What a guard sees of a private call before it is queued; it may return another (`dataclasses.replace`).
+    """A private call as a guard sees it before it is queued; the guard may return another (`dataclasses.replace`).
 
     `endpoint` is Kraken's name, `params` the call's fields, `changes` whether it is more than a pure read.
     """

@@ -195,7 +195,7 @@ class NonceSource:
             self._ahead.join()
 
     def left_behind(self) -> None:
-        """Runs in a forked child. Other threads may have held the locks; they do not exist here."""
+        """Renew the locks in a forked child: threads that may have held them do not exist here."""
         self._forked = True
         self._stretch = _NONE
         self._lock, self._disk = threading.Lock(), threading.Lock()

@@ -140,7 +140,7 @@ class KrakenSession(Client, OrderMethods):
 
     @property
     def governor(self) -> BurstGovernor:
-        """What holds bursts back; ``governor.enabled`` may be switched at any time."""
+        """The governor, which holds bursts back; ``governor.enabled`` may be switched at any time."""
         return self._config.governor
 
     def _markets_cache(self) -> MarketsCache:

@@ -209,8 +209,10 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Read KRAKEN_API_KEY, KRAKEN_API_SECRET, KRAKEN_API_OTP (or ``*_FILE``, naming a file that holds it),
-        KRAKEN_API_TIER, KRAKEN_API_URL, KRAKEN_STATE_DIR, KRAKEN_STORE, KRAKEN_NONCE_UNIT and KRAKEN_GOVERNOR ("off"
+        """Read the environment.
+
+        KRAKEN_API_KEY, KRAKEN_API_SECRET, KRAKEN_API_OTP (or ``*_FILE``, naming a file that holds it), KRAKEN_API_TIER,
+        KRAKEN_API_URL, KRAKEN_STATE_DIR, KRAKEN_STORE, KRAKEN_NONCE_UNIT and KRAKEN_GOVERNOR ("off"
         holds nothing back).
 
         What these do not say, the profile that KRAKEN_PROFILE names does. Raises ValueError for a file that cannot be

@@ -25,7 +25,7 @@ _NOT_SET: Final = ("", "0")
 
 
 def convert(result: Any, endpoint: str, *, amounts: bool, times: bool) -> Any:
-    """A copy of a result with its amounts as Decimal, its times as datetime, or both.
+    """Return a copy of a result with its amounts as Decimal, its times as datetime, or both.
 
     JSON numbers are Decimals in ``result`` if it was read exactly; those that are neither become floats again.
     """
@@ -43,7 +43,7 @@ def _converter(endpoint: str, amounts: bool, times: bool) -> Step:
 
 
 def _compile(plan: Any, scalars: dict[str, Step]) -> Step | None:
-    """The step for a plan, or None if nothing in it is to be converted."""
+    """Return the step for a plan, or None if nothing in it is to be converted."""
     if isinstance(plan, str):
         return scalars.get(plan)
     if isinstance(plan, dict):
@@ -159,7 +159,7 @@ def _either(plans: tuple[Any, ...], scalars: dict[str, Step]) -> Step | None:
 
 
 def _plain(value: Any) -> Any:
-    """What is neither an amount nor a time: numbers that were read exactly become floats."""
+    """Return what is neither an amount nor a time: numbers that were read exactly become floats."""
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
         return value
@@ -209,7 +209,7 @@ def _seconds(value: Any) -> Any:
 
 
 def _of_size(value: Any) -> Any:
-    """A time in milliseconds, microseconds or nanoseconds: its size tells the unit."""
+    """Return a time in milliseconds, microseconds or nanoseconds: its size tells the unit."""
     if type(value) is not int:
         return _plain(value)
     if not value:

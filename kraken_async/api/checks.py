@@ -236,7 +236,7 @@ class Checks:
 
 
 def _bases(params: Mapping[Any, Any]) -> set[str]:
-    """The names that are given, ``close`` for ``close[price]``."""
+    """Return the names that are given, ``close`` for ``close[price]``."""
     return {name.partition("[")[0] if isinstance(name, str) else str(name) for name in params}
 
 
@@ -245,5 +245,5 @@ def _length(value: Any) -> int:
 
 
 def _shown(text: object) -> str:
-    """A name or a value in quotes, shortened, line breaks and the like escaped."""
+    """Return a name or a value in quotes, shortened, line breaks and the like escaped."""
     return ascii(str(text)[:60]).replace("'", '"')

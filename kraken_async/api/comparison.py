@@ -76,7 +76,7 @@ class Difference:
 
 
 def differences(value: object, type_: Type, known: Description) -> list[Difference]:
-    """What differs between a result and its described type, each path once."""
+    """Return what differs between a result and its described type, each path once."""
     found: dict[tuple[str, str], Difference] = {}
     for each in _compare(value, type_, known, ""):
         found.setdefault((each.path, each.kind), each)
@@ -151,7 +151,7 @@ def _compare_value(value: object, type_: Values, path: str) -> list[Difference]:
 
 
 def _best(tries: list[list[Difference]], path: str) -> list[Difference]:
-    """The comparison with the option that fits best: one of the same kind, with the fewest differences."""
+    """Return the comparison with the option that fits best: one of the same kind, with the fewest differences."""
     return min(tries, key=lambda found: (any(each.path == path for each in found), len(found)))
 
 
@@ -160,7 +160,7 @@ def _other(path: str, value: object, described: str) -> Difference:
 
 
 def _kind(value: object) -> str:
-    """A value's kind in JSON's words, for texts and numbers with what they look like; never the value."""
+    """Return a value's kind in JSON's words, for texts and numbers with what they look like; never the value."""
     if value is None:
         return "null"
     if isinstance(value, bool):

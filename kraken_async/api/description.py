@@ -88,7 +88,7 @@ class Description:
     endpoints: Mapping[str, Described]
 
     def resolve(self, type_: Type) -> Type:
-        """The type that a name stands for, with the values of named lists of values merged in."""
+        """Return the type that a name stands for, with the values of named lists of values merged in."""
         while isinstance(type_, Named):
             type_ = self.types[type_.name]
         if isinstance(type_, Union):
@@ -114,7 +114,7 @@ def description() -> Description:
 
 
 def read(text: str) -> Description:
-    """The description that ``text``, in the form of ``spot.toml``, holds. Raises ValueError."""
+    """Return the description that ``text``, in the form of ``spot.toml``, holds. Raises ValueError."""
     data = tomllib.loads(text)
     found = Description(
         data.get("sources", {}),
@@ -128,7 +128,7 @@ def read(text: str) -> Description:
 
 
 def method_name(endpoint: str) -> str:
-    """The name of the method of an endpoint: ``Earn/AllocateStatus`` gives ``earn_allocate_status``."""
+    """Return the name of the method of an endpoint: ``Earn/AllocateStatus`` gives ``earn_allocate_status``."""
     for word, one in _ONE_WORD.items():
         endpoint = endpoint.replace(word, one)
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", endpoint).replace("/", "_").lower()
@@ -210,7 +210,7 @@ def _check_name(where: str, name: str, known: Mapping[str, Any], *, optional: bo
 
 
 def walk(type_: Type) -> Iterator[Type]:
-    """The type and all types inside it; names are not followed."""
+    """Return the type and all types inside it; names are not followed."""
     yield type_
     inner: tuple[Type, ...] = ()
     if isinstance(type_, Union):

@@ -19,7 +19,7 @@ from kraken_async.order_fields import is_true, names_a_userref
 
 
 class Priority(IntEnum):
-    """Who goes first in the queue; the lower number does."""
+    """The order of calls in the queue: the lower number goes first."""
 
     CANCEL = 0
     AMEND = 1
@@ -48,6 +48,7 @@ class Tier(Enum):
     def __new__(
         cls, name: str, maximum: int, decay: float, threshold: int, engine_decay: float, open_orders: int
     ) -> Tier:
+        """Make a member whose value is its name, with the numbers beside it."""
         tier = object.__new__(cls)
         tier._value_ = name
         tier.maximum, tier.decay = maximum, decay
@@ -56,7 +57,7 @@ class Tier(Enum):
 
     @classmethod
     def of(cls, tier: str | Tier | None) -> Tier:
-        """The tier by its name, in any case; None is the lowest. Raises ValueError naming the choices."""
+        """Return the tier by its name, in any case; None is the lowest. Raises ValueError naming the choices."""
         if tier is None:
             return cls.STARTER
         if isinstance(tier, Tier):
@@ -115,7 +116,7 @@ _SOUNDS_LIKE_FUNDING = re.compile(r"withdraw|transfer|payout|^pay|^send|^funding
 def _of_row(
     name: str, cost: int, engine: Engine, priority: str, permission: int, flags: str, result: ResultKind
 ) -> Endpoint:
-    """The endpoint that a row of the table describes."""
+    """Return the endpoint that a row of the table describes."""
     public = "public" in flags
     return Endpoint(
         name,
@@ -135,12 +136,12 @@ def _of_row(
 
 
 def _public(name: str) -> Endpoint:
-    """A public endpoint newer than the table."""
+    """Return a public endpoint newer than the table."""
     return Endpoint(name, f"/0/public/{name}", private=False, body="query", known=False, result="")
 
 
 def _unknown(name: str) -> Endpoint:
-    """A private endpoint newer than this table: a write, never repeated, at cost 1."""
+    """Return a private endpoint newer than this table: a write, never repeated, at cost 1."""
     return Endpoint(
         name,
         f"/0/private/{name}",
@@ -163,7 +164,7 @@ PRIVATE: dict[str, Endpoint] = {each.name: each for each in _ALL if each.private
 
 @lru_cache(maxsize=1024)
 def find(name: str, *, private: bool) -> Endpoint:
-    """The endpoint of that name. One that is not in the table is sent as it is: see `Endpoint.known`.
+    """Return the endpoint of that name. One that is not in the table is sent as it is: see `Endpoint.known`.
 
     Raises ValueError for what cannot be a name (a path, a query string, white space): `..` or `?` in a
     name could otherwise reach another endpoint than the one that the guard judged.
@@ -193,7 +194,7 @@ def may_repeat(endpoint: Endpoint, params: Mapping[str, Any]) -> bool:
 
 
 def nearest(name: str, *, private: bool) -> str | None:
-    """The known endpoint that was probably meant, for a warning ("Addorder: AddOrder?"), or None."""
+    """Return the known endpoint that was probably meant, for a warning ("Addorder: AddOrder?"), or None."""
     table, other, scope = (PRIVATE, PUBLIC, "public") if private else (PUBLIC, PRIVATE, "private")
     if name in other:
         return f"{scope} {name}"

@@ -39,7 +39,7 @@ def made(known: Description) -> dict[Path, str]:
 
 
 def outdated(root: Path = _ROOT) -> list[Path]:
-    """The files that differ from what the description makes, and pages that it no longer makes."""
+    """Return the files that differ from what the description makes, and pages that it no longer makes."""
     texts = made(description())
     differ = [path for path, text in texts.items() if not _is(root / path, text)]
     return differ + [path for path in _pages_there(root) if path not in texts]

@@ -104,7 +104,7 @@ _TOKEN: Final = re.compile(r'\s*("(?:[^"\\]|\\.)*"|-?\d+|\.\.\.|[A-Za-z_]\w*|[][
 
 
 def parse(text: str) -> Type:
-    """The type that ``text`` writes: a block of ``name: type`` lines is an object.
+    """Return the type that ``text`` writes: a block of ``name: type`` lines is an object.
 
     Raises ValueError naming what cannot be read.
     """
@@ -115,7 +115,7 @@ def parse(text: str) -> Type:
 
 
 def fields(text: str) -> list[Field]:
-    """The fields of a block of ``name: type  # note`` lines. Raises ValueError."""
+    """Return the fields of a block of ``name: type  # note`` lines. Raises ValueError."""
     return [_field(line.strip()) for line in text.splitlines() if line.strip()]
 
 

@@ -27,7 +27,7 @@ _STEP: Final = re.compile(r"\[([^\]]*)\]")
 
 
 def as_sent(endpoint: Endpoint, params: dict[str, Any], body: Body | None) -> tuple[Endpoint, dict[str, Any]]:
-    """The endpoint and the fields as they are to be encoded; ``body`` None: whatever fits the fields."""
+    """Return the endpoint and the fields as they are to be encoded; ``body`` None: whatever fits the fields."""
     lists = _has_lists(params)
     if not (endpoint.engine or body or lists):
         return endpoint, params
@@ -43,7 +43,7 @@ def as_sent(endpoint: Endpoint, params: dict[str, Any], body: Body | None) -> tu
 
 
 def nested(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields with ``close[price]`` as a mapping, and ``orders[0][type]`` as a list of mappings.
+    """Return the fields with ``close[price]`` as a mapping, and ``orders[0][type]`` as a list of mappings.
 
     Raises ValueError for names that contradict each other.
     """

@@ -1,6 +1,7 @@
 # Made from spot.toml by `python -m kraken_async.api.generate`; changes belong there.
-"""Types of Kraken's results, field by field, for type checkers and editors. Nothing is converted: at run time
-a result is the JSON that Kraken sent, and fields that are not listed here stay in it.
+"""Types of Kraken's results, field by field, for type checkers and editors.
+
+Nothing is converted: at run time a result is the JSON that Kraken sent, and fields that are not listed here stay in it.
 
 Amounts and prices are texts unless noted: give them to ``decimal.Decimal``. ``NotRequired`` fields may be missing.
 """

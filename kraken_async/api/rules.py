@@ -1,4 +1,4 @@
-"""What ``checks`` knows of an endpoint's fields: names, values, and combinations that are impossible."""
+"""The knowledge of ``checks`` about an endpoint's fields: names, values, and combinations that are impossible."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def fields(*parts: str | tuple[str, OneOf | Fields], rules: tuple[Rule, ...] = (
 
 
 def texts(value: Any) -> list[str]:
-    """The parts of a field's value as Kraken reads them: a list, or a text with commas, or one value."""
+    """Return the parts of a field's value as Kraken reads them: a list, or a text with commas, or one value."""
     if isinstance(value, str):
         return value.split(",") if "," in value else [value]
     if isinstance(value, bool):

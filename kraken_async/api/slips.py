@@ -20,7 +20,7 @@ _DIGITS: Final = re.compile(r"\d+")
 
 
 def slip(word: str, known: Iterable[str]) -> str | None:
-    """The known word that ``word`` can only be a slip of, or None."""
+    """Return the known word that ``word`` can only be a slip of, or None."""
     nearest = min(((_distance(word, each), each) for each in known if _may_be(word, each)), default=None)
     return nearest[1] if nearest is not None and nearest[0] <= 2 else None
 
@@ -34,7 +34,7 @@ def _may_be(word: str, known: str) -> bool:
 
 
 def _distance(one: str, other: str) -> int:
-    """The number of edits: insertions, deletions, exchanges, and two letters in the wrong order as one."""
+    """Return the number of edits: insertions, deletions, exchanges, and two letters in the wrong order as one."""
     before: list[int] = []
     last = list(range(len(other) + 1))
     for row, letter in enumerate(one, 1):

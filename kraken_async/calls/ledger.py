@@ -45,7 +45,7 @@ class CallLedger:
     # -- on the way ------------------------------------------------------------------------------------------------
 
     def enqueue(self, call: Call) -> None:
-        """NEW to WAITING. Raises QueueFull, with nothing changed."""
+        """Move a call from NEW to WAITING. Raises QueueFull, with nothing changed."""
         self._queue.push(call)
         call.state = CallState.WAITING
         if not call.internal:
@@ -53,7 +53,7 @@ class CallLedger:
             self._pending += 1
 
     def send(self, call: Call, nonce: int, now: float) -> bool:
-        """WAITING to SENT. False: its caller left, or it was taken back, while its nonce was fetched."""
+        """Move a call from WAITING to SENT. False: its caller left or it was taken back while its nonce was fetched."""
         self._queue.remove(call)
         if call.future.done():
             self.abandon(call)

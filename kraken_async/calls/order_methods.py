@@ -25,15 +25,29 @@ class OrderParts(Protocol):
     """The parts of an open session that know of orders."""
 
     @property
-    def tracker(self) -> OrderTracker: ...
+    def tracker(self) -> OrderTracker:
+        """Orders on record."""
+        ...
+
     @property
-    def lost_orders(self) -> LostOrders: ...
+    def lost_orders(self) -> LostOrders:
+        """Look-ups of orders whose answer was lost."""
+        ...
+
     @property
-    def cancellation(self) -> Cancellation: ...
+    def cancellation(self) -> Cancellation:
+        """Cancels that do not end before an order is closed."""
+        ...
+
     @property
-    def observation(self) -> Observation: ...
+    def observation(self) -> Observation:
+        """Orders as Kraken's WebSocket shows them."""
+        ...
+
     @property
-    def board(self) -> ProblemBoard: ...
+    def board(self) -> ProblemBoard:
+        """Problems as they begin and end."""
+        ...
 
 
 class _OwnCaller(Caller, Protocol):

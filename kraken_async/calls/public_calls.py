@@ -31,7 +31,7 @@ BURST: Final = 10
 
 
 class _Allowance:
-    """What all event loops of this process together may ask of one address."""
+    """The pace at which all event loops of this process together ask one address."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -49,7 +49,7 @@ _TELL_AGES = frozenset({"OpenOrders", "QueryOrders"})
 
 
 class Next(enum.Enum):
-    """What a failed exchange leads to."""
+    """The next step after a failed exchange."""
 
     GOAL_REACHED = enum.auto()  # the repeat of a cancel finds the order gone
     HEAL_NONCE = enum.auto()
@@ -59,7 +59,7 @@ class Next(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What comes next, after ``delay`` seconds."""
+    """The next step, after ``delay`` seconds."""
 
     next: Next
     delay: float = 0.0

@@ -1,4 +1,4 @@
-"""What a failure means for a call, and whether the call may be sent again. Pure, by the tables.
+"""The meaning of a failure for a call, and whether the call may be sent again. Pure, by the tables.
 
                         reads              cancels by txid or         any other write
                                            cl_ord_id, the like
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def classify(endpoint: Endpoint, error: KrakenError, params: Mapping[str, Any] | None = None) -> Outcome:
-    """What a call that failed so has done: nothing (refused, not sent), or nobody knows.
+    """Return what a call that failed so has done: nothing (refused, not sent), or what is not known.
 
     A read does nothing; "unknown" says of it only that no answer came.
     """
@@ -80,7 +80,7 @@ class RetryPolicy:
         params: Mapping[str, Any] | None = None,
         now: float | None = None,
     ) -> float | None:
-        """The seconds to wait before the same call is sent again, or None if it must not be.
+        """Return the seconds to wait before the same call is sent again, or None if it must not be.
 
         `attempt`: how often it has been sent, `elapsed`: seconds since the first time. `params`: its fields;
         without them a cancel is taken to name its order by txid or cl_ord_id. `now`: unix seconds, for errors
@@ -100,7 +100,7 @@ class RetryPolicy:
 def _least(
     error: KrakenError, endpoint: Endpoint, params: Mapping[str, Any], now: float | None
 ) -> float | None:
-    """The seconds that must pass before a repeat, None if there may be none."""
+    """Return the seconds that must pass before a repeat, None if there may be none."""
     if isinstance(error, TransportError):
         lost = error.outcome is Outcome.UNKNOWN and may_repeat(endpoint, params)
         return (error.retry_after or 0.0) if lost or error.outcome is Outcome.NOT_SENT else None

@@ -1,4 +1,4 @@
-"""What the commands share: exit codes, errors with their cure, JSON, questions, a session."""
+"""Parts that the commands share: exit codes, errors with their cure, JSON, questions, a session."""
 
 from __future__ import annotations
 

@@ -59,22 +59,22 @@ class Fault:
 
     @classmethod
     def reset(cls, when: When) -> Fault:
-        """The connection is reset without an answer."""
+        """Reset the connection without an answer."""
         return cls("reset", when)
 
     @classmethod
     def disconnect(cls, when: When) -> Fault:
-        """The connection is closed in good order without an answer."""
+        """Close the connection in good order, without an answer."""
         return cls("disconnect", when)
 
     @classmethod
     def truncated(cls) -> Fault:
-        """The answer breaks off in the middle of its declared length, after executing."""
+        """Break the answer off in the middle of its declared length, after executing."""
         return cls("truncated")
 
     @classmethod
     def broken_json(cls) -> Fault:
-        """A complete HTTP answer with half of the JSON, after executing."""
+        """Answer with complete HTTP and half of the JSON, after executing."""
         return cls("broken json")
 
     @classmethod
@@ -91,7 +91,7 @@ class Fault:
     def http(
         cls, status: int, when: When = "before", *, error: str = "", retry_after: int | None = None
     ) -> Fault:
-        """An HTML page with a status of the edge or the gateway; with ``error`` Kraken's envelope instead of the page.
+        """Answer with an HTML page and a status of the edge or the gateway; ``error``: with Kraken's envelope instead.
 
         ``retry_after`` seconds go into the header of that name.
         """
@@ -99,7 +99,7 @@ class Fault:
 
     @classmethod
     def late(cls, seconds: float, when: When = "after") -> Fault:
-        """The answer comes ``seconds`` late; "before": the request is, and is checked only then."""
+        """Answer ``seconds`` late; "before": the request is late, and is checked only then."""
         return cls("late", when, seconds=seconds)
 
     @classmethod
@@ -109,12 +109,12 @@ class Fault:
 
     @classmethod
     def slow(cls, seconds: float) -> Fault:
-        """The body dribbles out over ``seconds``, after executing."""
+        """Let the body dribble out over ``seconds``, after executing."""
         return cls("slow", seconds=seconds)
 
     @classmethod
     def refuse(cls, error: str, when: When = "before") -> Fault:
-        """The answer is ``error``; "after": although the call was carried out."""
+        """Answer with ``error``; "after": although the call was carried out."""
         return cls("error", when, error=error)
 
     @classmethod
@@ -129,52 +129,52 @@ class Fault:
 
     @classmethod
     def invisible(cls, seconds: float) -> Fault:
-        """Queries do not show the order for ``seconds``."""
+        """Hide the order from queries for ``seconds``."""
         return cls(visibility=seconds)
 
     @classmethod
     def no_result(cls, when: When = "after") -> Fault:
-        """The answer is ``{"error":[]}``."""
+        """Answer with ``{"error":[]}``."""
         return cls("no result", when)
 
     @classmethod
     def warning(cls, text: str = "WGeneral:Degraded", when: When = "after", *, result: bool = False) -> Fault:
-        """The answer holds a warning, without a result or (``result``) beside it."""
+        """Answer with a warning, without a result or (``result``) with one."""
         return cls("warning beside the result" if result else "warning", when, error=text)
 
     @classmethod
     def without(cls, *names: str) -> Fault:
-        """The result lacks these keys, such as ``open`` and ``closed``, after executing."""
+        """Leave these keys, such as ``open`` and ``closed``, out of the result, after executing."""
         return cls("without", names=names)
 
     @classmethod
     def dated(cls, seconds: float) -> Fault:
-        """The header Date is off by so many seconds."""
+        """Shift the header Date by so many seconds."""
         return cls(date=seconds)
 
     @classmethod
     def dateless(cls) -> Fault:
-        """The answer has no header Date."""
+        """Leave the header Date out."""
         return cls(undated=True)
 
     @classmethod
     def cached(cls, age: int) -> Fault:
-        """The answer seems to have lain in a cache for ``age`` seconds: it has the header Age, and a Date as old."""
+        """Answer as from a cache, ``age`` seconds old: with the header Age, and a Date as old."""
         return cls(age=age, date=-float(age))
 
     @classmethod
     def wrong_time(cls, seconds: float) -> Fault:
-        """The answer of Time is off by so many seconds, and its header Date with it."""
+        """Shift the answer of Time by so many seconds, and its header Date with it."""
         return cls(clock=seconds, date=seconds)
 
     @classmethod
     def filled(cls) -> Fault:
-        """The order is filled at once."""
+        """Fill the order at once."""
         return cls(ending="closed")
 
     @classmethod
     def closed(cls) -> Fault:
-        """The order is cancelled at once by somebody else."""
+        """Cancel the order at once, as another client would."""
         return cls(ending="canceled")
 
 

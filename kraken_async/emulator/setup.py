@@ -32,6 +32,7 @@ class ShiftedClock:
         self.seconds: float = 0.0
 
     def __call__(self) -> float:
+        """Return its time in seconds."""
         return self.clock() + self.seconds
 
 

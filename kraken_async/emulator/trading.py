@@ -91,6 +91,7 @@ def _accept(call: Call, order: Order) -> None:
 
 
 def place(call: Call, order: Order) -> None:
+    """Place an order of a call; fill it as far as the market does."""
     order.nonce = call.nonce
     matching.place(call.account, order, call.t, delays=call.delays())
     call.txids.append(order.txid)

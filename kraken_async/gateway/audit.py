@@ -52,7 +52,7 @@ class AuditLog:
         self._write({"op": "ended", "call": number, "token": token, "outcome": outcome} | given)
 
     def heard(self, number: str) -> None:
-        """The client has the answer of a write. Said by the next line, so that it costs none of its own."""
+        """Note that the client has the answer of a write. The next line says it, so that it costs none of its own."""
         self._heard.append(number)
 
     def tail(self) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ class Doubt:
 
 
 class Doubts:
-    """What is in doubt on one account. ``unresolved`` lists the session's intents; ``clock`` gives seconds."""
+    """The orders in doubt on one account. ``unresolved`` lists the session's intents; ``clock`` gives seconds."""
 
     def __init__(
         self, unresolved: Callable[[], Iterable[Intent]], clock: Callable[[], float] = time.monotonic
@@ -96,7 +96,7 @@ class Doubts:
         self._known.pop((token, fingerprint), None)
 
     def ended(self, doubt: Doubt, seconds: float = UNHEARD) -> None:
-        """It is over, or cannot be looked up: it is remembered for ``seconds`` from now."""
+        """Remember for ``seconds`` from now that it is over, or cannot be looked up."""
         doubt.until = self._clock() + seconds
 
     def _over(self, doubt: Doubt) -> bool:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Serving(Protocol):
-    """What is looked at: the gateway."""
+    """The gateway that is looked at."""
 
     config: GatewayConfig
     url: str

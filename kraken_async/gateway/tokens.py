@@ -127,7 +127,7 @@ class TokenFile:
 
     @property
     def problem(self) -> str:
-        """What is wrong with the file, in a sentence; empty when all is well."""
+        """The trouble with the file, in a sentence; empty when all is well."""
         self._refresh()
         return self._failed
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """What came of a call: its result or Kraken's refusal, and the bytes it came in.
+    """The end of a call: its result or Kraken's refusal, and the bytes it came in.
 
     ``body`` None: it did not come as the answer to this call, an order's look-up brought it.
     """

@@ -70,7 +70,7 @@ def pause(shared: Shared, now: float) -> float:
 
 
 def passed(shared: Shared, now: float) -> None:
-    """A call was accepted: whatever was closed is open again."""
+    """Let calls go again: one was accepted."""
     if shared.pauses or shared.pause_until > now or shared.lockout_until > now:
         shared.pauses = 0
         shared.pause_until = 0.0

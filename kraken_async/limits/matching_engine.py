@@ -33,7 +33,7 @@ MANY_PAIRS: Final = 16
 
 
 class Account:
-    """What is known of one account's counters, shared by the sessions of this process that name it."""
+    """The counters of one account as far as they are known, shared by the sessions of this process that name it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -54,7 +54,7 @@ def account(name: str) -> Account:
 
 
 class EngineCharge(NamedTuple):
-    """What the matching engine charges for one call, and to which pair; None: to every pair with a record."""
+    """The matching engine's charge for one call, and to which pair; None: to every pair with a record."""
 
     pair: str | None
     cost: float

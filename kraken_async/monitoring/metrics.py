@@ -1,4 +1,4 @@
-"""What a session counts, the frozen snapshot it gives, and the record it hands to observers."""
+"""The counts of a session, the frozen snapshot it gives, and the record it hands to observers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ class CallRecord:
 class Observer(Protocol):
     """Called once per finished call, in the session's loop. What it raises is counted and logged, never passed on."""
 
-    def __call__(self, record: CallRecord, /) -> None: ...
+    def __call__(self, record: CallRecord, /) -> None:
+        """Take note of one call that has ended."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a session shows of itself beside its state, for ``kraken-async top``: a small JSON file, once a second.
+"""A session's status beside its state, for ``kraken-async top``: a small JSON file, once a second.
 
 Rules:
 

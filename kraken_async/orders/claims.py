@@ -1,4 +1,4 @@
-"""Which order may be whose, over all sessions of a key: what they tell each other in the list of placed names. Pure.
+"""Claims on orders, over all sessions of a key: what they tell each other in the list of placed names. Pure.
 
 Kraken tells orders apart by ids made here alone. An order that carries none (a ``cl_ord_id`` or ``userref`` of the
 caller's own, an amend, an edit) is told to no second caller, in any session, because each session

@@ -34,14 +34,14 @@ LOCKS: Final = os.name != "nt"
 
 
 class _Left(NamedTuple):
-    """What was read of a dead session's file, and the file's state by which a change is noticed."""
+    """The part read of a dead session's file, and the file's state by which a change is noticed."""
 
     stamp: tuple[int, int, int]
     intents: list[Intent]
 
 
 class DeadSessions:
-    """What other sessions of a key left in a directory. ``damaged``: unreadable lines met so far."""
+    """The files that other sessions of a key left in a directory. ``damaged``: unreadable lines met so far."""
 
     def __init__(self, directory: Path, prefix: str, own: str) -> None:
         self.damaged: int = 0

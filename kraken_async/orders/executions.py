@@ -1,4 +1,4 @@
-"""What Kraken's WebSocket v2 says on its ``executions`` channel, read into what a session can learn from it. Pure.
+"""Messages of Kraken's WebSocket v2 channel ``executions``, read into what a session can learn from it. Pure.
 
 A message in another shape than Kraken documents, and one of another channel, tells nothing.
 """

@@ -38,6 +38,7 @@ _OLD_CLOCK_ERROR: Final = 1.0
 
 
 def opening(intent: Intent) -> dict[str, Any]:
+    """Return the line that puts an intent on record."""
     return {
         "v": 1,
         "op": "open",
@@ -55,6 +56,7 @@ def opening(intent: Intent) -> dict[str, Any]:
 
 
 def sending(intent: Intent) -> dict[str, Any]:
+    """Return the line that says when an intent was sent."""
     return {
         "op": "sent",
         "id": intent.id,
@@ -68,10 +70,12 @@ def sending(intent: Intent) -> dict[str, Any]:
 
 
 def lines_of(intent: Intent) -> list[dict[str, Any]]:
+    """Return the lines of an intent that is open."""
     return [opening(intent), sending(intent)] if intent.sent else [opening(intent)]
 
 
 def encode(line: dict[str, Any]) -> bytes:
+    """Return a line as it is written."""
     return _JSON(line).encode() + b"\n"
 
 
@@ -139,6 +143,7 @@ def _clock_error(line: dict[str, Any]) -> float | None:
 
 
 def bounded(intent: Intent, seen_dead: float) -> Intent:
+    """Return a dead session's intent with the latest time at which Kraken can still take it."""
     # Without a mark it may have been sent at any time until its session died, which was before this was read.
     if intent.sent or intent.deadline is None:
         return intent

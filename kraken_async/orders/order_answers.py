@@ -1,4 +1,4 @@
-"""What Kraken would have answered: the result of a call whose order was found. Pure."""
+"""The answer that Kraken would have given: the result of a call whose order was found. Pure."""
 
 from __future__ import annotations
 

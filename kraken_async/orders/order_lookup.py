@@ -44,7 +44,7 @@ _EITHER: Final = frozenset({"OpenOrders", "ClosedOrders"})
 
 
 class Answer(NamedTuple):
-    """What Kraken answered to a question of the session's own, and the nonce that the question carried."""
+    """Kraken's answer to a question of the session's own, and the nonce that the question carried."""
 
     result: Any
     nonce: int
@@ -52,7 +52,7 @@ class Answer(NamedTuple):
 
 @dataclass(slots=True)
 class LookupRound:
-    """What one round of questions brought.
+    """The yield of one round of questions.
 
     ``complete``: all was answered in full. ``doubt``: something that was shown may be the order, or there is nothing
     to look for it by. ``nonce``: the lowest that a question carried; 0: nothing was answered.

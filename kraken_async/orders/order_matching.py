@@ -1,4 +1,4 @@
-"""Which of Kraken's orders is the one that was sent? Pure: fields and orders in, what may be said out.
+"""Finding the order that was sent among Kraken's. Pure: fields and orders in, what may be said out.
 
 ===================  ==============================================================  ==========================
 sent with            what came back                                                  what may be said
@@ -84,7 +84,7 @@ class SendTime:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What may be said of one order after a look: its txid if it was found, else whether something may be it."""
+    """The verdict on one order after a look: its txid if it was found, else whether something may be it."""
 
     txid: str | None = None
     doubt: bool = False
@@ -96,7 +96,7 @@ DOUBT: Final = Sight(doubt=True)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a row is judged by, beside the orders that were shown.
+    """The facts that a row is judged by, beside the orders that were shown.
 
     ``sent``: None: Kraken's time of the send is not known. ``others``: txids and amend ids of other calls.
     ``filtered``: Kraken was asked for this row's id alone. ``complete``: every question was answered in full.
@@ -125,7 +125,7 @@ class RequestedOrder:
 
     @property
     def identity(self) -> Identity:
-        """What the order was sent with."""
+        """The fields that the order was sent with."""
         if self.cl_ord_id is not None:
             return "id made here" if self.generated else "own cl_ord_id"
         if "userref" not in self.fields:

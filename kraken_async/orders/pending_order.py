@@ -71,7 +71,7 @@ class PendingOrder:
 
     @property
     def finding(self) -> Finding:
-        """What can be said of it while it is neither found nor proven absent."""
+        """The words for it while it is neither found nor proven absent."""
         return "not seen" if self.looked else "unreachable"
 
     @property

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPolicy:
-    """What is done so that an order is placed at most once, and what became of it is known.
+    """The measures by which an order is placed at most once, and its outcome known.
 
     Args:
         cl_ord_id: give an order without an id one (with ``close[...]``, which Kraken takes no ``cl_ord_id``

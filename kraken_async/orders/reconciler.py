@@ -35,7 +35,7 @@ WITHOUT_PROOF: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of an order: its call's ``result``, or what can be said instead.
+    """The outcome of an order: its call's ``result``, or what can be said instead.
 
     ``session_closed``: the search was cut short, and says nothing. ``why``: what is missing to say more.
     """

@@ -46,7 +46,7 @@ REMEMBERED: Final = 4096
 
 
 class Names(Protocol):
-    """What the sessions of a key tell each other; see KeyState, whose methods these are."""
+    """The messages between the sessions of a key; see KeyState, whose methods these are."""
 
     def note_placed(self, names: Iterable[str]) -> None:
         """Put names on record."""

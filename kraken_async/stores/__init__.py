@@ -1,4 +1,4 @@
-"""What the users of one API key share: the turn to send, the nonce, Kraken's counters."""
+"""The state that users of one API key share: the turn to send, the nonce, Kraken's counters."""
 
 from kraken_async.stores.base import KeyState, Reservation, Shared, Store
 from kraken_async.stores.file import FileStore

@@ -1,4 +1,4 @@
-"""What the users of one API key share, and the shape of a store that keeps it.
+"""The state that users of one API key share, and the shape of a store that keeps it.
 
 Rules that every store keeps:
 
@@ -217,7 +217,7 @@ class KeyState(abc.ABC):
 
     @abc.abstractmethod
     def hurry(self) -> None:
-        """A cancel waits now: what waits in acquire_turn() goes on as if it were urgent. Never raises."""
+        """Let what waits in acquire_turn() go on as if it were urgent: a cancel waits now. Never raises."""
 
     async def moved_at(self) -> float:
         """Return when any session of the key last took a nonce with the turn (loop's clock); 0 if that is not known.
@@ -350,8 +350,9 @@ class Reservation(abc.ABC):
 
     @abc.abstractmethod
     def block(self, above: int, size: int) -> tuple[int, int]:
-        """Make ``[start, stop)`` durable and return it: start is above ``above`` and every earlier nonce,
-        and not below the clock.
+        """Make ``[start, stop)`` durable and return it.
+
+        The start is above ``above`` and every earlier nonce, and not below the clock.
         """
 
     @abc.abstractmethod

@@ -103,7 +103,7 @@ class _Turn:
 
 
 class _Key:
-    """What all users of one key share."""
+    """The state that all users of one key share."""
 
     __slots__ = (
         "lock",
@@ -166,7 +166,7 @@ class MemoryStore(Store):
         watch_forks(self)
 
     def left_behind(self) -> None:
-        """Runs in a forked child."""
+        """Note that this is a forked child: close, do not unlock."""
         self._forked = True
 
     def __repr__(self) -> str:

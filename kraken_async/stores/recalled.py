@@ -36,7 +36,7 @@ def digest(client_id: str) -> bytes:
 
 
 class Recalled:
-    """What one session knows of cancelled client ids."""
+    """The cancelled client ids that one session knows."""
 
     __slots__ = ("_asked", "_crowded_at", "crowded", "lost_at", "new", "total")
 

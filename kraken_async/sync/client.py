@@ -55,6 +55,7 @@ def waited(
 
 
 def like(method: Callable[..., Any], made: Callable[P, T]) -> Callable[P, T]:
+    """Give ``made`` the name, text and signature of the awaited ``method``."""
     functools.update_wrapper(made, method)
     del made.__dict__["__wrapped__"]  # that one is awaited; its signature is what they share
     made.__dict__["__signature__"] = inspect.signature(method)
@@ -227,12 +228,24 @@ if TYPE_CHECKING:
         """A view whose results are converted, so that their types are not those of Kraken's JSON."""
 
         @property
-        def private(self) -> AnyCall: ...
+        def private(self) -> AnyCall:
+            """Make one private call; its result is converted."""
+            ...
+
         @property
-        def public(self) -> AnyCall: ...
+        def public(self) -> AnyCall:
+            """Make one public call; its result is converted."""
+            ...
+
         @property
-        def spot(self) -> Any: ...
-        def paginate(self, name: str, *, position: str | None = None, **fields: Any) -> Paginator[Any]: ...
+        def spot(self) -> Any:
+            """The same calls as methods."""
+            ...
+
+        def paginate(self, name: str, *, position: str | None = None, **fields: Any) -> Paginator[Any]:
+            """Return the rows of an answer in pages, converted."""
+            ...
+
         def with_options(
             self,
             *,
@@ -245,7 +258,9 @@ if TYPE_CHECKING:
             amounts: type[Decimal] | None = None,
             times: type[datetime] | None = None,
             account_id: str | None = None,
-        ) -> ConvertingView: ...
+        ) -> ConvertingView:
+            """Return a view whose calls differ in what is given."""
+            ...
 
 
 # The keywords are those of the asynchronous method, which checks their values.

@@ -109,7 +109,7 @@ class KrakenSession(Client):
 
     @property
     def governor(self) -> BurstGovernor:
-        """What holds bursts back; ``governor.enabled`` may be switched at any time."""
+        """The governor, which holds bursts back; ``governor.enabled`` may be switched at any time."""
         return self._session.governor
 
     # -- opening and closing ---------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ _LEEWAY: Final = 5.0
 
 
 class _Host:
-    """What the thread runs. It knows nothing of the SessionThread that owns it."""
+    """The work of the thread. It knows nothing of the SessionThread that owns it."""
 
     def __init__(self, make: Callable[[], KrakenSession]) -> None:
         self.make = make

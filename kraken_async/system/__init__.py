@@ -1,1 +1,1 @@
-"""What the operating system gives: locks, threads, durable writes, paths."""
+"""Parts that stand on the operating system: locks, threads, durable writes, paths."""

@@ -1,4 +1,4 @@
-"""What must not be used on in a forked child: sessions, stores, sources, whose locks and numbers are the parent's."""
+"""Things that a forked child must not go on using: sessions, stores, sources. Locks and numbers are the parent's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Inherited(Protocol):
     """Something that must not be used on in a forked child."""
 
     def left_behind(self) -> None:
-        """Runs in the child right after the fork: close, do not unlock; be unusable from now on."""
+        """Close without unlocking, in the child right after the fork; be unusable from now on."""
 
 
 # The one piece of module state: fork takes no arguments. Weak, so that a forgotten session can be collected.

@@ -1,1 +1,1 @@
-"""What every bot needs beside single calls: pages, market rules and names, candles, exports, waiting for an order."""
+"""Helpers for bots beside single calls: pages, market rules and names, candles, exports, waiting for an order."""

@@ -148,7 +148,8 @@ class TradingMethods:
         Args:
             report: "trades" or "ledgers".
             path: the file; what was there is replaced in one step.
-            start, end: unix seconds or aware datetimes; None: Kraken's default, all up to now.
+            start: unix seconds or an aware datetime; None: Kraken's default, the first row.
+            end: the same; None: now.
             format: "CSV" or "TSV".
             progress: called with an ExportProgress after each look; its exception ends the export.
 

@@ -1,4 +1,4 @@
-"""What Kraken says of an asset and of a pair, and what a price and a volume may be there. Pure.
+"""An asset and a pair as Kraken describes them, and the prices and volumes that it takes. Pure.
 
 Nothing is rounded unless ``price`` or ``volume`` is asked to: ``check`` refuses what Kraken would refuse or change.
 """

@@ -23,8 +23,10 @@ _BLUR = 1_000
 
 
 class SincePages(PageSource):
-    """A page of Trades begins a nanosecond before the last row: Kraken leaves out the rows of ``since`` itself, and
-    more trades than one may carry the same time. What comes again is told by its trade id.
+    """Pages of Trades, each from a nanosecond before the last row.
+
+    Kraken leaves out the rows of ``since`` itself, and more trades than one may carry the same time. A row that comes
+    again is known by its trade id.
     """
 
     def __init__(self, kind: PageKind, fields: Mapping[str, Any], state: Mapping[str, Any]) -> None:

@@ -121,7 +121,7 @@ class _Body(aiohttp.BytesPayload):
 
 
 class _Heard:
-    """What has come of an answer so far."""
+    """The part of an answer that has come so far."""
 
     __slots__ = ("body", "pieces")
 

@@ -26,7 +26,7 @@ FIELDS: Final = 128
 
 
 class BadAnswer(Exception):
-    """What came is no answer; the text says what is wrong with it."""
+    """The bytes are no answer; the text says what is wrong with them."""
 
 
 class Headers(Mapping[str, str]):

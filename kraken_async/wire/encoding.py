@@ -38,7 +38,7 @@ _DIGITS: Final = 400
 
 
 def form(params: Mapping[str, Any], *, reserved: bool = True) -> bytes:
-    """The fields as a form body: lists as `txid=A,B`, mappings as `close[price]`, both as `orders[0][price]`.
+    """Return the fields as a form body: lists as `txid=A,B`, mappings as `close[price]`, both as `orders[0][price]`.
 
     Raises ValueError for what cannot be encoded; with `reserved`, also for "nonce" and "otp".
     """
@@ -72,7 +72,7 @@ def form(params: Mapping[str, Any], *, reserved: bool = True) -> bytes:
 
 
 def json_members(params: Mapping[str, Any]) -> bytes:
-    """The fields as members of a JSON object, without its braces: compact, ASCII only, numbers as numbers.
+    """Return the fields as members of a JSON object, without its braces: compact, ASCII only, numbers as numbers.
 
     Raises ValueError for what cannot be encoded, and for "nonce" and "otp".
     """
@@ -89,7 +89,7 @@ def json_members(params: Mapping[str, Any]) -> bytes:
 
 
 def query(params: Mapping[str, Any] | None = None) -> str:
-    """The fields as a query string with its question mark, or "" if there are none. Raises ValueError."""
+    """Return the fields as a query string with its question mark, or "" if there are none. Raises ValueError."""
     return f"?{form(params, reserved=False).decode()}" if params else ""
 
 
@@ -115,7 +115,7 @@ def json_string(field: str, text: str) -> str:
 
 
 def _flat(field: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
-    """The form fields that one value becomes."""
+    """Return the form fields that one value becomes."""
     if not depth:
         _refuse(field, "is nested too deeply", "give what Kraken's documentation shows")
     if isinstance(value, Mapping):
@@ -156,7 +156,7 @@ def _scalar(field: str, value: Any) -> str:
 
 
 def _number(field: str, value: Any) -> str:
-    """A bool or a number, in plain digits."""
+    """Return a bool or a number, in plain digits."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):

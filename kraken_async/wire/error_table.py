@@ -35,7 +35,7 @@ Retry = Literal["no", "nonce", "backoff", "reads", "until"]
 
 @dataclass(frozen=True, slots=True)
 class ErrorRule:
-    """What one of Kraken's strings means.
+    """The meaning of one of Kraken's strings.
 
     `retry`: "no" (something must change first), "nonce" (at once, with a fresh nonce), "backoff" (after a
     pause), "reads" (as "backoff", but never a write by itself), "until" (after the time that it names).
@@ -218,7 +218,7 @@ def is_warning(entry: str) -> bool:
 
 
 def look_up(entry: str) -> ErrorRule:
-    """The row of the catalogue for one of Kraken's strings; never fails."""
+    """Return the row of the catalogue for one of Kraken's strings; never fails."""
     plain = _plain(entry)
     for prefix, row in _PREFIXES:
         # A prefix ends where a word does: "EQuery:Unknown assets" is not "EQuery:Unknown asset".
@@ -231,7 +231,7 @@ def look_up(entry: str) -> ErrorRule:
 
 
 def api_error(entries: Sequence[str], endpoint: str | None, *, changes: bool) -> KrakenAPIError:
-    """The error for Kraken's `error` list, to be raised.
+    """Return the error for Kraken's `error` list, to be raised.
 
     `changes`: the call was a write, so that an answer such as `EService:Busy` leaves its outcome unknown.
     Warnings beside an error are kept in `.errors` but decide nothing.

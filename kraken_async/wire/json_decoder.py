@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def strict(body: bytes) -> Any:
-    """The value of a JSON text, by the standard library. Raises ValueError."""
+    """Return the value of a JSON text, by the standard library. Raises ValueError."""
     text = body.decode()
     try:
         value, end = _SCAN(text, 0)  # as decode() does, but for white space around it
@@ -46,7 +46,7 @@ def exact(body: bytes) -> Any:
 
 @cache
 def reader() -> Reader:
-    """The function that reads JSON: msgspec's if it is installed, else ``strict``. It raises ValueError."""
+    """Return the function that reads JSON: msgspec's if it is installed, else ``strict``. It raises ValueError."""
     try:
         msgspec = import_module("msgspec")
     except ImportError:

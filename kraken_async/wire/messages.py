@@ -1,4 +1,4 @@
-"""What travels between the signer, the transport and the decoder: plain values, no behaviour."""
+"""Values that travel between the signer, the transport and the decoder: plain values, no behaviour."""
 
 from __future__ import annotations
 

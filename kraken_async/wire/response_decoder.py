@@ -84,7 +84,7 @@ def decode_traced(response: Response, endpoint: Endpoint, trace: CallTrace) -> A
 
 
 def _without_result(warnings: Sequence[str], response: Response, endpoint: Endpoint) -> Any:
-    """What an envelope without a result stands for."""
+    """Return what an envelope without a result stands for."""
     if endpoint.changes:
         if any(entry.startswith(NO_CHANGE) for entry in warnings):
             return None
@@ -124,7 +124,7 @@ def _broken(
 
 
 def _describe(body: bytes) -> str:
-    """What came instead of an envelope, in at most 200 characters, without anything that may be secret."""
+    """Return what came instead of an envelope, in at most 200 characters, without anything that may be secret."""
     start = body[:4096].decode("utf-8", "replace").strip()
     if not start:
         return "empty"
@@ -141,7 +141,7 @@ def _words(text: str) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds of a Retry-After header; of its date form, counted from the answer's own Date."""
+    """Return the seconds of a Retry-After header; of its date form, counted from the answer's own Date."""
     value = _header(headers, "Retry-After")
     if value is None:
         return None

@@ -75,7 +75,7 @@ class Signer:
         raise TypeError(msg)
 
     def encode(self, endpoint: Endpoint, params: Mapping[str, Any]) -> bytes:
-        """The fields as `sign` takes them, so that a call signed anew is not encoded anew.
+        """Return the fields as `sign` takes them, so that a call signed anew is not encoded anew.
 
         Raises ValueError naming the field that cannot be encoded, and for "nonce" and "otp".
         """
@@ -118,7 +118,7 @@ class Signer:
         )
 
     def signature(self, path: str, nonce: bytes, body: bytes | memoryview) -> str:
-        """The value of API-Sign; `nonce` in decimal, `body` exactly as it will be sent."""
+        """Return the value of API-Sign; `nonce` in decimal, `body` exactly as it will be sent."""
         signed = hashlib.sha256(nonce)
         signed.update(body)
         inner = self._inner.copy()
@@ -174,7 +174,7 @@ class Signer:
 
 
 def _decode(secret: str) -> bytes:
-    """The bytes of a base64 secret, whatever white space it was pasted with; none if it is not one."""
+    """Return the bytes of a base64 secret, whatever white space it was pasted with; none if it is not one."""
     try:
         return a2b_base64("".join(secret.split()), strict_mode=True)
     except (AttributeError, TypeError, Error, ValueError):

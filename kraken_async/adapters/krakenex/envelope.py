@@ -1,4 +1,4 @@
-"""What both of krakenex's APIs are made of: their settings, data to fields, results to Kraken's envelope."""
+"""The parts that both of krakenex's APIs are made of: their settings, data to fields, results to Kraken's envelope."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Password:
         self._text = text
 
     def __call__(self) -> str:
+        """Return the password."""
         return self._text
 
 
@@ -101,7 +102,7 @@ class Session:
 
 
 class Settings:
-    """What both APIs are set up with, and how they turn data into calls and results into envelopes."""
+    """The settings of both APIs, and their way to turn data into calls and results into envelopes."""
 
     def __init__(self, key: str = "", secret: str = "", **options: Any) -> None:
         self.key: str = key
@@ -142,10 +143,11 @@ class Settings:
             self.secret = file.readline().strip()
 
     def identity(self) -> tuple[Any, ...]:
-        """What a session is made for: when it changes, so must the session."""
+        """Return what a session is made for: when it changes, so must the session."""
         return self.key, self.secret, self.uri
 
     def make(self) -> KrakenSession:
+        """Return a new session with these settings. Raises ValueError for what cannot work."""
         if self.apiversion != "0":
             raise ValueError(f"apiversion is '0', not {self.apiversion!r}")
         options: dict[str, Any] = {"base_url": self.uri, "api_key": None, "api_secret": None}
@@ -170,6 +172,7 @@ class Settings:
         return Asked(kind, method, fields, timeout, otp)
 
     def check_key(self, method: str) -> None:
+        """Raise AuthenticationError (not sent) without a key and a secret, in krakenex's words."""
         if not self.key or not self.secret:
             msg = "Either key or secret is not set! (Use `load_key()`.)"
             raise AuthenticationError(msg, endpoint=method, outcome=Outcome.NOT_SENT)

@@ -61,6 +61,7 @@ class GlobalKrakenNonceManager:
     _creating = threading.Lock()
 
     def __new__(cls) -> Self:
+        """Return the one of this process."""
         with cls._creating:
             if cls._instance is None:
                 manager = super().__new__(cls)

@@ -1,4 +1,4 @@
-"""What the older nonce managers' names are made of: durable sequences by name, each with its text mirror.
+"""The parts that the older nonce managers' names are made of: durable sequences by name, each with its text mirror.
 
 The state that counts is the store's own file. The mirror is for programs that read the old format: one
 decimal nonce, replaced atomically, at or above every nonce handed out. It is written once in about two seconds of use.

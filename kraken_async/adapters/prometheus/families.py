@@ -1,4 +1,4 @@
-"""Which metric each of a session's statistics becomes: names by Prometheus' conventions, base units, no secrets."""
+"""The metric that each of a session's statistics becomes: names by Prometheus' conventions, base units, no secrets."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ _Plan = str | tuple[str, list[tuple[str, "_Plan"]], str]
 
 
 def conversions_file(known: Description) -> str:
-    """The text of ``conversions.py``."""
+    """Return the text of ``conversions.py``."""
     writer = _Writer(known)
     plans = {name: writer.plan(each.result) for name, each in known.endpoints.items() if not each.beta}
     endpoints = [
@@ -55,7 +55,7 @@ class _Writer:
         self.named: dict[str, _Plan | None] = {}
 
     def plan(self, type_: Type) -> _Plan | None:
-        """The plan of a type, or None if nothing in it is converted."""
+        """Return the plan of a type, or None if nothing in it is converted."""
         if isinstance(type_, Named):
             return self._by_name(type_)
         if isinstance(type_, Scalar):
@@ -100,7 +100,7 @@ class _Writer:
 
 
 def _written(plan: _Plan, indent: int, before: int) -> str:
-    """The plan as the formatter leaves it: on one line if it fits, else one member a line."""
+    """Return the plan as the formatter leaves it: on one line if it fits, else one member a line."""
     line = _on_one_line(plan)
     if isinstance(plan, str) or before + len(line) + indent + 1 <= WIDTH:
         return line

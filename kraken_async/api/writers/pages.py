@@ -60,13 +60,13 @@ _KINDS = {
 
 
 def pages(known: Description) -> dict[str, str]:
-    """The text of each page by the name of its file."""
+    """Return the text of each page by the name of its file."""
     found = {f"{page_name(each)}.md": _page(each, known) for each in known.endpoints.values()}
     return {"index.md": _index(known), **found}
 
 
 def page_name(endpoint: Described) -> str:
-    """The name of an endpoint's page, such as ``earn-allocate``."""
+    """Return the name of an endpoint's page, such as ``earn-allocate``."""
     return endpoint.method_name.replace("_", "-")
 
 
@@ -193,7 +193,7 @@ def _note(field: Field) -> str:
 
 
 def _named(type_: Type, known: Description) -> list[str]:
-    """The objects that a type leads to, each once, outermost first."""
+    """Return the objects that a type leads to, each once, outermost first."""
     found: list[str] = []
     for each in walk(type_):
         if isinstance(each, Named) and each.name not in found:
@@ -205,7 +205,7 @@ def _named(type_: Type, known: Description) -> list[str]:
 
 
 def _kind(type_: Type, known: Description) -> str:
-    """A type in words, for a table."""
+    """Return a type in words, for a table."""
     if isinstance(type_, Named):
         resolved = known.resolve(type_)
         return _kind(resolved, known) if isinstance(resolved, Values) else f"`{type_.name}`"
@@ -226,7 +226,7 @@ def _kind(type_: Type, known: Description) -> str:
 
 
 def _example(endpoint: Described) -> str:
-    """The call as a method and by its name, with values for what is required."""
+    """Return the call as a method and by its name, with values for what is required."""
     values = [(f"{keyword_name(name)}=", value) for name, value in endpoint.example.items()]
     scope = "public" if endpoint.public else "private"
     by_name: list[tuple[str, object]] = [("", endpoint.name)]
@@ -248,7 +248,7 @@ def _example(endpoint: Described) -> str:
 
 
 def _call(start: str, arguments: list[tuple[str, object]]) -> str:
-    """A call as the formatter leaves it: on one line, or with one argument a line."""
+    """Return a call as the formatter leaves it: on one line, or with one argument a line."""
     line = f"{start}{', '.join(name + _python(value) for name, value in arguments)})"
     if len(line) <= WIDTH:
         return line
@@ -256,7 +256,7 @@ def _call(start: str, arguments: list[tuple[str, object]]) -> str:
 
 
 def _laid_out(start: str, value: object, indent: str) -> str:
-    """An argument or a member, on one line or with one member a line."""
+    """Return an argument or a member, on one line or with one member a line."""
     line = f"{indent}{start}{_python(value)},"
     if len(line) <= WIDTH or not isinstance(value, (dict, list)):
         return line

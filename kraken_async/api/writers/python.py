@@ -38,7 +38,7 @@ _PARAMETERS: Final = {
 
 
 def result_type(type_: Type, known: Description) -> str:
-    """The type of a part of a result."""
+    """Return the type of a part of a result."""
     if isinstance(type_, Scalar):
         return _RESULTS[type_.name]
     if isinstance(type_, Named):
@@ -57,7 +57,7 @@ def result_type(type_: Type, known: Description) -> str:
 
 
 def parameter_type(type_: Type, known: Description) -> str:
-    """The type of a parameter: what the encoder takes for it."""
+    """Return the type of a parameter: what the encoder takes for it."""
     if isinstance(type_, Scalar):
         return _PARAMETERS[type_.name]
     if isinstance(type_, Named):
@@ -93,7 +93,7 @@ def assignment(start: str, value: str) -> str:
 
 
 def keyword_name(name: str) -> str:
-    """A parameter's name as a Python keyword: ``from`` gives ``from_``, ``fee-info`` gives ``fee_info``."""
+    """Return a parameter's name as a Python keyword: ``from`` gives ``from_``, ``fee-info`` gives ``fee_info``."""
     plain = name.replace("-", "_")
     return f"{plain}_" if keyword.iskeyword(plain) else plain
 
@@ -111,5 +111,5 @@ def comment(text: str, indent: str) -> list[str]:
 
 
 def indented(lines: Iterable[str], indent: str = "    ") -> list[str]:
-    """The lines, indented."""
+    """Return the lines, indented."""
     return [indent + line if line else line for line in lines]

@@ -9,8 +9,9 @@ from kraken_async.api.notation import Field, Named, Object, Type, Values
 from kraken_async.api.writers.python import HEAD, WIDTH, assignment, comment, parameter_type, result_type
 
 _IMPORTS = '''\
-"""Types of Kraken's results, field by field, for type checkers and editors. Nothing is converted: at run time
-a result is the JSON that Kraken sent, and fields that are not listed here stay in it.
+"""Types of Kraken's results, field by field, for type checkers and editors.
+
+Nothing is converted: at run time a result is the JSON that Kraken sent, and fields that are not listed here stay in it.
 
 Amounts and prices are texts unless noted: give them to ``decimal.Decimal``. ``NotRequired`` fields may be missing.
 """
@@ -29,7 +30,7 @@ Number: TypeAlias = Decimal | float | str  # int included; a text is sent as it 
 
 
 def results_file(known: Description) -> str:
-    """The text of ``results.py``."""
+    """Return the text of ``results.py``."""
     inputs = _inputs(known)
     parts = [HEAD + _IMPORTS]
     for name, type_ in known.types.items():
@@ -44,12 +45,12 @@ def results_file(known: Description) -> str:
 
 
 def result_name(endpoint: Described) -> str:
-    """The name of the type of an endpoint's result, such as ``BalanceResult``."""
+    """Return the name of the type of an endpoint's result, such as ``BalanceResult``."""
     return f"{endpoint.name.replace('/', '')}Result"
 
 
 def _spaced(parts: list[str]) -> str:
-    """The parts with the blank lines that a formatter wants: two around a class."""
+    """Return the parts with the blank lines that a formatter wants: two around a class."""
     text = parts[0]
     after_class = False
     for part in parts[1:]:
@@ -108,7 +109,7 @@ def _line(field: Field, what: str, known: Description) -> list[str]:
 
 
 def _note(field: Field, known: Description) -> str:
-    """The field's note, with the values of an open list that has no name."""
+    """Return the field's note, with the values of an open list that has no name."""
     notes = [field.note] if field.note else []
     notes += [
         f"{', '.join(json.dumps(value) for value in each.values)}, perhaps others"
@@ -119,7 +120,7 @@ def _note(field: Field, known: Description) -> str:
 
 
 def _inputs(known: Description) -> set[str]:
-    """The objects that parameters take."""
+    """Return the objects that parameters take."""
     found: set[str] = set()
     waiting = [field.type for endpoint in known.endpoints.values() for field in endpoint.parameters]
     while waiting:
@@ -131,5 +132,5 @@ def _inputs(known: Description) -> set[str]:
 
 
 def _beta_only(known: Description) -> set[str]:
-    """The types that nothing but Funding (Beta) uses."""
+    """Return the types that nothing but Funding (Beta) uses."""
     return {name for name in known.types if name.startswith("Funding")}

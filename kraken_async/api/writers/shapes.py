@@ -20,7 +20,7 @@ _NOTE = re.compile(r"\s+#.*")
 
 
 def shapes_file(known: Description) -> str:
-    """The text of ``spot.min.toml``."""
+    """Return the text of ``spot.min.toml``."""
     whole = tomllib.loads(files("kraken_async.api").joinpath("spot.toml").read_text(encoding="utf-8"))
     used = _used(known)
     lines = [HEAD, "[types]"]
@@ -35,7 +35,7 @@ def shapes_file(known: Description) -> str:
 
 
 def _used(known: Description) -> set[str]:
-    """The types that results lead to."""
+    """Return the types that results lead to."""
     found: set[str] = set()
     waiting: list[Type] = [each.result for each in known.endpoints.values() if not each.beta]
     while waiting:
@@ -47,7 +47,7 @@ def _used(known: Description) -> set[str]:
 
 
 def _text(type_: str) -> str:
-    """A type without notes and without the spaces that align it."""
+    """Return a type without notes and without the spaces that align it."""
     lines = [re.sub(r":\s+", ": ", _NOTE.sub("", line), count=1) for line in type_.strip().splitlines()]
     return f"'{lines[0]}'" if len(lines) == 1 else "'''\n" + "\n".join(lines) + "\n'''"
 

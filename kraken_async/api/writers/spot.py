@@ -88,7 +88,7 @@ class AnyCall(Protocol):
 
 
 def spot_file(known: Description) -> str:
-    """The text of ``spot.py``."""
+    """Return the text of ``spot.py``."""
     endpoints = [each for each in known.endpoints.values() if not each.beta]
     methods = [line for endpoint in endpoints for line in _method(endpoint, known)]
     body = "\n".join(indented(methods))
@@ -97,7 +97,7 @@ def spot_file(known: Description) -> str:
 
 
 def overloads_file(known: Description) -> str:
-    """The text of ``overloads.py``."""
+    """Return the text of ``overloads.py``."""
     endpoints = [each for each in known.endpoints.values() if not each.beta]
     private = [line for each in endpoints if not each.public for line in _call(each, known)]
     public = [line for each in endpoints if each.public for line in _call(each, known)]
@@ -118,7 +118,7 @@ def overloads_file(known: Description) -> str:
 
 
 def _used(body: str) -> list[str]:
-    """The names of types that the text uses, as an import sorts them."""
+    """Return the names of types that the text uses, as an import sorts them."""
     code = re.sub(r'"""(?:.|\n)*?"""|"[^"\n]*"', "", body)
     words = set(re.findall(r"\b[A-Z]\w+\b", code))
     words -= {
@@ -141,7 +141,7 @@ def _answer(endpoint: Described, variant: Variant | None, known: Description) ->
 
 
 def _call(endpoint: Described, known: Description) -> list[str]:
-    """The overloads of one name. A keyword that decides is seen; a mapping gives all that may come."""
+    """Return the overloads of one name. A keyword that decides is seen; a mapping gives all that may come."""
     literal = f'endpoint: Literal["{endpoint.name}"]'
     whole = _answer(endpoint, None, known)
     lines = []
@@ -165,7 +165,7 @@ def _overload(parts: list[str], answer: str) -> list[str]:
 
 
 def _method(endpoint: Described, known: Description) -> list[str]:
-    """The method of an endpoint, with an overload for each result that a parameter decides."""
+    """Return the method of an endpoint, with an overload for each result that a parameter decides."""
     lines = [""]
     for variant in _narrowings(endpoint):
         lines += ["@overload", *_signature(
@@ -178,7 +178,7 @@ def _method(endpoint: Described, known: Description) -> list[str]:
 
 
 def _narrowings(endpoint: Described) -> list[Variant]:
-    """The variants; of one alone also what comes without it."""
+    """Return the variants; of one alone also what comes without it."""
     variants = list(endpoint.variants)
     if len(variants) == 1:
         variants.append(Variant(given=variants[0].omitted, omitted="", result=Named(result_name(endpoint))))
@@ -252,7 +252,7 @@ def _described(field: Field, known: Description) -> str:
 
 
 def cost_and_permission(endpoint: Described) -> str:
-    """What a call costs and needs, in a sentence or two."""
+    """Return what a call costs and needs, in a sentence or two."""
     if endpoint.public:
         return "A public call: no key, no nonce, at the public pace."
     needs = f"Permission: {endpoint.permission}." if endpoint.permission else "Any key may."

@@ -36,7 +36,7 @@ _ANSWER = re.compile(r"-> Answer\[(.*)\]:( \.\.\.)?$", re.MULTILINE)
 
 
 def sync_calls_file(known: Description) -> str:
-    """The text of ``sync_calls.py``."""
+    """Return the text of ``sync_calls.py``."""
     overloads, spot = overloads_file(known), spot_file(known)
     calls = overloads[overloads.index("class AnyCall") :]
     methods = spot[spot.index("    def time(") :]
@@ -49,7 +49,7 @@ def sync_calls_file(known: Description) -> str:
 
 
 def _imports(text: str) -> str:
-    """The list of result types that the file imports."""
+    """Return the list of result types that the file imports."""
     start = text.index("from kraken_async.api.results import (")
     return text[start : text.index(")", start)]
 

@@ -57,7 +57,7 @@ PARAMETERS: Final[dict[str, Fields]] = {{
 
 
 def endpoint_table_file(known: Description) -> str:
-    """The text of ``endpoint_table.py``."""
+    """Return the text of ``endpoint_table.py``."""
     endpoints = [each for each in known.endpoints.values() if not each.beta]
     permissions = ["", *dict.fromkeys(each.permission for each in endpoints if each.permission)]
     rows = [
@@ -91,7 +91,7 @@ def _flags(endpoint: Described) -> str:
 
 
 def _result_kind(endpoint: Described, known: Description) -> str:
-    """What the result is, for an answer without one: of a call without special parameters."""
+    """Return what the result is, for an answer without one: of a call without special parameters."""
     bare = [each.result for each in endpoint.variants if each.omitted]
     result = known.resolve(bare[0] if bare else endpoint.result)
     if isinstance(result, (Object, MapOf)):
@@ -100,7 +100,7 @@ def _result_kind(endpoint: Described, known: Description) -> str:
 
 
 def parameters_file(known: Description) -> str:
-    """The text of ``parameters.py``."""
+    """Return the text of ``parameters.py``."""
     writer = _Parameters(known)
     inputs = [
         f"{name}: Final[Fields] = {writer.fields(type_.fields, known.type_rules.get(name, ''), name, '')}"
@@ -129,7 +129,7 @@ class _Parameters:
         self.values: dict[str, Values] = {}
 
     def fields(self, given: Iterable[Field], rules: str, owner: str, indent: str) -> str:
-        """A call that makes the fields: their names, required ones with a ``!``, then what is checked of each."""
+        """Return a call that makes the fields: names, with a ``!`` where required, then what is checked of each."""
         fields = list(given)
         names = " ".join(f"{field.name}{'' if field.optional else '!'}" for field in fields)
         parts = [json.dumps(line) for line in textwrap.wrap(names, WIDTH - len(indent) - 8)]
@@ -144,7 +144,7 @@ class _Parameters:
         return "fields(\n" + "".join(f"{indent}    {part},\n" for part in parts) + f"{indent})"
 
     def _checked(self, type_: Type, name: str) -> str:
-        """What is checked of a field: the name of its values, or of the fields inside it; "" for nothing."""
+        """Return what is checked of a field: the name of its values, or of the fields inside it; "" for nothing."""
         many = isinstance(type_, ListOf)
         inner = type_.of if isinstance(type_, ListOf) else type_
         resolved = self._known.resolve(inner)
@@ -195,7 +195,7 @@ def _rules(rules: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _value(key: str, value: Any) -> str:
-    """A value of a rule: names and values as one text with spaces between them."""
+    """Return a value of a rule: names and values as one text with spaces between them."""
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{json.dumps(name)}: {_value(key, item)}' for name, item in value.items())}}}"
     return json.dumps(" ".join(value) if isinstance(value, list) else value)

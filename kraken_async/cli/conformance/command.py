@@ -125,7 +125,7 @@ async def _placed(client: KrakenSession, pair: str, findings: Findings) -> None:
 
 
 def _report(findings: Findings, reads: Reads) -> dict[str, Any]:
-    """The findings as JSON without anything that names the account."""
+    """Return the findings as JSON without anything that names the account."""
     assumed = {fact: text for facts in ASSUMED.values() for fact, text in facts.items()}
     return {
         "client": __version__,

@@ -1,4 +1,4 @@
-"""What the client assumes of Kraken and can be asked: by reads, by orders that are only validated, by one order."""
+"""The client's assumptions about Kraken that can be asked: by reads, by validated orders, by one order."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ASSUMED: Final[dict[int, dict[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one question brought. ``what`` holds no id, amount or name of the account."""
+    """The yield of one question. ``what`` holds no id, amount or name of the account."""
 
     tier: int
     fact: str
@@ -57,7 +57,7 @@ class Finding:
 
 
 class Findings:
-    """What was found so far, each fact once."""
+    """The findings so far, each fact once."""
 
     def __init__(self) -> None:
         self.all: dict[str, Finding] = {}

@@ -54,7 +54,7 @@ class Market:
         return cls(pair, row, Decimal(str(ticker["b"][0])))
 
     def order(self, **changes: Any) -> dict[str, Any]:
-        """A post-only limit order of the smallest size, with what is given changed; None takes a field out."""
+        """Return a post-only limit order of the smallest size, with what is given changed; None takes a field out."""
         fields = {
             "pair": self.pair,
             "type": "buy",
@@ -145,7 +145,7 @@ class Validated:
         )
 
     def _against(self, rule: Mapping[str, Any]) -> dict[str, Any] | None:
-        """An order that breaks one rule, and as far as can be seen no other."""
+        """Return an order that breaks one rule, and as far as can be seen no other."""
         changes: dict[str, Any] = {"oflags": None}
         for name, values in rule.get("when", {}).items():
             changes[name] = values[0]

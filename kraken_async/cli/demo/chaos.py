@@ -42,7 +42,7 @@ PATIENCE: Final = 60.0  # seconds for a life to end by itself
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storm:
-    """What became of the orders, by the emulator's books."""
+    """The end of the orders, by the emulator's books."""
 
     client: str
     orders: int

@@ -38,7 +38,7 @@ ORDER: Final = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What a program said of its calls when it was over."""
+    """A program's own account of its calls at its end."""
 
     program: str
     calls: int
@@ -50,7 +50,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the demo found. ``refused_for_nonce`` and ``most_in_flight`` are the emulator's counts."""
+    """The demo's findings. ``refused_for_nonce`` and ``most_in_flight`` are the emulator's counts."""
 
     page: str
     programs: list[Program]

@@ -1,4 +1,4 @@
-"""What the emulator saw of each client of the demo."""
+"""The emulator's view of each client of the demo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BAD_NONCE: Final = "EAPI:Invalid nonce"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """What one client made of the calls, by the emulator's count, and where it keeps its nonces."""
+    """The calls of one client by the emulator's count, and the place of its nonces."""
 
     client: str
     calls: int

@@ -43,7 +43,7 @@ def compare(calls: int, bar: Progress) -> list[Side]:
 
 
 def _krakenex(url: str, key: KeyPair, calls: int) -> None:
-    """Synchronous: from several threads."""
+    """Make the calls of a synchronous client, from several threads."""
     krakenex = importlib.import_module("krakenex")
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each connection beyond its pool of ten
     api = krakenex.API(*key)
@@ -84,5 +84,5 @@ def _sdk(url: str, key: KeyPair, calls: int) -> None:
 
 
 async def _gather(call: Callable[[], Awaitable[Any]], calls: int) -> None:
-    """What a call raises is what the emulator has counted."""
+    """Pass over what a call raises: the emulator has counted it."""
     await asyncio.gather(*(call() for _ in range(calls)), return_exceptions=True)

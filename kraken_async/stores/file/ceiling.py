@@ -80,7 +80,7 @@ class Ceiling:
         self.raises: int = 0
 
     def stop(self) -> None:
-        """The session closes its descriptors: what a raise on its way then meets is no failure of the disk."""
+        """Note that the session closes its descriptors: what a raise then meets is no failure of the disk."""
         self._stopped = True
 
     def resting(self) -> bool:

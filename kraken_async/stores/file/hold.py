@@ -1,4 +1,4 @@
-"""What a session holds of a key: its descriptors and locks, what it waits for, and the turn."""
+"""A session's hold on a key: its descriptors and locks, what it waits for, and the turn."""
 
 from __future__ import annotations
 

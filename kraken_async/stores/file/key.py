@@ -116,8 +116,7 @@ class FileKey(Steps):
         self.seen = found.shared
 
     async def close(self) -> None:
-        """Give back the reservation if nobody else uses the key; let go of every lock and descriptor.
-        Idempotent.
+        """Give back the reservation if no other session uses the key, and every lock and descriptor. Idempotent.
 
         Waits for the disk, at most 1.1 s; a thread that the disk holds longer lets go when it returns. So does a
         thread that waits for the turn (see Turn).
@@ -162,7 +161,7 @@ class FileKey(Steps):
             self._file.close()
 
     def left_behind(self) -> None:
-        """Runs in a forked child: the descriptors are closed, the parent's locks stay."""
+        """Close the descriptors in a forked child; the parent's locks stay."""
         self._forked = True
         self._lock_fd = -1
         self._turn.left_behind()
@@ -197,7 +196,7 @@ class FileKey(Steps):
             self._move(raised.file, raised.found)
 
     def _move(self, file: StateFile, found: Found) -> None:
-        """The old file was removed or replaced: go over to the new one with what this session knows."""
+        """Go over to the new file with what this session knows: the old one was removed or replaced."""
         old_file, old_lock, old_turn, known = self._file, self._lock, self._turn, self._record.shared
         found.shared.last = max(found.shared.last, known.last)
         with contextlib.suppress(OSError):

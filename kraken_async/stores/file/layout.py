@@ -150,7 +150,7 @@ crc32: Final = zlib.crc32
 
 
 def pack_header(header: Header) -> bytes:
-    """Return the header with its checksum. (A step packs the same by hand, to save the object.)"""
+    """Return the header with its checksum; a step packs the same by hand, to save the object."""
     packed = pack_fields(HEADER_MAGIC, *header)
     return packed + pack_crc(crc32(packed))
 
@@ -167,7 +167,7 @@ def unpack_header(raw: bytes) -> Header | None:
 
 
 class Trailer(NamedTuple):
-    """What is written with each header, behind it."""
+    """The part that is written with each header, behind it."""
 
     recalled: int = 0  # how many cancelled client ids were ever put on record
     turn_at: float = 0.0  # when a nonce was last taken by a holder of the turn (this boot's monotonic clock)

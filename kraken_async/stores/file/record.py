@@ -177,7 +177,7 @@ class Record:
         return None
 
     def _start_above(self, raw: bytes) -> str:
-        """The header was damaged under us: go on above every ceiling, with the call counter unknown."""
+        """Go on above every ceiling, with the call counter unknown: the header was damaged under us."""
         shared = self.shared
         slots = [unpack_slot(self._pread(self.fd, SLOT_SIZE, at)) for at in SLOT_AT.values()]
         ceilings = [slot.ceiling for slot in slots if isinstance(slot, Slot)]

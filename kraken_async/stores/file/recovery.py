@@ -1,4 +1,4 @@
-"""What a state file's bytes say: usable or not, and where to start. Pure, but for the clocks."""
+"""Reading a state file's bytes: usable or not, and where to start. Pure, but for the clocks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NAN: Final = float("nan")
 
 @dataclass(slots=True)
 class Found:
-    """What a state file held when its user joined."""
+    """The content of a state file when its user joined."""
 
     shared: Shared
     ceiling: int

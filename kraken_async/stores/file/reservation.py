@@ -34,7 +34,7 @@ class FileReservation(Reservation):
         return f"<FileReservation {self._file.path}>"
 
     def left_behind(self) -> None:
-        """Runs in a forked child."""
+        """Note that this is a forked child: close, do not unlock."""
         self._forked = True
         self._file.left_behind()
 

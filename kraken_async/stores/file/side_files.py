@@ -1,4 +1,4 @@
-"""What the sessions of a key share beside its state file, so that it weighs on no call: see each class.
+"""Files that the sessions of a key share beside its state file, so that it weighs on no call: see each class.
 
 Neither file is synced, and both may be deleted at any time: what they hold matters while its sessions live.
 """

@@ -417,7 +417,7 @@ class StateFile:
                 lock.close()
 
     def left_behind(self) -> None:
-        """Runs in a forked child: close, do not unlock."""
+        """Close without unlocking, in a forked child."""
         for lock in self._locks:
             lock.abandon()
         self._close_state()

@@ -124,7 +124,7 @@ class Steps(Hold):
         return taken
 
     async def _step_past(self, choose: Callable[[Shared], T | None]) -> tuple[T | None, int]:
-        """A step of a cancel without the nonce lock, whose holder stands still; see floors.py.
+        """Take a step of a cancel without the nonce lock, whose holder stands still; see floors.py.
 
         What it charges and takes back is written by the next step that gets the lock.
         """

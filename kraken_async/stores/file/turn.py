@@ -150,7 +150,7 @@ class Turn:
             raise _closed()
 
     def hurry(self) -> None:
-        """A cancel waits now: let whoever waits here go before all calls that are none."""
+        """Let what waits here go before all calls that are no cancels: a cancel waits now."""
         if self._waiters and self._held is None and not self._closed:
             with contextlib.suppress(NonceStoreError):  # the place in the line is kept
                 self._urgent.start(asyncio.get_running_loop(), _arrival(self))
@@ -247,7 +247,7 @@ class Turn:
                 helper.close()
 
     def left_behind(self) -> None:
-        """Runs in a forked child."""
+        """Note that this is a forked child: close, do not unlock."""
         self._closed = True
         self._turn.abandon()
         self._next.abandon()

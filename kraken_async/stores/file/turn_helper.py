@@ -107,7 +107,7 @@ class Helper:
             self._thread.join(seconds)
 
     def left_behind(self) -> None:
-        """Runs in a forked child, which has no such thread: close, do not unlock."""
+        """Close without unlocking, in a forked child, which has no such thread."""
         self._closed = self.forked = True
         for lock in self._locks.values():
             lock.abandon()

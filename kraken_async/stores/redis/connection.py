@@ -1,5 +1,4 @@
-"""The way to a Redis server: every command bounded in time, every failure one NonceStoreError, no
-credential in any text.
+"""The way to a Redis server: commands bounded in time, one NonceStoreError for all failures, no credential in texts.
 
 redis-py's own retries are off: it would send a script again after a lost answer for as long as it likes.
 Here a command that may wait is tried again, on a fresh connection, until its time is up; one that may not

@@ -1,4 +1,4 @@
-"""What a session does with its key on Redis. What that proves is in :mod:`kraken_async.stores.redis`."""
+"""A session's hold on its key on Redis. The reasons are in :mod:`kraken_async.stores.redis`."""
 
 from __future__ import annotations
 

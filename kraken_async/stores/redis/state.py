@@ -40,7 +40,7 @@ class Version:
 
 
 class Offset:
-    """What to add to the server's time to get the session's clock.
+    """The difference to add to the server's time to get the session's clock.
 
     An answer is read later than it was written, so the smallest difference is nearest the truth, and one
     that is too large errs to the safe side (a counter that is fuller, a lockout that lasts). The estimate

@@ -88,7 +88,7 @@ class Turn:
             self._waiting.discard(ticket)
 
     async def regain(self) -> None:
-        """The lease ran out before the holder took its nonce: stand in line again. Raises as acquire()."""
+        """Wait for the turn again: the lease ran out before the holder took its nonce. Raises as acquire()."""
         if not self.lapsed:
             self._lost("before a nonce was taken")
         await self.acquire()

@@ -19,6 +19,7 @@ THREADS = 4
 
 
 def call(endpoint: str, **fields: str) -> str:
+    """Make one private call as Kraken's documentation says; return its answer on one line."""
     path = f"/0/private/{endpoint}"
     nonce = str(int(time.time() * 1000))
     body = urlencode({"nonce": nonce, **fields}).encode()
@@ -31,6 +32,7 @@ def call(endpoint: str, **fields: str) -> str:
 
 
 def work(first: int) -> None:
+    """Make every fourth call: balances, and an order now and then."""
     for number in range(first, CALLS, THREADS):
         if number % 5:
             answer = call("Balance")
@@ -43,6 +45,7 @@ def work(first: int) -> None:
 
 
 def main() -> None:
+    """Make all calls, from several threads at once."""
     threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
     for thread in threads:
         thread.start()
