@@ -8,12 +8,15 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import platformdirs
 
 from kraken_async.errors import NonceStoreError
 from kraken_async.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: File systems that are gone with the machine's power, or with the container.
 _FLEETING: Final = {
@@ -95,15 +98,35 @@ def place_problems(directory: Path, *, chosen: bool) -> tuple[Problem, ...]:
                 f"HOME is not set, so that nonce state is kept in {directory}: set state_dir or KRAKEN_STATE_DIR",
             )
         )
+    return (*problems, *_exposures(directory))
+
+
+def _exposures(directory: Path) -> Iterator[Problem]:
+    """Yield why other users may replace what is in ``directory``. Root may anyhow, and is no finding."""
     try:
-        mode = directory.stat().st_mode
+        status = directory.stat()
     except OSError:
-        return tuple(problems)
-    if sys.platform != "win32" and mode & 0o022 and not mode & stat.S_ISVTX:
-        problems.append(
-            Problem("store-exposed", f"others may replace files in {directory}: chmod go-w {directory}")
+        return
+    if sys.platform == "win32":
+        return
+    if status.st_uid not in (os.geteuid(), 0):
+        yield Problem(
+            "store-exposed",
+            f"{directory} belongs to {_user(status.st_uid)}, who may replace the files in it: chown it to "
+            f"{_user(os.geteuid())}, or use one of your own",
+            "owner",
         )
-    return tuple(problems)
+    if status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX:
+        yield Problem("store-exposed", f"others may replace files in {directory}: chmod go-w {directory}")
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return f"user {pwd.getpwuid(number).pw_name}"
+    except (KeyError, OSError):  # as in a container that was given another one's volume
+        return f"user {number}"
 
 
 def file_system(path: Path) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from kraken_async.errors import NonceStoreError
+from kraken_async.problems import coded
 from kraken_async.stores.base import MAX_NONCE, Shared, low_ceiling, new_ceiling
 from kraken_async.stores.file import FileStore, inspect, layout, recovery, steps
 from kraken_async.stores.file import ceiling as ceiling_module
@@ -1078,6 +1079,44 @@ def test_a_directory_that_others_may_write_is_told(tmp_path: Path) -> None:
     assert FileStore(tmp_path).problems() == ()
     tmp_path.chmod(0o777)
     assert "chmod go-w" in FileStore(tmp_path).problems()[0]
+
+
+def test_a_directory_of_another_user_is_told_and_one_of_root_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = tmp_path.stat()
+    owner = 0
+
+    def stat_with_owner(path: Path, **how: Any) -> os.stat_result:
+        return os.stat_result((status.st_mode, *status[1:4], owner, *status[5:]))
+
+    monkeypatch.setattr(Path, "stat", stat_with_owner)
+    for user in (0, 4711):
+        monkeypatch.setattr(os, "geteuid", lambda found=user: found)
+        owner = 0
+        assert FileStore(tmp_path).problems() == ()
+        owner = 987_654  # a user without a name
+        (problem,) = FileStore(tmp_path).problems()
+        assert problem.startswith(
+            f"{tmp_path} belongs to user 987654, who may replace the files in it: chown it"
+        )
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+async def test_a_session_in_a_directory_of_another_user_says_so_and_works(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    where = tmp_path / "theirs"
+    where.mkdir(mode=0o700)
+    os.chown(where, 4711, 4711)
+    key = await opened(FileStore(where))
+    assert await draw(key) > 0
+    (problem,) = coded(key.problems())
+    assert (problem.code, problem.severity) == ("store-exposed", "warning")
+    assert caplog.text.count("belongs to user 4711") == 1
+    again = await opened(FileStore(where))
+    await again.close()
+    await key.close()
 
 
 def test_without_a_directory_or_a_home_the_place_is_told(
