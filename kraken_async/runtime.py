@@ -171,6 +171,7 @@ class KeyRuntime:
         gate = config.governor.admission(
             config.tier, config.account, clock, queue.wake, tier_unset=config.tier_unset
         )
+        stack.callback(gate.close)
         reporter = Reporter(metrics, config.listeners, tasks.start, clock)
         board = ProblemBoard()
         modes = MarketModes(board, clock)

@@ -213,6 +213,10 @@ class Admission:
             self._burst = decayed(self._burst, self._burst_at, 1 / self.governor.startup_interval, now) + 1
             self._burst_at = now
 
+    def close(self) -> None:
+        """Let go of what the session waited for. Idempotent."""
+        self._waits.close()
+
     # -- which call may go ---------------------------------------------------------------------------------------
 
     def resource(self, call: Call) -> str:

@@ -1,10 +1,11 @@
 """Waits for Kraken's limits: what calls wait for, how many, and for how long.
 
-A wait is logged once when it begins, and not again while calls keep waiting for the same limit.
+A wait is logged once when it begins, not again while calls keep waiting for the same limit, and once when it is over.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger("kraken_async.limits")
 
-#: Seconds without a wait after which the next one for the same limit is logged again.
+#: Seconds without a wait after which it is over: that is logged, and so is the next one for the same limit.
 LULL: Final = 5.0
 #: Seconds until the last of the waiting calls goes, from which on the wait is among the problems.
 LONG: Final = 5.0
@@ -73,13 +74,18 @@ class LimitWaits:
     def __init__(self, tier: Tier | None) -> None:
         self._tier = tier
         self._until: dict[str, float] = {}  # by limit: the end of the last wait
+        self._timers: dict[str, asyncio.TimerHandle] = {}  # of the waits that are not over
 
     def note(self, call: Call, limit: str, seconds: float, now: float) -> None:
         """Take note that a call waits for ``seconds``; log it where that is news."""
         last = self._until.get(limit)
         self._until[limit] = now + seconds
-        if last is not None and now - last <= LULL:
-            return
+        timer = self._timers.get(limit)
+        if timer is not None:
+            if last is not None and now - last <= LULL:
+                return
+            timer.cancel()
+        self._watch(limit, seconds + LULL, now, now)
         name = call.endpoint.name
         extra = {"endpoint": name, "limit": limit, "seconds": seconds}
         log.info("%s waits %.1f s for %s", name, seconds, limit_text(limit), extra=extra)
@@ -94,3 +100,23 @@ class LimitWaits:
                 tier.value,
                 extra=extra,
             )
+
+    def _watch(self, limit: str, seconds: float, began: float, now: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[limit] = loop.call_later(seconds, self._look, limit, began, now + seconds)
+
+    def _look(self, limit: str, began: float, now: float) -> None:
+        """Log the end of a wait, if it is over by now."""
+        until = self._until[limit]
+        if (left := until + LULL - now) > 0:
+            self._watch(limit, left, began, now)
+            return
+        del self._timers[limit]
+        extra = {"limit": limit, "seconds": until - began}
+        log.info("no call waits any more for %s, after %.0f s", limit_text(limit), until - began, extra=extra)
+
+    def close(self) -> None:
+        """End without a word about what still waits."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()

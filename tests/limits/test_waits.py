@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kraken_async import BurstGovernor, KrakenSession, MemoryStore, Priority, Response, SignedRequest
+from kraken_async.limits.waits import LULL
 from kraken_async.stores.base import Shared
 from tests.limits.test_governor import Clock, admission, call
 from tests.virtual_time import virtual
@@ -70,6 +71,33 @@ async def test_history_reads_on_defaults_say_what_they_wait_for(caplog: pytest.L
     (warning,) = lines(caplog, logging.WARNING)
     assert "'starter'" in warning
     assert "no tier was given" in warning
+
+
+@virtual
+async def test_the_end_of_a_wait_is_said_once_and_the_next_one_is_another(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with session(tier="starter") as client:
+        for _ in range(2):
+            await asyncio.gather(*(client.private("TradesHistory") for _ in range(8)))
+            await asyncio.sleep(LULL + 1)
+    first, end, *others = lines(caplog, logging.INFO)
+    assert first.startswith("TradesHistory waits ")
+    assert end.startswith("no call waits any more for Kraken's call counter, after ")
+    assert [line.partition(" ")[0] for line in others] == ["TradesHistory", "no"]
+
+
+@virtual
+async def test_a_session_that_is_closed_says_nothing_more_of_its_waits(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with session(tier="starter") as client:
+        await asyncio.gather(*(client.private("TradesHistory") for _ in range(8)))
+    await asyncio.sleep(60)
+    (line,) = lines(caplog, logging.INFO)
+    assert line.startswith("TradesHistory waits ")
 
 
 @virtual
