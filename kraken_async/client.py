@@ -80,7 +80,8 @@ class Client(TradingMethods, abc.ABC):
             try:
                 if params or fields:
                     fields = given(params, fields)
-                return self._ask(self._options, _name(endpoint), None, fields)
+                name = endpoint if type(endpoint) is str else _name(endpoint)
+                return self._ask(self._options, name, None, fields)
             except ValueError as error:
                 return _refuse(str(error))
 

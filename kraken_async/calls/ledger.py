@@ -35,7 +35,8 @@ class CallLedger:
         self._listeners = tuple(listeners)
         self._of_reads = tuple(each for each in listeners if not each.orders_only)
         self._pending = 0  # calls of callers, from the queue to their end
-        self._idle = asyncio.Event()  # for those who wait in idle()
+        self._idle = asyncio.Event()
+        self._awaited = False  # somebody waits in idle()
         self._away: set[Call] = set()  # sent, or being reconciled
         self._backing_off: set[Call] = set()
 
@@ -158,7 +159,7 @@ class CallLedger:
         if call.counted:  # not a session's own look-up: closing waits for the order that it is about
             call.counted = False
             self._pending -= 1
-            if not self._pending:
+            if not self._pending and self._awaited:
                 self._idle.set()
 
     # -- all of them -----------------------------------------------------------------------------------------------
@@ -174,6 +175,7 @@ class CallLedger:
     async def idle(self) -> None:
         """Wait until no call is waiting, in flight or being reconciled."""
         while self._pending:
+            self._awaited = True
             self._idle.clear()
             await self._idle.wait()
 

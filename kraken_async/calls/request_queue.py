@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 #: Seconds of waiting after which a call moves up one class.
 AGEING = 30.0
 
+#: Lanes that are kept while no call stands in them.
+FEW_LANES = 8
+
 #: Of a lane: its calls' priority, what they have to wait for, and whether start-up protection holds them.
 Key = tuple[Priority, str, bool]
 
@@ -54,14 +57,14 @@ class RequestQueue:
         self._lanes: dict[Key, Lane] = {}
         self._reserved: set[Call] = set()
         self._seq = 0
-        self._size = 0
+        self.size: int = 0  # how many calls wait
         self._max = max_queued
         self._changed = False  # since the last choice
         self._sleeper: asyncio.Future[None] | None = None
         self._cancel_came = asyncio.Event()
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
 
     def __iter__(self) -> Iterator[Call]:
         """Yield the waiting calls, lane by lane; for closing and halting, not for choosing."""
@@ -93,9 +96,9 @@ class RequestQueue:
 
         A cancel always fits, and so does a call of the session's own: what looks an order up is never turned away.
         """
-        full = self._max is not None and self._size >= self._max
+        full = self._max is not None and self.size >= self._max
         if full and call.priority != Priority.CANCEL and not call.internal:
-            msg = f"{self._size} calls are waiting, max_queued={self._max}: slow down, or raise max_queued"
+            msg = f"{self.size} calls are waiting, max_queued={self._max}: slow down, or raise max_queued"
             raise QueueFull(msg, endpoint=call.endpoint.name)
         self._seq += 1
         call.seq = self._seq
@@ -121,7 +124,7 @@ class RequestQueue:
 
     def _added(self, call: Call) -> None:
         call.queued = True
-        self._size += 1
+        self.size += 1
         if call.priority == Priority.CANCEL:
             self._cancel_came.set()
         self.wake()
@@ -131,18 +134,18 @@ class RequestQueue:
         if call.reserved:
             call.reserved = False
             self._reserved.discard(call)
-            self._size -= 1
+            self.size -= 1
             return
         if call.queued:
             self._leave_lane(call)
-            self._size -= 1
+            self.size -= 1
 
     def _leave_lane(self, call: Call) -> None:
         call.queued = False
         lane = call.lane
         if lane.calls[0] is call:
             lane.calls.popleft()
-            if not lane.calls:
+            if not lane.calls and len(self._lanes) > FEW_LANES:
                 del self._lanes[lane.key]
             return
         lane.dead += 1
@@ -174,7 +177,8 @@ class RequestQueue:
                 self.remove(call)  # its caller has left, and will say so
             else:
                 return call
-        self._lanes.pop(lane.key, None)
+        if len(self._lanes) > FEW_LANES:
+            self._lanes.pop(lane.key, None)
         return None
 
     def choose(self, quote_of: Callable[[Call], Quote], now: float) -> tuple[Call | None, Quote | None]:
@@ -186,7 +190,7 @@ class RequestQueue:
         self._changed = False
         heads: list[Call] = []
         for lane in tuple(self._lanes.values()):
-            if (head := self._head(lane)) is not None:
+            if lane.calls and (head := self._head(lane)) is not None:
                 heads.append(head)  # noqa: PERF401 - a comprehension is one call more, for every call
         if len(heads) > 1:
             heads.sort(key=lambda call: self._urgency(call, now))
@@ -250,8 +254,8 @@ class RequestQueue:
     @property
     def urgent(self) -> bool:
         """Whether a cancel may be waiting."""
-        for priority, _, _ in self._lanes:  # noqa: SIM110 - asked for every call, and lanes are few
-            if priority == Priority.CANCEL:
+        for key, lane in self._lanes.items():  # noqa: SIM110 - asked for every call, and lanes are few
+            if lane.calls and key[0] == Priority.CANCEL:
                 return True
         return False
 

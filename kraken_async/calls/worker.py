@@ -188,7 +188,7 @@ class CallWorker:
     async def run(self) -> None:
         """Take the turn while calls wait, one exchange at a time; sleep until something may go when none may."""
         while True:
-            if not len(self._queue):
+            if not self._queue.size:
                 await self._queue.sleep(None)
                 continue
             try:

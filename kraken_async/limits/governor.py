@@ -224,7 +224,9 @@ class Admission:
         endpoint = call.endpoint
         if endpoint.places_orders:
             return f"pair:{self.engine.pair(call)}"
-        return "counter" if endpoint.cost and not _free(call) else ""
+        if not endpoint.cost or call.priority == Priority.CANCEL or endpoint.name in NEVER_HELD:  # as _free()
+            return ""
+        return "counter"
 
     def seconds_until_free(self, call: Call, shared: Shared, now: float) -> Quote:
         """Return when the call may go, judged by ``shared`` as it was read under the nonce lock. Log a new wait."""
@@ -287,7 +289,10 @@ class Admission:
         endpoint = call.endpoint
         if endpoint.cost:
             # Above its maximum Kraken refuses, and a refusal sets the level: what got through proves there was room.
-            call.level_before = min(self.level(shared, now), float(self.tier.maximum))
+            maximum = self.tier.maximum
+            level = maximum / 2 if shared.level is None else shared.level
+            level = decayed(level, shared.level_at, self.tier.decay, now)
+            call.level_before = level if level < maximum else float(maximum)
             shared.level, shared.level_at = call.level_before + endpoint.cost, now
         if endpoint.engine:
             self.engine.charge(quote.engine or self.engine.charge_for(call, shared, now), shared, now)

@@ -89,7 +89,7 @@ class Connection(asyncio.Protocol):
     def keep(self) -> bool:
         """Return whether the connection, its answer read, may be kept for another request."""
         transport = self._transport
-        if transport is None or transport.is_closing() or not self._reader.keep():
+        if transport is None or not self._reader.keep():
             return False
         if transport.get_write_buffer_size():  # answered before it was asked in full
             return False

@@ -33,6 +33,7 @@ TRIES: Final = 3
 EARLY: Final = "something came of the connection before it was asked"
 _HEADS: Final = 256
 _BREAK: Final = "\r\n"
+_NO_HEADER: Final = "a header holds what no header may hold"
 
 
 @cache
@@ -154,12 +155,14 @@ class Direct:
         for name, value in request.headers.items():
             lines.append(f"{name}: {value}")
         lines.append(f"Content-Length: {len(body)}")
-        _check(lines)
+        if not all(map(str.isprintable, lines)):
+            raise ValueError(_NO_HEADER)
         return f"{head}{_BREAK.join(lines)}{_BREAK}{_BREAK}".encode() + body
 
     def _head(self, path: str) -> str:
         lines = [f"POST {self._prefix}{path} HTTP/1.1", *self._fixed, ""]
-        _check(lines)
+        if not all(map(str.isprintable, lines)):
+            raise ValueError(_NO_HEADER)
         head = _BREAK.join(lines)
         if len(self._heads) < _HEADS:
             self._heads[path] = head
@@ -175,9 +178,3 @@ class Direct:
             connection.fail(f"{self._host}: closed before an answer came")
         if gone:
             await asyncio.wait(gone, timeout=CLOSING)
-
-
-def _check(lines: list[str]) -> None:
-    if not all(map(str.isprintable, lines)):
-        msg = "a header holds what no header may hold"
-        raise ValueError(msg)

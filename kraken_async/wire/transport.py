@@ -12,7 +12,7 @@ Both ways keep the same promises, and give the same outcomes: an error says whet
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 from urllib.request import getproxies, proxy_bypass
 
 from yarl import URL
@@ -24,7 +24,7 @@ from kraken_async.wire.body import ENCODINGS
 from kraken_async.wire.direct import Direct
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
     from types import TracebackType
 
     import aiohttp
@@ -121,7 +121,9 @@ class Transport:
     ) -> None:
         await self.close()
 
-    async def send(self, request: SignedRequest, timeout: float, sink: Sink | None = None) -> Response:
+    def send(
+        self, request: SignedRequest, timeout: float, sink: Sink | None = None
+    ) -> Coroutine[Any, Any, Response]:
         """Send one request and return the whole answer, of at most 64 MiB.
 
         ``timeout``: seconds for the exchange; a download that makes progress may take longer. ``sink``: takes a file,
@@ -135,8 +137,8 @@ class Transport:
             raise SessionClosed(CLOSED)
         other = self._aiohttp or self._open()
         if self._direct is not None and request.method == "POST":
-            return await self._direct.post(request, timeout, sink)
-        return await other.send(request, timeout, sink)
+            return self._direct.post(request, timeout, sink)
+        return other.send(request, timeout, sink)
 
 
 def _proxy_for(base: URL) -> URL | None:

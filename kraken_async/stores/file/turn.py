@@ -206,7 +206,10 @@ class Turn:
         if held is None:
             return
         try:
-            held.release()
+            if held is self._turn:
+                flock(self._turn.fd, UNLOCK)
+            else:
+                held.release()
         except OSError:  # a closed descriptor has let go of its lock
             log.exception("the turn could not be unlocked")
         if self._waiters and any(not future.done() for future in self._waiters):
