@@ -2,11 +2,11 @@
 
 How millions a second are handed out without a lock, and why none comes twice:
 
-1. Numbers come from an ``itertools.count``; ``next()`` on it is one C call, atomic under the GIL.
-2. Counter, end and expiry travel as one tuple, a *stretch*, swapped in one assignment. A number counts only
-   if its stretch is still the current one after the drawing; else it is thrown away and drawn anew.
-3. A stretch is replaced under a lock, in this order: take it away, then ask its counter for the next number
-   (all that were handed out are below it), then begin the new one there or at the clock, whichever is higher.
+1. Numbers come from the iterator of a ``range``, a *stretch*; to draw from it is one step in C, atomic under the GIL.
+2. A number counts only if its stretch is still the current one after the drawing, and after its expiry was looked at;
+   else it is thrown away and drawn anew.
+3. A stretch is replaced under a lock, in this order: take it away, then ask it for its next number (all that were
+   handed out are below it), then begin the new one there or at the clock, whichever is higher. None comes back.
 4. Every stretch ends at a limit that the store has made durable. A thread moves the limit ahead of need.
 """
 
@@ -16,7 +16,6 @@ import sys
 import threading
 import warnings
 import weakref
-from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -34,22 +33,21 @@ from kraken_async.stores.base import (
 from kraken_async.system.fork import FORKED, unwatch_forks, watch_forks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kraken_async.stores.base import Reservation, Store
 
 #: Seconds for which a stretch is good. Nonces lag the clock by no more, however seldom or often they are
 #: asked for (plus the time that the caller's own thread stands still after drawing).
 FRESH: Final = 0.001
 
-#: How often a stretch is renewed without the lock before one nonce is drawn under it: a process that is stopped
-#: between renewing and looking, or a clock that leaps, must not keep a caller waiting.
-TRIES: Final = 8
+#: Numbers of a stretch: more than can be drawn while it is good. Those of a ``range`` beyond 63 bits are slow.
+LONGEST: Final = 1_000_000_000
 
-#: Counter, end, expiry on the monotonic clock.
-_Stretch = tuple["count[int]", int, float]
-#: No number counts.
-_NONE: Final[_Stretch] = (count(0), 0, 0.0)
+#: The stretch while there is none.
+_NONE: Final[Iterator[int]] = iter(())
 
-#: A build without the GIL has no atomic counter for us: the lock is taken for each number there.
+#: A build without the GIL has no atomic iterator for us: the lock is taken for each number there.
 _GIL: Final = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
@@ -85,7 +83,9 @@ class NonceSource:
         self._tick = UNITS[unit]
         self._name = name
         self._stretch = _NONE
-        self._start = 0  # of the stretch
+        self._expiry = 0.0  # of the stretch, on the monotonic clock
+        self._start = 0  # its first number
+        self._stop = 0  # its end
         self._last = 0  # the highest handed out before the stretch
         self._limit = MAX_NONCE + 1  # of what may be handed out; changed under _disk only
         self._lock = threading.Lock()  # for changing the stretch. Order: _lock, _disk
@@ -129,17 +129,13 @@ class NonceSource:
 
             Waits for the disk only when the clock has overtaken what is reserved.
             """
-            for _ in range(TRIES):
-                stretch = self._stretch
-                counter, stop, expiry = stretch
-                nonce = next(counter)
+            stretch = self._stretch
+            for nonce in stretch:
                 # The last thing looked at, with no call after it: today's CPython changes threads only at
                 # calls and loops, so that what passes here is returned before any other thread can replace the stretch.
-                if monotonic() < expiry and nonce < stop and self._stretch is stretch:
+                if monotonic() < self._expiry and self._stretch is stretch:
                     return nonce
-                with self._lock:
-                    if self._stretch is stretch:
-                        self._renew()
+                break
             with self._lock:
                 return self._draw()
 
@@ -151,9 +147,6 @@ class NonceSource:
             Waits for the disk only when the clock has overtaken what is reserved.
             """
             with self._lock:
-                counter, stop, expiry = self._stretch
-                if monotonic() < expiry and (nonce := next(counter)) < stop:
-                    return nonce
                 return self._draw()
 
     @property
@@ -210,11 +203,11 @@ class NonceSource:
 
     def _retire(self) -> None:
         """Take the stretch away, and learn how far it was used."""
-        counter, stop, _ = stretch = self._stretch
+        stretch = self._stretch
         if stretch is _NONE:
             return
         self._stretch = _NONE
-        reached = min(next(counter), stop)
+        reached = next(stretch, self._stop)
         if reached > self._start:
             self._last = reached - 1
 
@@ -223,20 +216,24 @@ class NonceSource:
         self._check()
         start = next_nonce(self._last, self._unit)
         self._extend(start)
-        self._start = start
-        self._stretch = (count(start), self._limit, monotonic() + FRESH)
+        self._start, self._stop = start, min(self._limit, start + LONGEST)
+        self._expiry = monotonic() + FRESH
+        self._stretch = iter(range(start, self._stop))
         if self._reservation is not None and self._limit <= low_ceiling(
             start, clock_ticks(self._unit), self._tick
         ):
             self._reserve_ahead()
 
     def _draw(self) -> int:
-        """Return the next nonce of a new stretch. Other threads may draw from it at once, so its end is checked."""
-        while True:
+        """Return the next nonce, of a new stretch unless another thread has just begun one.
+
+        Other threads draw from it at once, so that it may be used up when this one does.
+        """
+        if monotonic() >= self._expiry:
             self._renew()
-            counter, stop, _ = self._stretch
-            if (nonce := next(counter)) < stop:
-                return nonce
+        while (nonce := next(self._stretch, None)) is None:
+            self._renew()
+        return nonce
 
     # ----------------------------------------------------------------------------------------- durability
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -58,12 +59,12 @@ def test_a_clock_that_steps_back_or_stands_still_never_lowers_a_nonce(
         last = source.next()
         stuck = last - HOUR
         monkeypatch.setattr(time, "time_ns", lambda: stuck)
-        # Two looks at the clock are further apart than a stretch is good, one is not: every draw renews its stretch.
+        # Two looks at the clock are further apart than a stretch is good, one is not: every second draw renews it.
         ticks, start = count(), time.monotonic()
-        monkeypatch.setattr(nonce_module, "monotonic", lambda: start + 0.0006 * next(ticks))
-        drawn = [last, *(source.next() for _ in range(2000))]
+        monkeypatch.setattr(nonce_module, "monotonic", lambda: start + 0.6 * FRESH * next(ticks))
+        drawn = [last, *(source.next() for _ in range(4000))]
         assert all(a < b for a, b in pairwise(drawn))
-        assert next(ticks) >= 2 * 2000
+        assert next(ticks) >= 1.5 * 4000  # more than one look a draw
 
 
 def test_a_clock_that_leaps_at_every_look_keeps_no_caller_waiting(
@@ -188,12 +189,12 @@ def test_a_number_drawn_from_a_stretch_that_was_taken_away_is_not_returned(store
         source.next()
         jumped = 0
 
-        def numbers() -> object:
+        def numbers() -> Iterator[int]:
             nonlocal jumped
             jumped = source.jump_forward(HOUR)  # the interruption: another thread jumps now
             yield 5
 
-        source._stretch = (numbers(), MAX_NONCE, time.monotonic() + 1)  # type: ignore[assignment]  # wrong on purpose
+        source._stretch, source._expiry = numbers(), time.monotonic() + 1
         source._retire = lambda: setattr(source, "_stretch", nonce_module._NONE)  # type: ignore[method-assign]  # the test stands in for it
         assert source.next() > jumped > 5
 
@@ -270,7 +271,7 @@ def test_in_flow_the_limit_is_moved_ahead_of_need(tmp_path: Path, monkeypatch: p
         monkeypatch.setattr(source, "_extend", lambda nonce: waited.append(nonce >= source._limit))
         for _ in range(40):
             now += 250_000_000
-            source._stretch = (source._stretch[0], source._stretch[1], 0.0)  # it has expired
+            source._expiry = 0.0  # of the stretch
             source.next()
             while source._limit <= now + 1_000_000_000:  # the thread's work; each pass gives it the GIL
                 time.sleep(0)
