@@ -39,7 +39,7 @@ class Neighbours:
     """Those of one account. ``key_id`` is the hash that names the key's state in ``store``."""
 
     def __init__(self, store: Store, key_id: str) -> None:
-        self.problem = ""
+        self.problem: str = ""
         self._store = store
         self._key_id = key_id
         self._key: KeyState | None = None

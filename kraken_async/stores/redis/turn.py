@@ -60,7 +60,7 @@ class Turn:
         self._undelivered = undelivered  # that may not have arrived
         self._session = f"{os.getpid()}@{_host()}/{secrets.token_hex(8)}"
         #: The ticket that had the turn when this session last asked for it and had to wait; "" if none.
-        self.holder = ""
+        self.holder: str = ""
         self._drawn = 0
         self._waiting: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
