@@ -1,7 +1,8 @@
 """What the gateway costs: CPU of its process per call, beside a session's own call and aiohttp.web's bare floor.
 
-``python -m benchmarks.gateway`` prints the figures as JSON. Each server is a process of its own and reports its own
-CPU; the calls come from this process, over eight connections, against a stub of Kraken that costs next to nothing.
+``python -m benchmarks --only gateway`` measures it; ``python -m benchmarks.gateway`` prints the figures as JSON. Each
+server is a process of its own and reports its own CPU; the calls come from this process, over eight connections,
+against a stub of Kraken that costs next to nothing. Ratios are taken inside a round.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 import json
 import os
 import resource
-import statistics
 import sys
 import tempfile
 import time
@@ -21,14 +21,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from benchmarks.figures import spread
 from benchmarks.stub import ENVELOPE
 from kraken_async import BurstGovernor, KrakenSession
 from kraken_async.gateway import Gateway, GatewayConfig
 
-CALLS: Final = 5000
-ROUNDS: Final = 5
+#: Of a full run: calls in a round, rounds, and clients that wait at once.
+FULL: Final = (5_000, 5, 2_000)
 AT_ONCE: Final = 8
-WAITING: Final = 2000
 WARM_UP: Final = 200
 KEY: Final = ("key", "c2VjcmV0c2VjcmV0")
 
@@ -194,29 +194,29 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-async def memory(folder: str) -> dict[str, float]:
+async def memory(folder: str, clients: int) -> dict[str, float]:
     """Return what the gateway's memory grows by with clients that wait for a Kraken that is silent."""
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with child("benchmarks.gateway", "gateway", url, folder) as serving:
         before = (await serving.report())["resident"]
-        held = await hold(serving.address, WAITING)
+        held = await hold(serving.address, clients)
         await asyncio.sleep(2.0)
         grown = (await serving.report())["resident"] - before
         for writer in held:
             writer.close()
     server.close()
     return {
-        "clients": WAITING,
+        "clients": clients,
         "MiB": round(grown / 2**20, 1),
-        "KiB_per_client": round(grown / WAITING / 1024, 1),
+        "KiB_per_client": round(grown / clients / 1024, 1),
     }
 
 
-async def main() -> None:
-    """Measure in turns, and print medians."""
+async def main(calls: int, rounds: int, clients: int) -> None:
+    """Measure in turns, and print the spread of each figure."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8 * WAITING)), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8 * clients)), hard))
     found: dict[str, list[float]] = {"session": [], "aiohttp.web": [], "gateway": []}
     with (
         tempfile.TemporaryDirectory() as one,
@@ -233,18 +233,18 @@ async def main() -> None:
                 for each in (floor, serving):
                     await load(each.address, WARM_UP)
                 await alone.report(WARM_UP)
-                for _ in range(ROUNDS):
-                    found["session"].append(await cost(alone, CALLS, by_itself=True))
-                    found["aiohttp.web"].append(await cost(floor, CALLS))
-                    found["gateway"].append(await cost(serving, CALLS))
-        waiting = await memory(three)
-    medians = {name: round(statistics.median(values), 1) for name, values in found.items()}
+                for _ in range(rounds):
+                    found["session"].append(await cost(alone, calls, by_itself=True))
+                    found["aiohttp.web"].append(await cost(floor, calls))
+                    found["gateway"].append(await cost(serving, calls))
+        waiting = await memory(three, clients)
+    to_session = [one / other for one, other in zip(found["gateway"], found["session"], strict=True)]
     say(
         {
-            "calls": CALLS,
-            "rounds": ROUNDS,
-            "cpu_us_per_call": medians,
-            "gateway_to_session": round(medians["gateway"] / medians["session"], 2),
+            "calls": calls,
+            "rounds": rounds,
+            "cpu_us": {name: spread(values) for name, values in found.items()},
+            "ratio": spread(to_session),
             "waiting": waiting,
         }
     )
@@ -252,4 +252,8 @@ async def main() -> None:
 
 if __name__ == "__main__":
     jobs: dict[str, Callable[..., Any]] = {"gateway": gateway, "bare": bare, "session": session}
-    asyncio.run(jobs[sys.argv[1]](*sys.argv[2:]) if len(sys.argv) > 1 else main())
+    words = sys.argv[1:]
+    if words and words[0] in jobs:
+        asyncio.run(jobs[words[0]](*words[1:]))
+    else:
+        asyncio.run(main(*map(int, words or FULL)))

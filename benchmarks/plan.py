@@ -34,6 +34,7 @@ class Plan:
     cancel_rate: float = 2.5  # cancels a second in each session
     schedules: int = 300  # random histories of orders
     refusal_calls: int = 300  # gathered
+    gateway: tuple[int, int, int] = (5_000, 5, 2_000)  # calls in a round, rounds, clients that wait
 
 
 FULL: Final = Plan(
@@ -65,6 +66,7 @@ QUICK: Final = Plan(
     nonces=0.5,
     cancel_seconds=8.0,
     schedules=40,
+    gateway=(2_000, 3, 2_000),
 )
 #: Only to see that everything works; its figures mean nothing.
 TINY: Final = Plan(
@@ -86,4 +88,5 @@ TINY: Final = Plan(
     cancel_sessions=2,
     schedules=2,
     refusal_calls=20,
+    gateway=(80, 1, 20),
 )

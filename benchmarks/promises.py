@@ -17,6 +17,9 @@ def promises(found: Mapping[str, Any]) -> Iterator[Row]:
     yield from _calls(found.get("calls", {}))
     yield from _orders(found.get("orders", {}))
     yield from _waiting(found.get("waiting", {}))
+    if gateway := found.get("gateway"):
+        what = "gateway: CPU a call, ratio to a session's own"
+        yield _most(what, 2.5, gateway["ratio"]["median"], 2)
     for name, figures in found.get("nonces", {}).items():
         if name.startswith("NonceSource"):
             source, _, threads = name.partition(" / ")

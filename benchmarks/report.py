@@ -24,6 +24,7 @@ def report(found: Mapping[str, Any]) -> str:
         ("calls", _calls),
         ("orders", order_tables.orders),
         ("waiting", _waiting),
+        ("gateway", _gateway),
         ("nonces", _nonces),
         ("pieces", _pieces),
         ("imports", _imports),
@@ -133,6 +134,23 @@ def _waiting(found: Mapping[str, Any]) -> Iterator[str]:
             rows.append((f"{name}: {number} at a time", f"{_span(figures['many'])} µs a call"))
             rows.append((f"{name}: ratio", _span(figures["ratio"], 2)))
     yield table(("", "median [least..greatest]"), rows)
+
+
+def _gateway(found: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Through the gateway\n"
+    yield (
+        f"The CPU time of one process for one call, {found['calls']:,} calls over eight connections in each of "
+        f"{found['rounds']} rounds: a session by itself, a bare handler of aiohttp.web, and the gateway, which is both "
+        "and more. The memory is what its process grows by while clients wait.\n"
+    )
+    waiting = found["waiting"]
+    cpu = [(f"{name}: CPU µs a call", _span(value)) for name, value in found["cpu_us"].items()]
+    ratio = ("gateway beside session: ratio", _span(found["ratio"], 2))
+    memory = (
+        f"{waiting['clients']:,} waiting clients",
+        f"{waiting['MiB']} MiB, {waiting['KiB_per_client']} KiB each",
+    )
+    yield table(("", "median [least..greatest]"), [*cpu, ratio, memory])
 
 
 def _nonces(found: Mapping[str, Any]) -> Iterator[str]:

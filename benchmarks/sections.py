@@ -219,6 +219,19 @@ def imports(plan: Plan, progress: Progress) -> dict[str, Any]:
     }
 
 
+def gateway(plan: Plan, progress: Progress) -> dict[str, Any]:
+    """What a call through the gateway costs, and clients that wait there."""
+    calls, rounds, clients = plan.gateway
+    progress.expect(1)
+    progress.step("gateway", f"{rounds} rounds of {calls:,} calls")
+    try:
+        with Child("-m", "benchmarks.gateway", str(calls), str(rounds), str(clients)) as child:
+            return child.answer(600)
+    except Failed as error:
+        progress.say(f"gateway: {error}")
+        return {}
+
+
 SECTIONS: dict[str, Callable[[Plan, Progress], dict[str, Any]]] = {
     "outcomes": outcomes,
     "refusals": refusals,
@@ -226,6 +239,7 @@ SECTIONS: dict[str, Callable[[Plan, Progress], dict[str, Any]]] = {
     "calls": calls,
     "orders": orders,
     "waiting": waiting,
+    "gateway": gateway,
     "nonces": nonces,
     "pieces": pieces,
     "imports": imports,
