@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -71,3 +72,12 @@ def test_a_wait_is_a_metric() -> None:
     (family,) = (each for each in FAMILIES if each.name == "calls_held")
     assert list(family.samples(stats(waiting_for=None))) == [((), 0.0)]
     assert list(family.samples(stats(waiting_for="5 calls wait"))) == [((), 1.0)]
+
+
+def test_the_dashboard_shows_problems_by_code_and_severity_and_what_waits() -> None:
+    dashboard = json.loads((DOCS / "grafana" / "kraken_async.json").read_text())
+    panels = {panel["title"]: panel for panel in dashboard["panels"]}
+    (target,) = panels["Problems by code"]["targets"]
+    assert re.match(rf"sum by \(severity, code\) \({PREFIX}problem\{{", target["expr"])
+    assert target["legendFormat"] == "{{severity}}: {{code}}"
+    assert f"{PREFIX}calls_held" in panels["Sessions whose calls wait"]["targets"][0]["expr"]
