@@ -4,7 +4,7 @@ Started once per test as `python -m tests.stores.crash_child`, so that hundreds 
 A job is a line of JSON:
 
     {"where": directory, "log": file, "fault": step or null, "nth": int, "back": seconds, "life": seconds or null,
-     "kind": "session" | "source" | "crowd", "nonces": int}
+     "kind": "session" | "source" | "crowd", "nonces": int, "least": int}
 
 Each nonce is written to the log when it is handed out, which stands for sending it: a nonce in the log is used.
 """
@@ -141,14 +141,30 @@ def start(job: dict[str, Any]) -> int:
         os._exit(code)
 
 
+def logged(path: str) -> int:
+    """How many nonces are in a log."""
+    try:
+        with open(path, "rb") as log:
+            return log.read().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
 def main() -> None:
-    """Serve jobs until standard input ends. With "life", the child is killed after that many seconds."""
+    """Serve jobs until standard input ends. With "life", the child is killed after that many seconds.
+
+    They are counted from the start of the children; with "least", from when these have used so many nonces.
+    """
     for line in sys.stdin:
         jobs = json.loads(line)
+        log, least = jobs[0]["log"], jobs[0].get("least", 0)
+        least += logged(log) if least else 0
         children = [start(job) for job in jobs]
         lives = sorted(
             (job["life"], child) for job, child in zip(jobs, children, strict=True) if job.get("life")
         )
+        while least and logged(log) < least:
+            time.sleep(0.001)
         begun = time.monotonic()
         for life, child in lives:
             time.sleep(max(0.0, begun + life - time.monotonic()))
