@@ -147,7 +147,7 @@ def _compare_value(value: object, type_: Values, path: str) -> list[Difference]:
         return []
     if isinstance(value, str):
         return [Difference(path, "new value", "has a value that is not in the list")]
-    return [_other(path, value, "one of a list of values")]
+    return [_other(path, value, "text" if type_.open else "one of a list of values")]
 
 
 def _best(tries: list[list[Difference]], path: str) -> list[Difference]:

@@ -3,7 +3,8 @@
 
 Nothing is converted: at run time a result is the JSON that Kraken sent, and fields that are not listed here stay in it.
 
-Amounts and prices are texts unless noted: give them to ``decimal.Decimal``. ``NotRequired`` fields may be missing.
+Amounts and prices are texts where they are ``str``: give them to ``decimal.Decimal``. ``NotRequired`` fields may be
+missing. The page of an endpoint says of each field what it is.
 """
 
 from __future__ import annotations
@@ -86,24 +87,24 @@ Permission: TypeAlias = str
 
 class AssetOfClass(TypedDict):
     asset: str
-    aclass: str  # such as currency, tokenized_asset, forex
+    aclass: str
 
 
 class ConditionalClose(TypedDict):
     ordertype: CloseOrderType
-    price: Number  # limit or trigger price, absolute or relative
-    price2: NotRequired[Number]  # limit price of the types that end in -limit
+    price: Number
+    price2: NotRequired[Number]
 
 
 class NewOrder(TypedDict):
     ordertype: OrderType
     type: Side
-    volume: Number  # in the base asset
-    price: NotRequired[Number]  # as in AddOrder
-    price2: NotRequired[Number]  # as in AddOrder
+    volume: Number
+    price: NotRequired[Number]
+    price2: NotRequired[Number]
     cl_ord_id: NotRequired[str]
     userref: NotRequired[int]
-    displayvol: NotRequired[Number]  # iceberg orders
+    displayvol: NotRequired[Number]
     trigger: NotRequired[TriggerSignal]
     leverage: NotRequired[str | int]
     reduce_only: NotRequired[bool]
@@ -121,11 +122,9 @@ class MaintenanceEvent(TypedDict):
     expected_start_utc: str
     expected_end_utc: str
     time_to_start_s: NotRequired[int]
-    # "announced", "reminder_24h", "approaching_30m", "imminent_5m", "final_warning_30s", perhaps others
     phase: NotRequired[str]
     affected_services: NotRequired[list[Service]]
-    order_submission: NotRequired[str]  # "allowed", "discouraged", "blocked", perhaps others
-    # "continue", "reduce_activity", "cancel_open_orders", "stop_new_orders", perhaps others
+    order_submission: NotRequired[str]
     recommended_action: NotRequired[str]
     cancel_before_utc: NotRequired[str]
     source_url: NotRequired[str]
@@ -133,7 +132,6 @@ class MaintenanceEvent(TypedDict):
 
 class EmergencyStep(TypedDict):
     applies_to: NotRequired[list[Service]]
-    # "expected_restart", "expected_cancel_only", "expected_post_only", "expected_online", perhaps others
     type: str
     expected_at_utc: NotRequired[str]
 
@@ -141,8 +139,8 @@ class EmergencyStep(TypedDict):
 class Emergency(TypedDict):
     event_id: int
     title: str
-    incident_status: str  # "investigating", "identified", "monitoring", perhaps others
-    impact: NotRequired[str]  # "none", "minor", "major", "critical", perhaps others
+    incident_status: str
+    impact: NotRequired[str]
     affected_services: NotRequired[list[Service]]
     started_at_utc: str
     next_steps: NotRequired[list[EmergencyStep]]
@@ -155,56 +153,54 @@ class AssetInfo(TypedDict):
     decimals: int
     display_decimals: int
     collateral_value: NotRequired[str | float]
-    # "enabled", "deposit_only", "withdrawal_only", "funding_temporarily_disabled", perhaps others
     status: str
     margin_rate: NotRequired[str | float]
 
 
 class AssetPair(TypedDict):
-    altname: str  # such as XBTUSD
-    wsname: NotRequired[str]  # such as XBT/USD
+    altname: str
+    wsname: NotRequired[str]
     aclass_base: str
-    base: str  # code of the asset
+    base: str
     aclass_quote: str
-    quote: str  # code of the asset
-    execution_venue: NotRequired[str]  # "international", "bitnomial_exchange", perhaps others
+    quote: str
+    execution_venue: NotRequired[str]
     lot: NotRequired[str]
-    pair_decimals: int  # of prices
-    cost_decimals: int  # of costs
-    lot_decimals: int  # of volumes
+    pair_decimals: int
+    cost_decimals: int
+    lot_decimals: int
     lot_multiplier: int
     leverage_buy: NotRequired[list[int]]
     leverage_sell: NotRequired[list[int]]
-    fees: NotRequired[list[list[float]]]  # for takers: volume in USD, fee in percent
-    fees_maker: NotRequired[list[list[float]]]  # for makers: volume in USD, fee in percent
+    fees: NotRequired[list[list[float]]]
+    fees_maker: NotRequired[list[list[float]]]
     fee_volume_currency: NotRequired[str]
     margin_call: NotRequired[int]
     margin_stop: NotRequired[int]
     margin_level: NotRequired[int]
-    ordermin: NotRequired[str]  # least volume
-    costmin: NotRequired[str]  # least cost
-    tick_size: NotRequired[str]  # step of prices
-    # "online", "cancel_only", "post_only", "limit_only", "reduce_only", perhaps others
+    ordermin: NotRequired[str]
+    costmin: NotRequired[str]
+    tick_size: NotRequired[str]
     status: NotRequired[str]
     long_position_limit: NotRequired[int]
     short_position_limit: NotRequired[int]
 
 
 class PairTicker(TypedDict):
-    a: list[str]  # ask: price, volume in whole lots, volume in lots
-    b: list[str]  # bid: as the ask
-    c: list[str]  # last trade: price, volume
-    v: list[str]  # volume: today, last 24 hours
-    p: list[str]  # average price weighted by volume: today, last 24 hours
-    t: list[int]  # number of trades: today, last 24 hours
-    l: list[str]  # lowest: today, last 24 hours
-    h: list[str]  # highest: today, last 24 hours
-    o: str  # opening price of today
+    a: list[str]
+    b: list[str]
+    c: list[str]
+    v: list[str]
+    p: list[str]
+    t: list[int]
+    l: list[str]
+    h: list[str]
+    o: str
 
 
 class OrderBook(TypedDict):
-    asks: list[list[str | int]]  # price, volume, unix seconds
-    bids: list[list[str | int]]  # price, volume, unix seconds
+    asks: list[list[str | int]]
+    bids: list[list[str | int]]
 
 
 class BookLevel(TypedDict):
@@ -213,7 +209,7 @@ class BookLevel(TypedDict):
 
 
 class PreTradeLevel(TypedDict):
-    side: NotRequired[str]  # "BUY", "SELL", perhaps others
+    side: NotRequired[str]
     price: str
     qty: str
     count: NotRequired[int]
@@ -250,7 +246,7 @@ class Level3Order(TypedDict):
 
 class ExtendedBalance(TypedDict):
     balance: str | float
-    hold_trade: NotRequired[str | float]  # held by open orders
+    hold_trade: NotRequired[str | float]
     credit: NotRequired[str | float]
     credit_used: NotRequired[str | float]
 
@@ -282,43 +278,43 @@ class CreditLines(TypedDict):
 
 
 class OrderDescription(TypedDict):
-    pair: str  # altname
+    pair: str
     aclass: NotRequired[str]
     type: Side
     ordertype: ShownOrderType
-    price: str  # as it was asked for: a trailing order's is a distance
+    price: str
     price2: str
-    leverage: str  # none, or such as 2:1
-    order: str  # in one sentence
-    close: NotRequired[str]  # the conditional close, in one sentence
+    leverage: str
+    order: str
+    close: NotRequired[str]
 
 
 class Order(TypedDict):
-    refid: NotRequired[str | None]  # order that made this one
+    refid: NotRequired[str | None]
     userref: NotRequired[int | None]
     cl_ord_id: NotRequired[str | None]
-    status: str  # "pending", "open", "closed", "canceled", "expired", perhaps others
-    reason: NotRequired[str | None]  # why it was closed
-    opentm: float  # when it was placed
-    closetm: NotRequired[float]  # when it was closed
-    starttm: NotRequired[float]  # 0: at once
-    expiretm: NotRequired[float]  # 0: never
+    status: str
+    reason: NotRequired[str | None]
+    opentm: float
+    closetm: NotRequired[float]
+    starttm: NotRequired[float]
+    expiretm: NotRequired[float]
     descr: OrderDescription
-    time_in_force: NotRequired[str]  # "gtc", "ioc", "gtd", "fok", perhaps others
-    vol: str  # in the base asset
-    vol_exec: str  # executed so far
-    cost: str  # in the quote asset
-    fee: str  # in the quote asset, unless flagged otherwise
-    price: str  # average price of what was executed
-    stopprice: NotRequired[str]  # of trailing orders
-    limitprice: NotRequired[str]  # once triggered
+    time_in_force: NotRequired[str]
+    vol: str
+    vol_exec: str
+    cost: str
+    fee: str
+    price: str
+    stopprice: NotRequired[str]
+    limitprice: NotRequired[str]
     trigger: NotRequired[TriggerSignal | str]
     margin: NotRequired[bool]
-    misc: str  # stopped, touched, liquidated, partial, amended; comma-joined
+    misc: str
     sender_sub_id: NotRequired[str | None]
-    oflags: str  # comma-joined
-    trades: NotRequired[list[str]]  # ids, if asked for
-    displayvol: NotRequired[str]  # iceberg orders
+    oflags: str
+    trades: NotRequired[list[str]]
+    displayvol: NotRequired[str]
     displayvolremain: NotRequired[str]
     ext_ord_id: NotRequired[str]
     link_id: NotRequired[str]
@@ -326,12 +322,12 @@ class Order(TypedDict):
 
 
 class Cursor(TypedDict):
-    next: NotRequired[str | None]  # to be given as cursor; null or missing on the last page
+    next: NotRequired[str | None]
 
 
 class Amend(TypedDict):
     amend_id: str
-    amend_type: str  # "original", "user", "restated", perhaps others
+    amend_type: str
     order_qty: str
     display_qty: NotRequired[str]
     remaining_qty: NotRequired[str]
@@ -339,30 +335,29 @@ class Amend(TypedDict):
     trigger_price: NotRequired[str]
     reason: NotRequired[str]
     post_only: NotRequired[bool]
-    timestamp: int  # unix milliseconds; nanoseconds in the documentation, so tell them apart by their size
+    timestamp: int
 
 
 class Trade(TypedDict):
-    ordertxid: str  # id of the order
+    ordertxid: str
     postxid: NotRequired[str]
     pair: str
     aclass: NotRequired[str]
-    time: float  # when it was executed
+    time: float
     type: Side
     ordertype: ShownOrderType
     price: str
-    cost: str  # in the quote asset
-    fee: str  # in the quote asset
-    vol: str  # in the base asset
+    cost: str
+    fee: str
+    vol: str
     margin: NotRequired[str]
     leverage: NotRequired[str]
     misc: NotRequired[str]
-    ledgers: NotRequired[list[str]]  # ids, if asked for
+    ledgers: NotRequired[list[str]]
     trade_id: NotRequired[int]
-    maker: NotRequired[bool]  # whether the order was the maker
+    maker: NotRequired[bool]
     tradeordertype: NotRequired[ShownOrderType]
     ext_exec_id: NotRequired[str]
-    # trades that opened a position, as are the fields from cprice on; "open", "closed", perhaps others
     posstatus: NotRequired[str]
     cprice: NotRequired[str | float]
     ccost: NotRequired[str | float]
@@ -416,18 +411,15 @@ ConsolidatedPosition = TypedDict(
 
 
 class LedgerEntry(TypedDict):
-    refid: str  # id of the trade, deposit, ...
+    refid: str
     time: float
-    # "none", "trade", "deposit", "withdrawal", "transfer", "margin", "adjustment", "rollover", "spend",
-    # "receive", "settled", "credit", "staking", "reward", "dividend", "sale", "conversion", "earn",
-    # "nfttrade", "nftcreatorfee", "nftrebate", "custodytransfer", perhaps others
     type: str
     subtype: NotRequired[str]
     aclass: str
     asset: str
-    amount: str  # change of the balance, before the fee
+    amount: str
     fee: str
-    balance: str  # after this entry
+    balance: str
     amount_token: NotRequired[str]
 
 
@@ -481,8 +473,8 @@ class WalletAccountFlags(TypedDict):
 class WalletAccount(TypedDict):
     account_id: str
     flags: NotRequired[WalletAccountFlags]
-    status: str  # "active", "disabled", "closed", "unknown", perhaps others
-    type: str  # "main", "spot", "pay", "prop_paper", "prop_real", "unknown", perhaps others
+    status: str
+    type: str
     name: NotRequired[str | None]
 
 
@@ -492,7 +484,7 @@ class ExportReport(TypedDict):
     format: Literal["CSV", "TSV"]
     report: Literal["trades", "ledgers"]
     subtype: NotRequired[str]
-    status: str  # "Queued", "Processing", "Processed", perhaps others
+    status: str
     error: NotRequired[str]
     flags: NotRequired[str]
     fields: str
@@ -511,15 +503,15 @@ class ExportReport(TypedDict):
 
 
 class OrderText(TypedDict):
-    order: str  # the order in one sentence
-    close: NotRequired[str]  # the conditional close in one sentence
+    order: str
+    close: NotRequired[str]
 
 
 class BatchOrder(TypedDict):
-    txid: NotRequired[str]  # missing with validate=true, and where the row was refused
+    txid: NotRequired[str]
     descr: NotRequired[OrderText]
     close: NotRequired[str]
-    error: NotRequired[str]  # why the row was refused
+    error: NotRequired[str]
 
 
 DepositMethod = TypedDict(
@@ -564,8 +556,8 @@ Deposit = TypedDict(
 
 
 class DepositPage(TypedDict):
-    deposits: NotRequired[list[Deposit]]  # in the schema and in clients
-    deposit: NotRequired[list[Deposit]]  # in the sample of the documentation
+    deposits: NotRequired[list[Deposit]]
+    deposit: NotRequired[list[Deposit]]
     next_cursor: NotRequired[str | None]
 
 
@@ -636,7 +628,7 @@ class WithdrawalPage(TypedDict):
 
 
 class EarnLockType(TypedDict):
-    type: str  # "flex", "bonded", "timed", "instant", perhaps others
+    type: str
     payout_frequency: NotRequired[int]
     bonding_period: NotRequired[int]
     bonding_period_variable: NotRequired[bool]
@@ -653,12 +645,12 @@ class EarnAprEstimate(TypedDict):
 
 
 class EarnAutoCompound(TypedDict):
-    type: str  # "disabled", "enabled", "optional", perhaps others
+    type: str
     default: NotRequired[bool]
 
 
 class EarnYieldSource(TypedDict):
-    type: str  # "staking", "off_chain", "opt_in_rewards", perhaps others
+    type: str
 
 
 class EarnStrategy(TypedDict):
@@ -724,16 +716,16 @@ class EarnAllocation(TypedDict):
 
 class OrderPlaced(TypedDict):
     descr: OrderText
-    txid: list[str]  # one id
+    txid: list[str]
 
 
 class AssetPairPart(TypedDict):
-    altname: NotRequired[str]  # such as XBTUSD
-    wsname: NotRequired[str]  # such as XBT/USD
+    altname: NotRequired[str]
+    wsname: NotRequired[str]
     leverage_buy: NotRequired[list[int]]
     leverage_sell: NotRequired[list[int]]
-    fees: NotRequired[list[list[float]]]  # for takers: volume in USD, fee in percent
-    fees_maker: NotRequired[list[list[float]]]  # for makers: volume in USD, fee in percent
+    fees: NotRequired[list[list[float]]]
+    fees_maker: NotRequired[list[list[float]]]
     fee_volume_currency: NotRequired[str]
     margin_call: NotRequired[int]
     margin_stop: NotRequired[int]
@@ -750,7 +742,7 @@ class TimeResult(TypedDict):
 class SystemStatusResult(TypedDict):
     """Result of SystemStatus."""
 
-    status: str  # "online", "maintenance", "cancel_only", "post_only", perhaps others
+    status: str
     timestamp: str
     upcoming_maintenance: NotRequired[list[MaintenanceEvent]]
     emergency: NotRequired[list[Emergency]]
@@ -790,11 +782,11 @@ class PreTradeResult(TypedDict):
     base_asset: str
     base_dti_code: NotRequired[str]
     base_dti_short_name: NotRequired[str]
-    base_notation: str  # "UNIT", "NOML", perhaps others
+    base_notation: str
     quote_asset: str
     quote_dti_code: NotRequired[str]
     quote_dti_short_name: NotRequired[str]
-    quote_notation: str  # "MONE", perhaps others
+    quote_notation: str
     venue: str
     system: str
     bids: list[PreTradeLevel]
@@ -825,17 +817,17 @@ CreditLinesResult: TypeAlias = CreditLines | None
 class TradeBalanceResult(TypedDict):
     """Result of TradeBalance."""
 
-    eb: str  # sum of all balances
-    tb: str  # sum of the balances that back margin
-    m: str  # initial margin of open positions
-    n: str  # profit of open positions, not realised
-    c: str  # cost of open positions
-    v: str  # value of open positions
-    e: str  # equity: tb + n
-    mf: str  # free margin: e - m
-    mfo: NotRequired[str]  # free margin after open orders
-    ml: NotRequired[str]  # margin level in percent: e / m * 100
-    uv: NotRequired[str]  # value of orders not executed
+    eb: str
+    tb: str
+    m: str
+    n: str
+    c: str
+    v: str
+    e: str
+    mf: str
+    mfo: NotRequired[str]
+    ml: NotRequired[str]
+    uv: NotRequired[str]
 
 
 class OpenOrdersResult(TypedDict):
@@ -901,19 +893,18 @@ class TradeVolumeResult(TypedDict):
 class GetApiKeyInfoResult(TypedDict):
     """Result of GetApiKeyInfo."""
 
-    # names with underscores are what the live API sends, the others are what the documentation shows
     api_key_name: NotRequired[str]
     api_key: NotRequired[str]
-    nonce: str  # highest nonce seen, this call's
+    nonce: str
     nonce_window: NotRequired[str | int]
     permissions: list[Permission]
     iban: NotRequired[str]
-    valid_until: NotRequired[str]  # "0": no end
-    query_from: NotRequired[str]  # orders and trades of this time and later may be seen; "0": no limit
+    valid_until: NotRequired[str]
+    query_from: NotRequired[str]
     query_to: NotRequired[str]
     created_time: NotRequired[str]
     modified_time: NotRequired[str]
-    ip_allowlist: NotRequired[list[str]]  # may be [""] where there is no list
+    ip_allowlist: NotRequired[list[str]]
     last_used: NotRequired[str | None]
     apiKeyName: NotRequired[str]
     apiKey: NotRequired[str]
@@ -973,7 +964,7 @@ class AmendOrderResult(TypedDict):
 class EditOrderResult(TypedDict):
     """Result of EditOrder."""
 
-    status: str  # "ok", "err", "Ok", "Err", perhaps others
+    status: str
     txid: NotRequired[str]
     originaltxid: NotRequired[str]
     volume: NotRequired[str]
@@ -1059,7 +1050,7 @@ class AccountTransferResult(TypedDict):
     """Result of AccountTransfer."""
 
     transfer_id: str
-    status: str  # "pending", "complete", perhaps others
+    status: str
 
 
 class EarnStrategiesResult(TypedDict):

@@ -95,6 +95,13 @@ if TYPE_CHECKING:
     )
 
 
+def _given(named: dict[str, Any], **others: str) -> dict[str, Any]:
+    """The fields that were given, of a method's ``locals()``; ``others``: keywords that Kraken spells otherwise."""
+    return {
+        others.get(name, name): value for name, value in named.items() if value is not None and name != "self"
+    }
+
+
 class Spot:
     """Every endpoint of Kraken's Spot REST API as a method: ``await client.spot.balance()``.
 
@@ -148,14 +155,7 @@ class Spot:
             aclass: class of the asset, default currency ("currency", "tokenized_asset", perhaps others).
             assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
         """
-        params: dict[str, Any] = {}
-        if asset is not None:
-            params["asset"] = asset
-        if aclass is not None:
-            params["aclass"] = aclass
-        if assetVersion is not None:
-            params["assetVersion"] = assetVersion
-        return self._caller.public("Assets", params)
+        return self._caller.public("Assets", _given(locals()))
 
     @overload
     def asset_pairs(
@@ -201,20 +201,7 @@ class Spot:
             execution_venue: venue.
             assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
         """
-        params: dict[str, Any] = {}
-        if pair is not None:
-            params["pair"] = pair
-        if aclass_base is not None:
-            params["aclass_base"] = aclass_base
-        if info is not None:
-            params["info"] = info
-        if country_code is not None:
-            params["country_code"] = country_code
-        if execution_venue is not None:
-            params["execution_venue"] = execution_venue
-        if assetVersion is not None:
-            params["assetVersion"] = assetVersion
-        return self._caller.public("AssetPairs", params)
+        return self._caller.public("AssetPairs", _given(locals()))
 
     def ticker(
         self,
@@ -232,14 +219,7 @@ class Spot:
             asset_class: "tokenized_asset" for pairs of xStocks ("tokenized_asset", "forex", perhaps others).
             assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
         """
-        params: dict[str, Any] = {}
-        if pair is not None:
-            params["pair"] = pair
-        if asset_class is not None:
-            params["asset_class"] = asset_class
-        if assetVersion is not None:
-            params["assetVersion"] = assetVersion
-        return self._caller.public("Ticker", params)
+        return self._caller.public("Ticker", _given(locals()))
 
     def ohlc(
         self,
@@ -261,16 +241,7 @@ class Spot:
             asset_class: "tokenized_asset" for pairs of xStocks ("tokenized_asset", "forex", perhaps others).
             assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
         """
-        params: dict[str, Any] = {"pair": pair}
-        if interval is not None:
-            params["interval"] = interval
-        if since is not None:
-            params["since"] = since
-        if asset_class is not None:
-            params["asset_class"] = asset_class
-        if assetVersion is not None:
-            params["assetVersion"] = assetVersion
-        return self._caller.public("OHLC", params)
+        return self._caller.public("OHLC", _given(locals()))
 
     def depth(
         self,
@@ -290,14 +261,7 @@ class Spot:
             asset_class: "tokenized_asset" for pairs of xStocks ("tokenized_asset", "forex", perhaps others).
             assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
         """
-        params: dict[str, Any] = {"pair": pair}
-        if count is not None:
-            params["count"] = count
-        if asset_class is not None:
-            params["asset_class"] = asset_class
-        if assetVersion is not None:
-            params["assetVersion"] = assetVersion
-        return self._caller.public("Depth", params)
+        return self._caller.public("Depth", _given(locals()))
 
     def grouped_book(
         self,
@@ -315,12 +279,7 @@ class Spot:
             depth: levels of each side.
             grouping: ticks of a level.
         """
-        params: dict[str, Any] = {"pair": pair}
-        if depth is not None:
-            params["depth"] = depth
-        if grouping is not None:
-            params["grouping"] = grouping
-        return self._caller.public("GroupedBook", params)
+        return self._caller.public("GroupedBook", _given(locals()))
 
     def trades(
         self,
@@ -342,16 +301,7 @@ class Spot:
             asset_class: "tokenized_asset" for pairs of xStocks ("tokenized_asset", "forex", perhaps others).
             assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
         """
-        params: dict[str, Any] = {"pair": pair}
-        if since is not None:
-            params["since"] = since
-        if count is not None:
-            params["count"] = count
-        if asset_class is not None:
-            params["asset_class"] = asset_class
-        if assetVersion is not None:
-            params["assetVersion"] = assetVersion
-        return self._caller.public("Trades", params)
+        return self._caller.public("Trades", _given(locals()))
 
     def spread(
         self,
@@ -371,14 +321,7 @@ class Spot:
             asset_class: "tokenized_asset" for pairs of xStocks ("tokenized_asset", "forex", perhaps others).
             assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
         """
-        params: dict[str, Any] = {"pair": pair}
-        if since is not None:
-            params["since"] = since
-        if asset_class is not None:
-            params["asset_class"] = asset_class
-        if assetVersion is not None:
-            params["assetVersion"] = assetVersion
-        return self._caller.public("Spread", params)
+        return self._caller.public("Spread", _given(locals()))
 
     def pre_trade(self, *, symbol: str) -> Answer[PreTradeResult]:
         """Read the price levels of a pair as pre-trade transparency asks for.
@@ -388,8 +331,7 @@ class Spot:
         Args:
             symbol: the pair as BASE/QUOTE.
         """
-        params: dict[str, Any] = {"symbol": symbol}
-        return self._caller.public("PreTrade", params)
+        return self._caller.public("PreTrade", _given(locals()))
 
     def post_trade(
         self,
@@ -409,16 +351,7 @@ class Spot:
             to_ts: inclusive.
             count: rows, at most 1000.
         """
-        params: dict[str, Any] = {}
-        if symbol is not None:
-            params["symbol"] = symbol
-        if from_ts is not None:
-            params["from_ts"] = from_ts
-        if to_ts is not None:
-            params["to_ts"] = to_ts
-        if count is not None:
-            params["count"] = count
-        return self._caller.public("PostTrade", params)
+        return self._caller.public("PostTrade", _given(locals()))
 
     def level3(
         self,
@@ -435,10 +368,7 @@ class Spot:
             pair: the pair as BASE/QUOTE.
             depth: orders of each side; 0: all; default 100.
         """
-        params: dict[str, Any] = {"pair": pair}
-        if depth is not None:
-            params["depth"] = depth
-        return self._caller.private("Level3", params)
+        return self._caller.private("Level3", _given(locals()))
 
     def balance(
         self,
@@ -454,12 +384,7 @@ class Spot:
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
             account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
         """
-        params: dict[str, Any] = {}
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        return self._caller.private("Balance", params)
+        return self._caller.private("Balance", _given(locals()))
 
     def balance_ex(
         self,
@@ -475,12 +400,7 @@ class Spot:
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
             account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
         """
-        params: dict[str, Any] = {}
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        return self._caller.private("BalanceEx", params)
+        return self._caller.private("BalanceEx", _given(locals()))
 
     def credit_lines(
         self,
@@ -496,12 +416,7 @@ class Spot:
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
             account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
         """
-        params: dict[str, Any] = {}
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        return self._caller.private("CreditLines", params)
+        return self._caller.private("CreditLines", _given(locals()))
 
     def trade_balance(
         self,
@@ -520,14 +435,7 @@ class Spot:
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
             account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
         """
-        params: dict[str, Any] = {}
-        if asset is not None:
-            params["asset"] = asset
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        return self._caller.private("TradeBalance", params)
+        return self._caller.private("TradeBalance", _given(locals()))
 
     def open_orders(
         self,
@@ -558,26 +466,7 @@ class Spot:
             cursor: where to continue, from the page before; needs with_cursor.
             limit: with a cursor rows of a page, 1 to 100; without one at most 1000 rows in all.
         """
-        params: dict[str, Any] = {}
-        if trades is not None:
-            params["trades"] = trades
-        if userref is not None:
-            params["userref"] = userref
-        if cl_ord_id is not None:
-            params["cl_ord_id"] = cl_ord_id
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        if consolidate_taker is not None:
-            params["consolidate_taker"] = consolidate_taker
-        if with_cursor is not None:
-            params["with_cursor"] = with_cursor
-        if cursor is not None:
-            params["cursor"] = cursor
-        if limit is not None:
-            params["limit"] = limit
-        return self._caller.private("OpenOrders", params)
+        return self._caller.private("OpenOrders", _given(locals()))
 
     def closed_orders(
         self,
@@ -616,34 +505,7 @@ class Spot:
             with_cursor: page by cursor; the answer then has no count.
             cursor: where to continue, from the page before; needs with_cursor.
         """
-        params: dict[str, Any] = {}
-        if trades is not None:
-            params["trades"] = trades
-        if userref is not None:
-            params["userref"] = userref
-        if cl_ord_id is not None:
-            params["cl_ord_id"] = cl_ord_id
-        if start is not None:
-            params["start"] = start
-        if end is not None:
-            params["end"] = end
-        if ofs is not None:
-            params["ofs"] = ofs
-        if closetime is not None:
-            params["closetime"] = closetime
-        if consolidate_taker is not None:
-            params["consolidate_taker"] = consolidate_taker
-        if without_count is not None:
-            params["without_count"] = without_count
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        if with_cursor is not None:
-            params["with_cursor"] = with_cursor
-        if cursor is not None:
-            params["cursor"] = cursor
-        return self._caller.private("ClosedOrders", params)
+        return self._caller.private("ClosedOrders", _given(locals()))
 
     def query_orders(
         self,
@@ -670,22 +532,7 @@ class Spot:
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
             account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
         """
-        params: dict[str, Any] = {}
-        if txid is not None:
-            params["txid"] = txid
-        if trades is not None:
-            params["trades"] = trades
-        if userref is not None:
-            params["userref"] = userref
-        if consolidate_taker is not None:
-            params["consolidate_taker"] = consolidate_taker
-        if cl_ord_id is not None:
-            params["cl_ord_id"] = cl_ord_id
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        return self._caller.private("QueryOrders", params)
+        return self._caller.private("QueryOrders", _given(locals()))
 
     def order_amends(
         self,
@@ -704,12 +551,7 @@ class Spot:
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
             account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
         """
-        params: dict[str, Any] = {"order_id": order_id}
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        return self._caller.private("OrderAmends", params)
+        return self._caller.private("OrderAmends", _given(locals()))
 
     def trades_history(
         self,
@@ -752,38 +594,7 @@ class Spot:
             with_cursor: page by cursor; the answer then has no count.
             cursor: where to continue, from the page before; needs with_cursor.
         """
-        params: dict[str, Any] = {}
-        if type is not None:
-            params["type"] = type
-        if trades is not None:
-            params["trades"] = trades
-        if start is not None:
-            params["start"] = start
-        if end is not None:
-            params["end"] = end
-        if ofs is not None:
-            params["ofs"] = ofs
-        if limit is not None:
-            params["limit"] = limit
-        if without_count is not None:
-            params["without_count"] = without_count
-        if consolidate_taker is not None:
-            params["consolidate_taker"] = consolidate_taker
-        if ledgers is not None:
-            params["ledgers"] = ledgers
-        if pair is not None:
-            params["pair"] = pair
-        if aclass is not None:
-            params["aclass"] = aclass
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        if with_cursor is not None:
-            params["with_cursor"] = with_cursor
-        if cursor is not None:
-            params["cursor"] = cursor
-        return self._caller.private("TradesHistory", params)
+        return self._caller.private("TradesHistory", _given(locals()))
 
     def query_trades(
         self,
@@ -806,16 +617,7 @@ class Spot:
             account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
             ledgers: add the ids of the ledger entries; slower.
         """
-        params: dict[str, Any] = {"txid": txid}
-        if trades is not None:
-            params["trades"] = trades
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        if ledgers is not None:
-            params["ledgers"] = ledgers
-        return self._caller.private("QueryTrades", params)
+        return self._caller.private("QueryTrades", _given(locals()))
 
     @overload
     def open_positions(
@@ -858,18 +660,7 @@ class Spot:
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
             account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
         """
-        params: dict[str, Any] = {}
-        if txid is not None:
-            params["txid"] = txid
-        if docalcs is not None:
-            params["docalcs"] = docalcs
-        if consolidation is not None:
-            params["consolidation"] = consolidation
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        return self._caller.private("OpenPositions", params)
+        return self._caller.private("OpenPositions", _given(locals()))
 
     def ledgers(
         self,
@@ -899,26 +690,7 @@ class Spot:
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
             account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
         """
-        params: dict[str, Any] = {}
-        if asset is not None:
-            params["asset"] = asset
-        if aclass is not None:
-            params["aclass"] = aclass
-        if type is not None:
-            params["type"] = type
-        if start is not None:
-            params["start"] = start
-        if end is not None:
-            params["end"] = end
-        if ofs is not None:
-            params["ofs"] = ofs
-        if without_count is not None:
-            params["without_count"] = without_count
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        return self._caller.private("Ledgers", params)
+        return self._caller.private("Ledgers", _given(locals()))
 
     def query_ledgers(
         self,
@@ -938,14 +710,7 @@ class Spot:
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
             account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
         """
-        params: dict[str, Any] = {"id": id}
-        if trades is not None:
-            params["trades"] = trades
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        if account_id is not None:
-            params["account_id"] = account_id
-        return self._caller.private("QueryLedgers", params)
+        return self._caller.private("QueryLedgers", _given(locals()))
 
     def trade_volume(
         self,
@@ -965,16 +730,7 @@ class Spot:
             fee_schedule: add the schedules of fees.
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
         """
-        params: dict[str, Any] = {}
-        if pair is not None:
-            params["pair"] = pair
-        if fee_info is not None:
-            params["fee-info"] = fee_info
-        if fee_schedule is not None:
-            params["fee_schedule"] = fee_schedule
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        return self._caller.private("TradeVolume", params)
+        return self._caller.private("TradeVolume", _given(locals(), fee_info="fee-info"))
 
     def get_api_key_info(self) -> Answer[GetApiKeyInfoResult]:
         """Read the permissions, nonce and limits of the API key in use.
@@ -1012,16 +768,7 @@ class Spot:
             starttm: unix seconds.
             endtm: unix seconds.
         """
-        params: dict[str, Any] = {"report": report, "description": description}
-        if format is not None:
-            params["format"] = format
-        if fields is not None:
-            params["fields"] = fields
-        if starttm is not None:
-            params["starttm"] = starttm
-        if endtm is not None:
-            params["endtm"] = endtm
-        return self._caller.private("AddExport", params)
+        return self._caller.private("AddExport", _given(locals()))
 
     def export_status(self, *, report: Literal["trades", "ledgers"]) -> Answer[ExportStatusResult]:
         """List requested reports and their state.
@@ -1031,8 +778,7 @@ class Spot:
         Args:
             report: kind of report.
         """
-        params: dict[str, Any] = {"report": report}
-        return self._caller.private("ExportStatus", params)
+        return self._caller.private("ExportStatus", _given(locals()))
 
     def retrieve_export(self, *, id: str) -> Answer[RetrieveExportResult]:
         """Download a processed report, a zip file.
@@ -1042,8 +788,7 @@ class Spot:
         Args:
             id: id of the report.
         """
-        params: dict[str, Any] = {"id": id}
-        return self._caller.private("RetrieveExport", params)
+        return self._caller.private("RetrieveExport", _given(locals()))
 
     def remove_export(
         self,
@@ -1059,8 +804,7 @@ class Spot:
             id: id of the report.
             type: cancel: not yet processed; delete: processed.
         """
-        params: dict[str, Any] = {"id": id, "type": type}
-        return self._caller.private("RemoveExport", params)
+        return self._caller.private("RemoveExport", _given(locals()))
 
     @overload
     def add_order(
@@ -1174,44 +918,7 @@ class Spot:
             validate: check only, place nothing; the answer then has no txid.
             broker: IIBAN of a partner.
         """
-        params: dict[str, Any] = {"pair": pair, "type": type, "ordertype": ordertype, "volume": volume}
-        if price is not None:
-            params["price"] = price
-        if price2 is not None:
-            params["price2"] = price2
-        if userref is not None:
-            params["userref"] = userref
-        if cl_ord_id is not None:
-            params["cl_ord_id"] = cl_ord_id
-        if asset_class is not None:
-            params["asset_class"] = asset_class
-        if displayvol is not None:
-            params["displayvol"] = displayvol
-        if trigger is not None:
-            params["trigger"] = trigger
-        if leverage is not None:
-            params["leverage"] = leverage
-        if reduce_only is not None:
-            params["reduce_only"] = reduce_only
-        if stptype is not None:
-            params["stptype"] = stptype
-        if oflags is not None:
-            params["oflags"] = oflags
-        if timeinforce is not None:
-            params["timeinforce"] = timeinforce
-        if starttm is not None:
-            params["starttm"] = starttm
-        if expiretm is not None:
-            params["expiretm"] = expiretm
-        if close is not None:
-            params["close"] = close
-        if deadline is not None:
-            params["deadline"] = deadline
-        if validate is not None:
-            params["validate"] = validate
-        if broker is not None:
-            params["broker"] = broker
-        return self._caller.private("AddOrder", params)
+        return self._caller.private("AddOrder", _given(locals()))
 
     def add_order_batch(
         self,
@@ -1237,16 +944,7 @@ class Spot:
             validate: check only, place nothing.
             broker: IIBAN of a partner.
         """
-        params: dict[str, Any] = {"pair": pair, "orders": orders}
-        if asset_class is not None:
-            params["asset_class"] = asset_class
-        if deadline is not None:
-            params["deadline"] = deadline
-        if validate is not None:
-            params["validate"] = validate
-        if broker is not None:
-            params["broker"] = broker
-        return self._caller.private("AddOrderBatch", params)
+        return self._caller.private("AddOrderBatch", _given(locals()))
 
     def amend_order(
         self,
@@ -1278,26 +976,7 @@ class Spot:
             post_only: refuse a limit price that would take liquidity.
             deadline: latest time at which the matching engine may take the request, 2 to 60 s ahead.
         """
-        params: dict[str, Any] = {}
-        if txid is not None:
-            params["txid"] = txid
-        if cl_ord_id is not None:
-            params["cl_ord_id"] = cl_ord_id
-        if order_qty is not None:
-            params["order_qty"] = order_qty
-        if display_qty is not None:
-            params["display_qty"] = display_qty
-        if limit_price is not None:
-            params["limit_price"] = limit_price
-        if trigger_price is not None:
-            params["trigger_price"] = trigger_price
-        if pair is not None:
-            params["pair"] = pair
-        if post_only is not None:
-            params["post_only"] = post_only
-        if deadline is not None:
-            params["deadline"] = deadline
-        return self._caller.private("AmendOrder", params)
+        return self._caller.private("AmendOrder", _given(locals()))
 
     def edit_order(
         self,
@@ -1335,28 +1014,7 @@ class Spot:
             cancel_response: whether the answer tells of the cancelled order.
             validate: check only, place nothing.
         """
-        params: dict[str, Any] = {"txid": txid, "pair": pair}
-        if userref is not None:
-            params["userref"] = userref
-        if volume is not None:
-            params["volume"] = volume
-        if displayvol is not None:
-            params["displayvol"] = displayvol
-        if asset_class is not None:
-            params["asset_class"] = asset_class
-        if price is not None:
-            params["price"] = price
-        if price2 is not None:
-            params["price2"] = price2
-        if oflags is not None:
-            params["oflags"] = oflags
-        if deadline is not None:
-            params["deadline"] = deadline
-        if cancel_response is not None:
-            params["cancel_response"] = cancel_response
-        if validate is not None:
-            params["validate"] = validate
-        return self._caller.private("EditOrder", params)
+        return self._caller.private("EditOrder", _given(locals()))
 
     def cancel_order(
         self,
@@ -1374,12 +1032,7 @@ class Spot:
             txid: id of the order; a userref cancels all that carry it.
             cl_ord_id: the caller's own id of the order.
         """
-        params: dict[str, Any] = {}
-        if txid is not None:
-            params["txid"] = txid
-        if cl_ord_id is not None:
-            params["cl_ord_id"] = cl_ord_id
-        return self._caller.private("CancelOrder", params)
+        return self._caller.private("CancelOrder", _given(locals()))
 
     def cancel_order_batch(
         self,
@@ -1397,12 +1050,7 @@ class Spot:
             orders: ids or userrefs; at most 50 with cl_ord_ids.
             cl_ord_ids: the caller's own ids.
         """
-        params: dict[str, Any] = {}
-        if orders is not None:
-            params["orders"] = orders
-        if cl_ord_ids is not None:
-            params["cl_ord_ids"] = cl_ord_ids
-        return self._caller.private("CancelOrderBatch", params)
+        return self._caller.private("CancelOrderBatch", _given(locals()))
 
     def cancel_all(self) -> Answer[CancelAllResult]:
         """Cancel all open orders of the account.
@@ -1421,8 +1069,7 @@ class Spot:
         Args:
             timeout: seconds, below 86400; 0 disarms.
         """
-        params: dict[str, Any] = {"timeout": timeout}
-        return self._caller.private("CancelAllOrdersAfter", params)
+        return self._caller.private("CancelAllOrdersAfter", _given(locals()))
 
     def get_websockets_token(self) -> Answer[GetWebSocketsTokenResult]:
         """Get a token for the private WebSocket channels; use it within 15 minutes.
@@ -1448,12 +1095,7 @@ class Spot:
             aclass: class of the asset, default currency ("currency", "tokenized_asset", perhaps others).
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
         """
-        params: dict[str, Any] = {"asset": asset}
-        if aclass is not None:
-            params["aclass"] = aclass
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        return self._caller.private("DepositMethods", params)
+        return self._caller.private("DepositMethods", _given(locals()))
 
     def deposit_addresses(
         self,
@@ -1476,14 +1118,7 @@ class Spot:
             aclass: class of the asset, default currency ("currency", "tokenized_asset", perhaps others).
             amount: for Bitcoin Lightning only.
         """
-        params: dict[str, Any] = {"asset": asset, "method": method}
-        if new is not None:
-            params["new"] = new
-        if aclass is not None:
-            params["aclass"] = aclass
-        if amount is not None:
-            params["amount"] = amount
-        return self._caller.private("DepositAddresses", params)
+        return self._caller.private("DepositAddresses", _given(locals()))
 
     @overload
     def deposit_status(
@@ -1538,24 +1173,7 @@ class Spot:
             limit: rows of a page.
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
         """
-        params: dict[str, Any] = {}
-        if asset is not None:
-            params["asset"] = asset
-        if aclass is not None:
-            params["aclass"] = aclass
-        if method is not None:
-            params["method"] = method
-        if start is not None:
-            params["start"] = start
-        if end is not None:
-            params["end"] = end
-        if cursor is not None:
-            params["cursor"] = cursor
-        if limit is not None:
-            params["limit"] = limit
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        return self._caller.private("DepositStatus", params)
+        return self._caller.private("DepositStatus", _given(locals()))
 
     def withdraw_methods(
         self,
@@ -1576,16 +1194,7 @@ class Spot:
             network: name of the network.
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
         """
-        params: dict[str, Any] = {}
-        if asset is not None:
-            params["asset"] = asset
-        if aclass is not None:
-            params["aclass"] = aclass
-        if network is not None:
-            params["network"] = network
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        return self._caller.private("WithdrawMethods", params)
+        return self._caller.private("WithdrawMethods", _given(locals()))
 
     def withdraw_addresses(
         self,
@@ -1608,18 +1217,7 @@ class Spot:
             key: only the address of this name.
             verified: only verified ones, or only others.
         """
-        params: dict[str, Any] = {}
-        if asset is not None:
-            params["asset"] = asset
-        if aclass is not None:
-            params["aclass"] = aclass
-        if method is not None:
-            params["method"] = method
-        if key is not None:
-            params["key"] = key
-        if verified is not None:
-            params["verified"] = verified
-        return self._caller.private("WithdrawAddresses", params)
+        return self._caller.private("WithdrawAddresses", _given(locals()))
 
     def withdraw_info(
         self,
@@ -1638,8 +1236,7 @@ class Spot:
             key: name of the saved address.
             amount: in the asset.
         """
-        params: dict[str, Any] = {"asset": asset, "key": key, "amount": amount}
-        return self._caller.private("WithdrawInfo", params)
+        return self._caller.private("WithdrawInfo", _given(locals()))
 
     def withdraw(
         self,
@@ -1666,16 +1263,7 @@ class Spot:
             max_fee: refuse a higher fee.
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
         """
-        params: dict[str, Any] = {"asset": asset, "key": key, "amount": amount}
-        if aclass is not None:
-            params["aclass"] = aclass
-        if address is not None:
-            params["address"] = address
-        if max_fee is not None:
-            params["max_fee"] = max_fee
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        return self._caller.private("Withdraw", params)
+        return self._caller.private("Withdraw", _given(locals()))
 
     @overload
     def withdraw_status(
@@ -1730,24 +1318,7 @@ class Spot:
             limit: rows of a page.
             rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
         """
-        params: dict[str, Any] = {}
-        if asset is not None:
-            params["asset"] = asset
-        if aclass is not None:
-            params["aclass"] = aclass
-        if method is not None:
-            params["method"] = method
-        if start is not None:
-            params["start"] = start
-        if end is not None:
-            params["end"] = end
-        if cursor is not None:
-            params["cursor"] = cursor
-        if limit is not None:
-            params["limit"] = limit
-        if rebase_multiplier is not None:
-            params["rebase_multiplier"] = rebase_multiplier
-        return self._caller.private("WithdrawStatus", params)
+        return self._caller.private("WithdrawStatus", _given(locals()))
 
     def withdraw_cancel(
         self,
@@ -1764,8 +1335,7 @@ class Spot:
             asset: name of the asset, such as XBT.
             refid: id of the withdrawal.
         """
-        params: dict[str, Any] = {"asset": asset, "refid": refid}
-        return self._caller.private("WithdrawCancel", params)
+        return self._caller.private("WithdrawCancel", _given(locals()))
 
     def wallet_transfer(
         self,
@@ -1786,8 +1356,7 @@ class Spot:
             to: destination ("Futures Wallet", perhaps others).
             amount: in the asset.
         """
-        params: dict[str, Any] = {"asset": asset, "from": from_, "to": to, "amount": amount}
-        return self._caller.private("WalletTransfer", params)
+        return self._caller.private("WalletTransfer", _given(locals(), from_="from"))
 
     def create_subaccount(
         self,
@@ -1803,8 +1372,7 @@ class Spot:
             username: name of the subaccount.
             email: address of the subaccount.
         """
-        params: dict[str, Any] = {"username": username, "email": email}
-        return self._caller.private("CreateSubaccount", params)
+        return self._caller.private("CreateSubaccount", _given(locals()))
 
     def account_transfer(
         self,
@@ -1826,10 +1394,7 @@ class Spot:
             to: account id or IIBAN.
             asset_class: class of the asset ("currency", "tokenized_asset", perhaps others).
         """
-        params: dict[str, Any] = {"asset": asset, "amount": amount, "from": from_, "to": to}
-        if asset_class is not None:
-            params["asset_class"] = asset_class
-        return self._caller.private("AccountTransfer", params)
+        return self._caller.private("AccountTransfer", _given(locals(), from_="from"))
 
     def earn_strategies(
         self,
@@ -1851,18 +1416,7 @@ class Spot:
             limit: rows of a page.
             lock_type: only these kinds.
         """
-        params: dict[str, Any] = {}
-        if ascending is not None:
-            params["ascending"] = ascending
-        if asset is not None:
-            params["asset"] = asset
-        if cursor is not None:
-            params["cursor"] = cursor
-        if limit is not None:
-            params["limit"] = limit
-        if lock_type is not None:
-            params["lock_type"] = lock_type
-        return self._caller.private("Earn/Strategies", params)
+        return self._caller.private("Earn/Strategies", _given(locals()))
 
     def earn_allocations(
         self,
@@ -1880,14 +1434,7 @@ class Spot:
             converted_asset: asset in which sums are given; default USD.
             hide_zero_allocations: leave out empty ones.
         """
-        params: dict[str, Any] = {}
-        if ascending is not None:
-            params["ascending"] = ascending
-        if converted_asset is not None:
-            params["converted_asset"] = converted_asset
-        if hide_zero_allocations is not None:
-            params["hide_zero_allocations"] = hide_zero_allocations
-        return self._caller.private("Earn/Allocations", params)
+        return self._caller.private("Earn/Allocations", _given(locals()))
 
     def earn_allocate(
         self,
@@ -1903,8 +1450,7 @@ class Spot:
             strategy_id: id of the strategy, see Earn/Strategies.
             amount: in the asset.
         """
-        params: dict[str, Any] = {"strategy_id": strategy_id, "amount": amount}
-        return self._caller.private("Earn/Allocate", params)
+        return self._caller.private("Earn/Allocate", _given(locals()))
 
     def earn_deallocate(
         self,
@@ -1920,8 +1466,7 @@ class Spot:
             strategy_id: id of the strategy, see Earn/Strategies.
             amount: in the asset.
         """
-        params: dict[str, Any] = {"strategy_id": strategy_id, "amount": amount}
-        return self._caller.private("Earn/Deallocate", params)
+        return self._caller.private("Earn/Deallocate", _given(locals()))
 
     def earn_allocate_status(self, *, strategy_id: str) -> Answer[EarnAllocateStatusResult]:
         """Read whether an allocation is still being processed.
@@ -1931,8 +1476,7 @@ class Spot:
         Args:
             strategy_id: id of the strategy, see Earn/Strategies.
         """
-        params: dict[str, Any] = {"strategy_id": strategy_id}
-        return self._caller.private("Earn/AllocateStatus", params)
+        return self._caller.private("Earn/AllocateStatus", _given(locals()))
 
     def earn_deallocate_status(self, *, strategy_id: str) -> Answer[EarnDeallocateStatusResult]:
         """Read whether a deallocation is still being processed.
@@ -1942,5 +1486,4 @@ class Spot:
         Args:
             strategy_id: id of the strategy, see Earn/Strategies.
         """
-        params: dict[str, Any] = {"strategy_id": strategy_id}
-        return self._caller.private("Earn/DeallocateStatus", params)
+        return self._caller.private("Earn/DeallocateStatus", _given(locals()))

@@ -2,20 +2,21 @@
 """The types of `kraken_async.sync`: what ``private``, ``public`` and ``spot`` return there. For type checkers only.
 
 Fields of ``private`` and ``public`` are not checked here, and an unknown name gives Any: both are sent as they are.
+A method of ``Spot`` has the parameters of its namesake that is awaited, where they are explained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, overload
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
+from kraken_async.api import spot
 from kraken_async.api.results import (
     AccountTransferResult,
     AddExportResult,
     AddOrderBatchResult,
     AddOrderResult,
     AmendOrderResult,
-    AssetOfClass,
     AssetPair,
     AssetPairPart,
     AssetPairsResult,
@@ -48,12 +49,10 @@ from kraken_async.api.results import (
     GetApiKeyInfoResult,
     GetWebSocketsTokenResult,
     GroupedBookResult,
-    LedgerKind,
     LedgersResult,
     Level3Result,
     ListWalletAccountsResult,
     MaintenanceScheduleResult,
-    NewOrder,
     Number,
     OHLCResult,
     OpenOrdersResult,
@@ -79,8 +78,6 @@ from kraken_async.api.results import (
     TimeInForce,
     TimeResult,
     TradeBalanceResult,
-    TradedPairClass,
-    TradeKind,
     TradesHistoryResult,
     TradesResult,
     TradeVolumeResult,
@@ -97,6 +94,15 @@ from kraken_async.api.results import (
 )
 
 Fields: TypeAlias = Mapping[str, Any]
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _waits(
+    method: Callable[Concatenate[Any, _P], Coroutine[Any, Any, _T]],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, _P], _T]]:
+    """Give a method the parameters of one that is awaited, and what that gives in the end."""
+    raise NotImplementedError
 
 
 class AnyCall(Protocol):
@@ -700,40 +706,17 @@ class PublicCall(Protocol):
 class Spot(Protocol):
     """Every endpoint of Kraken's Spot REST API as a method that returns the result: ``client.spot.balance()``."""
 
-    def time(self) -> TimeResult:
-        """Read the server's clock.
+    @_waits(spot.Spot.time)
+    def time(self) -> None: ...
 
-        A public call: no key, no nonce, at the public pace.
-        """
+    @_waits(spot.Spot.system_status)
+    def system_status(self) -> None: ...
 
-    def system_status(self) -> SystemStatusResult:
-        """Read the state of the exchange, with announced maintenance and incidents.
+    @_waits(spot.Spot.maintenance_schedule)
+    def maintenance_schedule(self) -> None: ...
 
-        A public call: no key, no nonce, at the public pace.
-        """
-
-    def maintenance_schedule(self) -> MaintenanceScheduleResult:
-        """List the maintenance that is planned for the next seven days.
-
-        A public call: no key, no nonce, at the public pace.
-        """
-
-    def assets(
-        self,
-        *,
-        asset: str | Sequence[str] | None = None,
-        aclass: str | None = None,
-        assetVersion: int | None = None,
-    ) -> AssetsResult:
-        """List assets with their names, decimals and status.
-
-        A public call: no key, no nonce, at the public pace.
-
-        Args:
-            asset: assets to list; default all.
-            aclass: class of the asset, default currency ("currency", "tokenized_asset", perhaps others).
-            assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
-        """
+    @_waits(spot.Spot.assets)
+    def assets(self) -> None: ...
 
     @overload
     def asset_pairs(
@@ -745,7 +728,10 @@ class Spot(Protocol):
         country_code: str | None = None,
         execution_venue: Literal["international", "bitnomial_exchange"] | None = None,
         assetVersion: int | None = None,
-    ) -> dict[str, AssetPair]: ...
+    ) -> dict[str, AssetPair]:
+        """List pairs with their names, decimals, minimum sizes, fees and status."""
+        ...
+
     @overload
     def asset_pairs(
         self,
@@ -756,404 +742,66 @@ class Spot(Protocol):
         country_code: str | None = None,
         execution_venue: Literal["international", "bitnomial_exchange"] | None = None,
         assetVersion: int | None = None,
-    ) -> dict[str, AssetPairPart]: ...
+    ) -> dict[str, AssetPairPart]:
+        """List pairs with their names, decimals, minimum sizes, fees and status."""
+        ...
 
-    def ticker(
-        self,
-        *,
-        pair: str | Sequence[str] | None = None,
-        asset_class: str | None = None,
-        assetVersion: int | None = None,
-    ) -> TickerResult:
-        """Read the ticker of one, several or all pairs.
+    @_waits(spot.Spot.ticker)
+    def ticker(self) -> None: ...
 
-        A public call: no key, no nonce, at the public pace.
+    @_waits(spot.Spot.ohlc)
+    def ohlc(self) -> None: ...
 
-        Args:
-            pair: pairs to show; default all.
-            asset_class: "tokenized_asset" for pairs of xStocks ("tokenized_asset", "forex", perhaps others).
-            assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
-        """
+    @_waits(spot.Spot.depth)
+    def depth(self) -> None: ...
 
-    def ohlc(
-        self,
-        *,
-        pair: str,
-        interval: Literal[1, 5, 15, 30, 60, 240, 1440, 10080, 21600] | None = None,
-        since: int | None = None,
-        asset_class: str | None = None,
-        assetVersion: int | None = None,
-    ) -> OHLCResult:
-        """Read the newest candles of a pair, at most 720.
+    @_waits(spot.Spot.grouped_book)
+    def grouped_book(self) -> None: ...
 
-        A public call: no key, no nonce, at the public pace.
+    @_waits(spot.Spot.trades)
+    def trades(self) -> None: ...
 
-        Args:
-            pair: name of the pair, such as XBTUSD or BTC/USD.
-            interval: minutes of a candle; default 1.
-            since: unix seconds, or `last` of the answer before; reaches back 720 rows at most.
-            asset_class: "tokenized_asset" for pairs of xStocks ("tokenized_asset", "forex", perhaps others).
-            assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
-        """
+    @_waits(spot.Spot.spread)
+    def spread(self) -> None: ...
 
-    def depth(
-        self,
-        *,
-        pair: str,
-        count: int | None = None,
-        asset_class: str | None = None,
-        assetVersion: int | None = None,
-    ) -> DepthResult:
-        """Read the order book of a pair, by price level.
+    @_waits(spot.Spot.pre_trade)
+    def pre_trade(self) -> None: ...
 
-        A public call: no key, no nonce, at the public pace.
+    @_waits(spot.Spot.post_trade)
+    def post_trade(self) -> None: ...
 
-        Args:
-            pair: name of the pair, such as XBTUSD or BTC/USD.
-            count: levels of each side, 1 to 500; default 100.
-            asset_class: "tokenized_asset" for pairs of xStocks ("tokenized_asset", "forex", perhaps others).
-            assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
-        """
+    @_waits(spot.Spot.level3)
+    def level3(self) -> None: ...
 
-    def grouped_book(
-        self,
-        *,
-        pair: str,
-        depth: Literal[10, 25, 100, 250, 1000] | None = None,
-        grouping: Literal[1, 5, 10, 25, 50, 100, 250, 500, 1000] | None = None,
-    ) -> GroupedBookResult:
-        """Read the order book of a pair, grouped by multiples of the tick.
+    @_waits(spot.Spot.balance)
+    def balance(self) -> None: ...
 
-        A public call: no key, no nonce, at the public pace.
+    @_waits(spot.Spot.balance_ex)
+    def balance_ex(self) -> None: ...
 
-        Args:
-            pair: name of the pair, such as XBTUSD or BTC/USD.
-            depth: levels of each side.
-            grouping: ticks of a level.
-        """
+    @_waits(spot.Spot.credit_lines)
+    def credit_lines(self) -> None: ...
 
-    def trades(
-        self,
-        *,
-        pair: str,
-        since: str | int | None = None,
-        count: int | None = None,
-        asset_class: str | None = None,
-        assetVersion: int | None = None,
-    ) -> TradesResult:
-        """Read public trades of a pair, oldest first.
+    @_waits(spot.Spot.trade_balance)
+    def trade_balance(self) -> None: ...
 
-        A public call: no key, no nonce, at the public pace.
+    @_waits(spot.Spot.open_orders)
+    def open_orders(self) -> None: ...
 
-        Args:
-            pair: name of the pair, such as XBTUSD or BTC/USD.
-            since: unix nanoseconds, or `last` of the answer before.
-            count: rows, 1 to 1000; default 1000.
-            asset_class: "tokenized_asset" for pairs of xStocks ("tokenized_asset", "forex", perhaps others).
-            assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
-        """
+    @_waits(spot.Spot.closed_orders)
+    def closed_orders(self) -> None: ...
 
-    def spread(
-        self,
-        *,
-        pair: str,
-        since: int | None = None,
-        asset_class: str | None = None,
-        assetVersion: int | None = None,
-    ) -> SpreadResult:
-        """Read the newest spreads of a pair, about 200.
+    @_waits(spot.Spot.query_orders)
+    def query_orders(self) -> None: ...
 
-        A public call: no key, no nonce, at the public pace.
+    @_waits(spot.Spot.order_amends)
+    def order_amends(self) -> None: ...
 
-        Args:
-            pair: name of the pair, such as XBTUSD or BTC/USD.
-            since: unix seconds, or `last` of the answer before.
-            asset_class: "tokenized_asset" for pairs of xStocks ("tokenized_asset", "forex", perhaps others).
-            assetVersion: 1: keys are display names such as BTC/USD instead of XXBTZUSD.
-        """
+    @_waits(spot.Spot.trades_history)
+    def trades_history(self) -> None: ...
 
-    def pre_trade(self, *, symbol: str) -> PreTradeResult:
-        """Read the price levels of a pair as pre-trade transparency asks for.
-
-        A public call: no key, no nonce, at the public pace.
-
-        Args:
-            symbol: the pair as BASE/QUOTE.
-        """
-
-    def post_trade(
-        self,
-        *,
-        symbol: str | None = None,
-        from_ts: str | None = None,
-        to_ts: str | None = None,
-        count: int | None = None,
-    ) -> PostTradeResult:
-        """Read the trades of a pair as post-trade transparency asks for.
-
-        A public call: no key, no nonce, at the public pace.
-
-        Args:
-            symbol: the pair as BASE/QUOTE.
-            from_ts: exclusive.
-            to_ts: inclusive.
-            count: rows, at most 1000.
-        """
-
-    def level3(
-        self,
-        *,
-        pair: str,
-        depth: Literal[0, 10, 25, 100, 250, 1000] | None = None,
-    ) -> Level3Result:
-        """Read the order book of a pair, order by order.
-
-        Permission: Orders and trades - Query open orders & trades. Costs 1 of the call counter. Priority
-        READ.
-
-        Args:
-            pair: the pair as BASE/QUOTE.
-            depth: orders of each side; 0: all; default 100.
-        """
-
-    def balance(
-        self,
-        *,
-        rebase_multiplier: RebaseMultiplier | None = None,
-        account_id: str | None = None,
-    ) -> BalanceResult:
-        """Read the amount of each asset, less pending withdrawals.
-
-        Permission: Funds permissions - Query. Costs 1 of the call counter. Priority READ.
-
-        Args:
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-            account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
-        """
-
-    def balance_ex(
-        self,
-        *,
-        rebase_multiplier: RebaseMultiplier | None = None,
-        account_id: str | None = None,
-    ) -> BalanceExResult:
-        """Read the amount of each asset, with what orders hold and what credit allows.
-
-        Permission: Funds permissions - Query. Costs 1 of the call counter. Priority READ.
-
-        Args:
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-            account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
-        """
-
-    def credit_lines(
-        self,
-        *,
-        rebase_multiplier: RebaseMultiplier | None = None,
-        account_id: str | None = None,
-    ) -> CreditLinesResult:
-        """Read credit lines by asset, and their limits in USD.
-
-        Permission: Funds permissions - Query. Costs 1 of the call counter. Priority READ.
-
-        Args:
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-            account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
-        """
-
-    def trade_balance(
-        self,
-        *,
-        asset: str | None = None,
-        rebase_multiplier: RebaseMultiplier | None = None,
-        account_id: str | None = None,
-    ) -> TradeBalanceResult:
-        """Read the margin summary: equity, free margin, margin level.
-
-        Permission: Orders and trades - Query open orders & trades. Costs 1 of the call counter. Priority
-        READ.
-
-        Args:
-            asset: asset in which sums are given; default ZUSD.
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-            account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
-        """
-
-    def open_orders(
-        self,
-        *,
-        trades: bool | None = None,
-        userref: int | None = None,
-        cl_ord_id: str | None = None,
-        rebase_multiplier: RebaseMultiplier | None = None,
-        account_id: str | None = None,
-        consolidate_taker: bool | None = None,
-        with_cursor: bool | None = None,
-        cursor: str | None = None,
-        limit: int | None = None,
-    ) -> OpenOrdersResult:
-        """Read open orders.
-
-        Permission: Orders and trades - Query open orders & trades. Costs 2 of the call counter. Priority
-        READ.
-
-        Args:
-            trades: add the ids of the trades.
-            userref: only orders with this userref.
-            cl_ord_id: only orders with this id.
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-            account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
-            consolidate_taker: one row for all fills of a taker order; default true.
-            with_cursor: page by cursor; the answer then has no count.
-            cursor: where to continue, from the page before; needs with_cursor.
-            limit: with a cursor rows of a page, 1 to 100; without one at most 1000 rows in all.
-        """
-
-    def closed_orders(
-        self,
-        *,
-        trades: bool | None = None,
-        userref: int | None = None,
-        cl_ord_id: str | None = None,
-        start: float | str | None = None,
-        end: float | str | None = None,
-        ofs: int | None = None,
-        closetime: Literal["open", "close", "both"] | None = None,
-        consolidate_taker: bool | None = None,
-        without_count: bool | None = None,
-        rebase_multiplier: RebaseMultiplier | None = None,
-        account_id: str | None = None,
-        with_cursor: bool | None = None,
-        cursor: str | None = None,
-    ) -> ClosedOrdersResult:
-        """Read a page of closed orders, newest first.
-
-        Permission: Orders and trades - Query closed orders & trades. Costs 2 of the call counter. Priority
-        HISTORY.
-
-        Args:
-            trades: add the ids of the trades.
-            userref: only orders with this userref.
-            cl_ord_id: only orders with this id.
-            start: after this time or id (exclusive).
-            end: up to this time or id (inclusive).
-            ofs: deprecated, 2026-09-30, with_cursor instead; offset of the first row, pages of 50.
-            closetime: the time that start and end mean; default both.
-            consolidate_taker: one row for all fills of a taker order; default true.
-            without_count: leave out the total; quicker.
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-            account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
-            with_cursor: page by cursor; the answer then has no count.
-            cursor: where to continue, from the page before; needs with_cursor.
-        """
-
-    def query_orders(
-        self,
-        *,
-        txid: str | Sequence[str] | None = None,
-        trades: bool | None = None,
-        userref: int | None = None,
-        consolidate_taker: bool | None = None,
-        cl_ord_id: str | None = None,
-        rebase_multiplier: RebaseMultiplier | None = None,
-        account_id: str | None = None,
-    ) -> QueryOrdersResult:
-        """Read orders by their ids, at most 50.
-
-        Permission: Orders and trades - Query open orders & trades | Orders and trades - Query closed orders &
-        trades. Costs 1 of the call counter. Priority READ.
-
-        Args:
-            txid: at most 50 ids; or cl_ord_id, or userref.
-            trades: add the ids of the trades.
-            userref: only orders with this userref.
-            consolidate_taker: one row for all fills of a taker order; default true.
-            cl_ord_id: only orders with this id; taken, but not in Kraken's documentation.
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-            account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
-        """
-
-    def order_amends(
-        self,
-        *,
-        order_id: str,
-        rebase_multiplier: RebaseMultiplier | None = None,
-        account_id: str | None = None,
-    ) -> OrderAmendsResult:
-        """Read what one order was amended to, oldest first.
-
-        Permission: Orders and trades - Query open orders & trades | Orders and trades - Query closed orders &
-        trades. Costs 1 of the call counter. Priority READ.
-
-        Args:
-            order_id: txid of the order.
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-            account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
-        """
-
-    def trades_history(
-        self,
-        *,
-        type: TradeKind | None = None,
-        trades: bool | None = None,
-        start: float | str | None = None,
-        end: float | str | None = None,
-        ofs: int | None = None,
-        limit: int | None = None,
-        without_count: bool | None = None,
-        consolidate_taker: bool | None = None,
-        ledgers: bool | None = None,
-        pair: str | None = None,
-        aclass: TradedPairClass | None = None,
-        rebase_multiplier: RebaseMultiplier | None = None,
-        account_id: str | None = None,
-        with_cursor: bool | None = None,
-        cursor: str | None = None,
-    ) -> TradesHistoryResult:
-        """Read a page of own trades, newest first.
-
-        Permission: Orders and trades - Query closed orders & trades. Costs 2 of the call counter. Priority
-        HISTORY.
-
-        Args:
-            type: kind of trade; default all.
-            trades: add the ids of the trades.
-            start: after this time or id (exclusive).
-            end: up to this time or id (inclusive).
-            ofs: deprecated, 2026-09-30, with_cursor instead; offset of the first row.
-            limit: rows of a page, default 50, at most 100.
-            without_count: leave out the total; quicker.
-            consolidate_taker: one row for all fills of a taker order; default true.
-            ledgers: add the ids of the ledger entries; slower.
-            pair: only this pair.
-            aclass: class of the pair in `pair`.
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-            account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
-            with_cursor: page by cursor; the answer then has no count.
-            cursor: where to continue, from the page before; needs with_cursor.
-        """
-
-    def query_trades(
-        self,
-        *,
-        txid: str | Sequence[str],
-        trades: bool | None = None,
-        rebase_multiplier: RebaseMultiplier | None = None,
-        account_id: str | None = None,
-        ledgers: bool | None = None,
-    ) -> QueryTradesResult:
-        """Read own trades by their ids, at most 20.
-
-        Permission: Orders and trades - Query closed orders & trades. Costs 2 of the call counter. Priority
-        HISTORY.
-
-        Args:
-            txid: at most 20 ids.
-            trades: add the ids of the trades.
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-            account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
-            ledgers: add the ids of the ledger entries; slower.
-        """
+    @_waits(spot.Spot.query_trades)
+    def query_trades(self) -> None: ...
 
     @overload
     def open_positions(
@@ -1164,7 +812,10 @@ class Spot(Protocol):
         consolidation: None = None,
         rebase_multiplier: RebaseMultiplier | None = None,
         account_id: str | None = None,
-    ) -> dict[str, Position]: ...
+    ) -> dict[str, Position]:
+        """Read open margin positions."""
+        ...
+
     @overload
     def open_positions(
         self,
@@ -1174,142 +825,36 @@ class Spot(Protocol):
         docalcs: bool | None = None,
         rebase_multiplier: RebaseMultiplier | None = None,
         account_id: str | None = None,
-    ) -> list[ConsolidatedPosition]: ...
+    ) -> list[ConsolidatedPosition]:
+        """Read open margin positions."""
+        ...
 
-    def ledgers(
-        self,
-        *,
-        asset: str | Sequence[str] | Sequence[AssetOfClass] | None = None,
-        aclass: str | None = None,
-        type: LedgerKind | None = None,
-        start: float | str | None = None,
-        end: float | str | None = None,
-        ofs: int | None = None,
-        without_count: bool | None = None,
-        rebase_multiplier: RebaseMultiplier | None = None,
-        account_id: str | None = None,
-    ) -> LedgersResult:
-        """Read a page of ledger entries, newest first.
+    @_waits(spot.Spot.ledgers)
+    def ledgers(self) -> None: ...
 
-        Permission: Data - Query ledger entries. Costs 2 of the call counter. Priority HISTORY.
+    @_waits(spot.Spot.query_ledgers)
+    def query_ledgers(self) -> None: ...
 
-        Args:
-            asset: only these assets; a list of objects goes in a JSON body.
-            aclass: deprecated, 2026-09-30, a list of {asset, aclass} in asset instead; class of the assets.
-            type: kind of entry; default all.
-            start: after this time or id (exclusive).
-            end: up to this time or id (inclusive).
-            ofs: deprecated, 2026-09-30, page by start and end; offset of the first row, pages of 50.
-            without_count: leave out the total; quicker.
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-            account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
-        """
+    @_waits(spot.Spot.trade_volume)
+    def trade_volume(self) -> None: ...
 
-    def query_ledgers(
-        self,
-        *,
-        id: str | Sequence[str],
-        trades: bool | None = None,
-        rebase_multiplier: RebaseMultiplier | None = None,
-        account_id: str | None = None,
-    ) -> QueryLedgersResult:
-        """Read ledger entries by their ids, at most 20.
+    @_waits(spot.Spot.get_api_key_info)
+    def get_api_key_info(self) -> None: ...
 
-        Permission: Data - Query ledger entries. Costs 2 of the call counter. Priority HISTORY.
+    @_waits(spot.Spot.list_wallet_accounts)
+    def list_wallet_accounts(self) -> None: ...
 
-        Args:
-            id: at most 20 ids.
-            trades: deprecated, 2026-09-30, not to be relied on; add the ids of the trades.
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-            account_id: id of a wallet, see ListWalletAccounts; default: the main wallet.
-        """
+    @_waits(spot.Spot.add_export)
+    def add_export(self) -> None: ...
 
-    def trade_volume(
-        self,
-        *,
-        pair: str | Sequence[str] | Sequence[AssetOfClass] | None = None,
-        fee_info: bool | None = None,
-        fee_schedule: bool | None = None,
-        rebase_multiplier: RebaseMultiplier | None = None,
-    ) -> TradeVolumeResult:
-        """Read the 30-day volume in USD and the fees that follow from it.
+    @_waits(spot.Spot.export_status)
+    def export_status(self) -> None: ...
 
-        Permission: Funds permissions - Query. Costs 1 of the call counter. Priority READ.
+    @_waits(spot.Spot.retrieve_export)
+    def retrieve_export(self) -> None: ...
 
-        Args:
-            pair: pairs whose fees are asked for; a list of objects goes in a JSON body.
-            fee_info: deprecated, no longer to be used; deprecated, pair alone asks for them; show the fees.
-            fee_schedule: add the schedules of fees.
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-        """
-
-    def get_api_key_info(self) -> GetApiKeyInfoResult:
-        """Read the permissions, nonce and limits of the API key in use.
-
-        Any key may. Costs 1 of the call counter. Priority READ.
-        """
-
-    def list_wallet_accounts(self) -> ListWalletAccountsResult:
-        """List the wallets of the account.
-
-        Any key may. Costs 1 of the call counter. Priority READ.
-        """
-
-    def add_export(
-        self,
-        *,
-        report: Literal["trades", "ledgers"],
-        description: str,
-        format: Literal["CSV", "TSV"] | None = None,
-        fields: str | Sequence[str] | None = None,
-        starttm: int | None = None,
-        endtm: int | None = None,
-    ) -> AddExportResult:
-        """Request a report of trades or ledger entries as a file.
-
-        Permission: Data - Export data. Costs 1 of the call counter. Priority HISTORY.
-
-        Args:
-            report: what to report.
-            description: a name for the report.
-            format: default CSV.
-            fields: columns; default all.
-            starttm: unix seconds.
-            endtm: unix seconds.
-        """
-
-    def export_status(self, *, report: Literal["trades", "ledgers"]) -> ExportStatusResult:
-        """List requested reports and their state.
-
-        Permission: Data - Export data. Costs 1 of the call counter. Priority HISTORY.
-
-        Args:
-            report: kind of report.
-        """
-
-    def retrieve_export(self, *, id: str) -> RetrieveExportResult:
-        """Download a processed report, a zip file.
-
-        Permission: Data - Export data. Costs 1 of the call counter. Priority HISTORY.
-
-        Args:
-            id: id of the report.
-        """
-
-    def remove_export(
-        self,
-        *,
-        id: str,
-        type: Literal["cancel", "delete"],
-    ) -> RemoveExportResult:
-        """Delete a processed report, or cancel a waiting one.
-
-        Permission: Data - Export data. Costs 1 of the call counter. Priority HISTORY.
-
-        Args:
-            id: id of the report.
-            type: cancel: not yet processed; delete: processed.
-        """
+    @_waits(spot.Spot.remove_export)
+    def remove_export(self) -> None: ...
 
     @overload
     def add_order(
@@ -1337,7 +882,10 @@ class Spot(Protocol):
         deadline: str | None = None,
         validate: None = None,
         broker: str | None = None,
-    ) -> OrderPlaced: ...
+    ) -> OrderPlaced:
+        """Place one order."""
+        ...
+
     @overload
     def add_order(
         self,
@@ -1364,197 +912,39 @@ class Spot(Protocol):
         close: ConditionalClose | None = None,
         deadline: str | None = None,
         broker: str | None = None,
-    ) -> AddOrderResult: ...
+    ) -> AddOrderResult:
+        """Place one order."""
+        ...
 
-    def add_order_batch(
-        self,
-        *,
-        pair: str,
-        orders: Sequence[NewOrder],
-        asset_class: str | None = None,
-        deadline: str | None = None,
-        validate: bool | None = None,
-        broker: str | None = None,
-    ) -> AddOrderBatchResult:
-        """Place 2 to 15 orders of one pair.
+    @_waits(spot.Spot.add_order_batch)
+    def add_order_batch(self) -> None: ...
 
-        Permission: Orders and trades - Create & modify orders & Orders and trades - Cancel & close orders.
-        Costs nothing of the call counter; charged to the matching engine's counter of the pair. Priority
-        PLACE.
+    @_waits(spot.Spot.amend_order)
+    def amend_order(self) -> None: ...
 
-        Args:
-            pair: name of the pair, such as XBTUSD or BTC/USD.
-            orders: 2 to 15 orders, each as AddOrder takes it, without pair, deadline and validate.
-            asset_class: "tokenized_asset" for pairs of xStocks ("tokenized_asset", "forex", perhaps others).
-            deadline: latest time at which the matching engine may take the request, 2 to 60 s ahead.
-            validate: check only, place nothing.
-            broker: IIBAN of a partner.
-        """
+    @_waits(spot.Spot.edit_order)
+    def edit_order(self) -> None: ...
 
-    def amend_order(
-        self,
-        *,
-        txid: str | None = None,
-        cl_ord_id: str | None = None,
-        order_qty: Number | None = None,
-        display_qty: Number | None = None,
-        limit_price: Number | None = None,
-        trigger_price: Number | None = None,
-        pair: str | None = None,
-        post_only: bool | None = None,
-        deadline: str | None = None,
-    ) -> AmendOrderResult:
-        """Change an open order in place; id and fills stay.
+    @_waits(spot.Spot.cancel_order)
+    def cancel_order(self) -> None: ...
 
-        Permission: Orders and trades - Create & modify orders | Orders and trades - Cancel & close orders.
-        Costs nothing of the call counter; charged to the matching engine's counter of the pair. Priority
-        AMEND.
+    @_waits(spot.Spot.cancel_order_batch)
+    def cancel_order_batch(self) -> None: ...
 
-        Args:
-            txid: id of the order; or cl_ord_id.
-            cl_ord_id: the caller's own id of the order; or txid.
-            order_qty: new volume, in the base asset.
-            display_qty: new volume shown by an iceberg order.
-            limit_price: new limit price, absolute or relative.
-            trigger_price: new trigger price, absolute or relative.
-            pair: needed for pairs of xStocks only.
-            post_only: refuse a limit price that would take liquidity.
-            deadline: latest time at which the matching engine may take the request, 2 to 60 s ahead.
-        """
+    @_waits(spot.Spot.cancel_all)
+    def cancel_all(self) -> None: ...
 
-    def edit_order(
-        self,
-        *,
-        txid: str | int,
-        pair: str,
-        userref: int | None = None,
-        volume: Number | None = None,
-        displayvol: Number | None = None,
-        asset_class: str | None = None,
-        price: Number | None = None,
-        price2: Number | None = None,
-        oflags: str | Sequence[OrderFlag] | None = None,
-        deadline: str | None = None,
-        cancel_response: bool | None = None,
-        validate: bool | None = None,
-    ) -> EditOrderResult:
-        """Replace an open order by a new one with a new id.
+    @_waits(spot.Spot.cancel_all_orders_after)
+    def cancel_all_orders_after(self) -> None: ...
 
-        Permission: Orders and trades - Create & modify orders & Orders and trades - Cancel & close orders.
-        Costs nothing of the call counter; charged to the matching engine's counter of the pair. Priority
-        AMEND. Superseded: AmendOrder keeps id and fills.
+    @_waits(spot.Spot.get_websockets_token)
+    def get_websockets_token(self) -> None: ...
 
-        Args:
-            txid: id of the order, or a userref that no other open order has.
-            pair: name of the pair, such as XBTUSD or BTC/USD.
-            userref: a new userref; that of the order is not kept.
-            volume: new volume, in the base asset.
-            displayvol: new volume shown by an iceberg order.
-            asset_class: "tokenized_asset" for pairs of xStocks ("tokenized_asset", "forex", perhaps others).
-            price: new price, absolute or relative.
-            price2: new second price.
-            oflags: only post can be changed, and has to be sent again to be kept.
-            deadline: latest time at which the matching engine may take the request, 2 to 60 s ahead.
-            cancel_response: whether the answer tells of the cancelled order.
-            validate: check only, place nothing.
-        """
+    @_waits(spot.Spot.deposit_methods)
+    def deposit_methods(self) -> None: ...
 
-    def cancel_order(
-        self,
-        *,
-        txid: str | int | None = None,
-        cl_ord_id: str | None = None,
-    ) -> CancelOrderResult:
-        """Cancel an open order by its id, or all that carry a userref.
-
-        Permission: Orders and trades - Create & modify orders | Orders and trades - Cancel & close orders.
-        Costs nothing of the call counter; charged to the matching engine's counter of the pair. Priority
-        CANCEL.
-
-        Args:
-            txid: id of the order; a userref cancels all that carry it.
-            cl_ord_id: the caller's own id of the order.
-        """
-
-    def cancel_order_batch(
-        self,
-        *,
-        orders: str | Sequence[str | int] | None = None,
-        cl_ord_ids: str | Sequence[str] | None = None,
-    ) -> CancelOrderBatchResult:
-        """Cancel at most 50 open orders by their ids.
-
-        Permission: Orders and trades - Create & modify orders | Orders and trades - Cancel & close orders.
-        Costs nothing of the call counter; charged to the matching engine's counter of the pair. Priority
-        CANCEL.
-
-        Args:
-            orders: ids or userrefs; at most 50 with cl_ord_ids.
-            cl_ord_ids: the caller's own ids.
-        """
-
-    def cancel_all(self) -> CancelAllResult:
-        """Cancel all open orders of the account.
-
-        Permission: Orders and trades - Create & modify orders | Orders and trades - Cancel & close orders.
-        Costs 1 of the call counter; charged to the matching engine's counter of the pair. Priority CANCEL.
-        """
-
-    def cancel_all_orders_after(self, *, timeout: int) -> CancelAllOrdersAfterResult:
-        """Set or disarm the timer that cancels all open orders of the account.
-
-        Permission: Orders and trades - Create & modify orders | Orders and trades - Cancel & close orders.
-        Costs 1 of the call counter; charged to the matching engine's counter of the pair. Priority CANCEL.
-
-        Args:
-            timeout: seconds, below 86400; 0 disarms.
-        """
-
-    def get_websockets_token(self) -> GetWebSocketsTokenResult:
-        """Get a token for the private WebSocket channels; use it within 15 minutes.
-
-        Permission: WebSocket interface - On. Costs 1 of the call counter. Priority READ.
-        """
-
-    def deposit_methods(
-        self,
-        *,
-        asset: str,
-        aclass: str | None = None,
-        rebase_multiplier: RebaseMultiplier | None = None,
-    ) -> DepositMethodsResult:
-        """List the ways to deposit an asset.
-
-        Permission: Funds permissions - Query & Funds permissions - Deposit. Costs 1 of the call counter.
-        Priority READ. Superseded: kept as it is; Kraken recommends Funding (Beta).
-
-        Args:
-            asset: name of the asset, such as XBT.
-            aclass: class of the asset, default currency ("currency", "tokenized_asset", perhaps others).
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-        """
-
-    def deposit_addresses(
-        self,
-        *,
-        asset: str,
-        method: str,
-        new: bool | None = None,
-        aclass: str | None = None,
-        amount: Number | None = None,
-    ) -> DepositAddressesResult:
-        """List the deposit addresses of a method, or create one.
-
-        Permission: Funds permissions - Query. Costs 1 of the call counter. Priority READ. Superseded: kept as
-        it is; Kraken recommends Funding (Beta).
-
-        Args:
-            asset: name of the asset, such as XBT.
-            method: name of the funding method.
-            new: create an address.
-            aclass: class of the asset, default currency ("currency", "tokenized_asset", perhaps others).
-            amount: for Bitcoin Lightning only.
-        """
+    @_waits(spot.Spot.deposit_addresses)
+    def deposit_addresses(self) -> None: ...
 
     @overload
     def deposit_status(
@@ -1568,7 +958,10 @@ class Spot(Protocol):
         cursor: None = None,
         limit: int | None = None,
         rebase_multiplier: RebaseMultiplier | None = None,
-    ) -> list[Deposit]: ...
+    ) -> list[Deposit]:
+        """List recent deposits."""
+        ...
+
     @overload
     def deposit_status(
         self,
@@ -1581,93 +974,21 @@ class Spot(Protocol):
         end: float | str | None = None,
         limit: int | None = None,
         rebase_multiplier: RebaseMultiplier | None = None,
-    ) -> DepositPage: ...
+    ) -> DepositPage:
+        """List recent deposits."""
+        ...
 
-    def withdraw_methods(
-        self,
-        *,
-        asset: str | None = None,
-        aclass: str | None = None,
-        network: str | None = None,
-        rebase_multiplier: RebaseMultiplier | None = None,
-    ) -> WithdrawMethodsResult:
-        """List the ways to withdraw, with minimum, fee and limits.
+    @_waits(spot.Spot.withdraw_methods)
+    def withdraw_methods(self) -> None: ...
 
-        Permission: Funds permissions - Query & Funds permissions - Withdraw. Costs 1 of the call counter.
-        Priority READ. Superseded: kept as it is; Kraken recommends Funding (Beta).
+    @_waits(spot.Spot.withdraw_addresses)
+    def withdraw_addresses(self) -> None: ...
 
-        Args:
-            asset: name of the asset, such as XBT.
-            aclass: class of the asset, default currency ("currency", "tokenized_asset", perhaps others).
-            network: name of the network.
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-        """
+    @_waits(spot.Spot.withdraw_info)
+    def withdraw_info(self) -> None: ...
 
-    def withdraw_addresses(
-        self,
-        *,
-        asset: str | None = None,
-        aclass: str | None = None,
-        method: str | None = None,
-        key: str | None = None,
-        verified: bool | None = None,
-    ) -> WithdrawAddressesResult:
-        """List saved withdrawal addresses.
-
-        Permission: Funds permissions - Query & Funds permissions - Withdraw. Costs 1 of the call counter.
-        Priority READ. Superseded: kept as it is; Kraken recommends Funding (Beta).
-
-        Args:
-            asset: name of the asset, such as XBT.
-            aclass: class of the asset, default currency ("currency", "tokenized_asset", perhaps others).
-            method: name of the funding method.
-            key: only the address of this name.
-            verified: only verified ones, or only others.
-        """
-
-    def withdraw_info(
-        self,
-        *,
-        asset: str,
-        key: str,
-        amount: Number,
-    ) -> WithdrawInfoResult:
-        """Read fee and limit of a withdrawal before it is made.
-
-        Permission: Funds permissions - Query & Funds permissions - Withdraw. Costs 1 of the call counter.
-        Priority READ. Superseded: kept as it is; Kraken recommends Funding (Beta).
-
-        Args:
-            asset: name of the asset, such as XBT.
-            key: name of the saved address.
-            amount: in the asset.
-        """
-
-    def withdraw(
-        self,
-        *,
-        asset: str,
-        key: str,
-        amount: Number,
-        aclass: str | None = None,
-        address: str | None = None,
-        max_fee: Number | None = None,
-        rebase_multiplier: RebaseMultiplier | None = None,
-    ) -> WithdrawResult:
-        """Withdraw to a saved address.
-
-        Permission: Funds permissions - Withdraw. Costs 1 of the call counter. Priority PLACE. Superseded:
-        kept as it is; Kraken recommends Funding (Beta).
-
-        Args:
-            asset: name of the asset, such as XBT.
-            key: name of the saved address.
-            amount: in the asset.
-            aclass: class of the asset, default currency ("currency", "tokenized_asset", perhaps others).
-            address: must be the address of the key.
-            max_fee: refuse a higher fee.
-            rebase_multiplier: which amounts of tokenized assets are shown; without effect on others.
-        """
+    @_waits(spot.Spot.withdraw)
+    def withdraw(self) -> None: ...
 
     @overload
     def withdraw_status(
@@ -1681,7 +1002,10 @@ class Spot(Protocol):
         cursor: None = None,
         limit: int | None = None,
         rebase_multiplier: RebaseMultiplier | None = None,
-    ) -> list[Withdrawal]: ...
+    ) -> list[Withdrawal]:
+        """List recent withdrawals."""
+        ...
+
     @overload
     def withdraw_status(
         self,
@@ -1694,162 +1018,36 @@ class Spot(Protocol):
         end: float | str | None = None,
         limit: int | None = None,
         rebase_multiplier: RebaseMultiplier | None = None,
-    ) -> WithdrawalPage: ...
+    ) -> WithdrawalPage:
+        """List recent withdrawals."""
+        ...
 
-    def withdraw_cancel(
-        self,
-        *,
-        asset: str,
-        refid: str,
-    ) -> WithdrawCancelResult:
-        """Ask for a withdrawal to be cancelled.
+    @_waits(spot.Spot.withdraw_cancel)
+    def withdraw_cancel(self) -> None: ...
 
-        Permission: Funds permissions - Withdraw (none for a WalletTransfer). Costs 1 of the call counter.
-        Priority CANCEL. Superseded: kept as it is; Kraken recommends Funding (Beta).
+    @_waits(spot.Spot.wallet_transfer)
+    def wallet_transfer(self) -> None: ...
 
-        Args:
-            asset: name of the asset, such as XBT.
-            refid: id of the withdrawal.
-        """
+    @_waits(spot.Spot.create_subaccount)
+    def create_subaccount(self) -> None: ...
 
-    def wallet_transfer(
-        self,
-        *,
-        asset: str,
-        from_: str,
-        to: str,
-        amount: Number,
-    ) -> WalletTransferResult:
-        """Move funds from the Spot wallet to the Futures wallet.
+    @_waits(spot.Spot.account_transfer)
+    def account_transfer(self) -> None: ...
 
-        Permission: Funds permissions - Query. Costs 1 of the call counter. Priority PLACE. Superseded: kept
-        as it is; Kraken recommends Funding (Beta).
+    @_waits(spot.Spot.earn_strategies)
+    def earn_strategies(self) -> None: ...
 
-        Args:
-            asset: name of the asset, such as XBT.
-            from_: source ("Spot Wallet", perhaps others).
-            to: destination ("Futures Wallet", perhaps others).
-            amount: in the asset.
-        """
+    @_waits(spot.Spot.earn_allocations)
+    def earn_allocations(self) -> None: ...
 
-    def create_subaccount(
-        self,
-        *,
-        username: str,
-        email: str,
-    ) -> CreateSubaccountResult:
-        """Create a subaccount (institutional clients, master key).
+    @_waits(spot.Spot.earn_allocate)
+    def earn_allocate(self) -> None: ...
 
-        Permission: Funds permissions - Withdraw (master key). Costs 1 of the call counter. Priority PLACE.
+    @_waits(spot.Spot.earn_deallocate)
+    def earn_deallocate(self) -> None: ...
 
-        Args:
-            username: name of the subaccount.
-            email: address of the subaccount.
-        """
+    @_waits(spot.Spot.earn_allocate_status)
+    def earn_allocate_status(self) -> None: ...
 
-    def account_transfer(
-        self,
-        *,
-        asset: str,
-        amount: Number,
-        from_: str,
-        to: str,
-        asset_class: str | None = None,
-    ) -> AccountTransferResult:
-        """Move funds between master account and subaccounts (institutional clients, master key).
-
-        Permission: Funds permissions - Withdraw (master key). Costs 1 of the call counter. Priority PLACE.
-
-        Args:
-            asset: name of the asset, such as XBT.
-            amount: in the asset.
-            from_: account id or IIBAN.
-            to: account id or IIBAN.
-            asset_class: class of the asset ("currency", "tokenized_asset", perhaps others).
-        """
-
-    def earn_strategies(
-        self,
-        *,
-        ascending: bool | None = None,
-        asset: str | None = None,
-        cursor: str | None = None,
-        limit: int | None = None,
-        lock_type: str | Sequence[Literal["flex", "bonded", "timed", "instant"]] | None = None,
-    ) -> EarnStrategiesResult:
-        """List Earn strategies.
-
-        Any key may. Costs 1 of the call counter. Priority READ.
-
-        Args:
-            ascending: oldest first.
-            asset: only this asset.
-            cursor: where to continue.
-            limit: rows of a page.
-            lock_type: only these kinds.
-        """
-
-    def earn_allocations(
-        self,
-        *,
-        ascending: bool | None = None,
-        converted_asset: str | None = None,
-        hide_zero_allocations: bool | None = None,
-    ) -> EarnAllocationsResult:
-        """List what is allocated to Earn strategies, and what it earned.
-
-        Permission: Funds permissions - Query. Costs 1 of the call counter. Priority READ.
-
-        Args:
-            ascending: oldest first.
-            converted_asset: asset in which sums are given; default USD.
-            hide_zero_allocations: leave out empty ones.
-        """
-
-    def earn_allocate(
-        self,
-        *,
-        strategy_id: str,
-        amount: Number,
-    ) -> EarnAllocateResult:
-        """Allocate funds to an Earn strategy; poll Earn/AllocateStatus for the end.
-
-        Permission: Earn Funds. Costs 1 of the call counter. Priority PLACE.
-
-        Args:
-            strategy_id: id of the strategy, see Earn/Strategies.
-            amount: in the asset.
-        """
-
-    def earn_deallocate(
-        self,
-        *,
-        strategy_id: str,
-        amount: Number,
-    ) -> EarnDeallocateResult:
-        """Take funds back from an Earn strategy; poll Earn/DeallocateStatus for the end.
-
-        Permission: Earn Funds. Costs 1 of the call counter. Priority PLACE.
-
-        Args:
-            strategy_id: id of the strategy, see Earn/Strategies.
-            amount: in the asset.
-        """
-
-    def earn_allocate_status(self, *, strategy_id: str) -> EarnAllocateStatusResult:
-        """Read whether an allocation is still being processed.
-
-        Permission: Earn Funds | Funds permissions - Query. Costs 1 of the call counter. Priority READ.
-
-        Args:
-            strategy_id: id of the strategy, see Earn/Strategies.
-        """
-
-    def earn_deallocate_status(self, *, strategy_id: str) -> EarnDeallocateStatusResult:
-        """Read whether a deallocation is still being processed.
-
-        Permission: Earn Funds | Funds permissions - Query. Costs 1 of the call counter. Priority READ.
-
-        Args:
-            strategy_id: id of the strategy, see Earn/Strategies.
-        """
+    @_waits(spot.Spot.earn_deallocate_status)
+    def earn_deallocate_status(self) -> None: ...

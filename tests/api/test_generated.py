@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+import tomllib
+import zlib
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,29 @@ def test_a_method_says_what_it_does_needs_and_costs(endpoint: object) -> None:
     assert each.permission in " ".join(text.split())
     for name in inspect.signature(method).parameters:
         assert name == "self" or f"    {name}: " in text
+
+
+def in_a_wheel(*folders: str) -> dict[str, Path]:
+    """Files of the folders that a wheel carries, by their names there."""
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    options = wheel["targets"]["wheel"]
+    left_out = {path for pattern in options["exclude"] for path in ROOT.glob(pattern)}
+    files = {
+        path.relative_to(ROOT).as_posix(): path
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if not left_out.intersection((path, *path.parents))
+    }
+    return files | {there: ROOT / here for here, there in options["force-include"].items()}
+
+
+def test_the_description_and_all_that_is_made_of_it_add_less_than_60_kilobytes_to_a_wheel() -> None:
+    """Table of endpoints and key_info stood there before: 5,426 bytes as a wheel packs them."""
+    files = in_a_wheel("kraken_async/api", "kraken_async/cli/conformance")
+    assert {"spot.py", "sync_calls.py", "results.py", "spot.toml"} <= {Path(name).name for name in files}
+    assert not [name for name in files if "writers" in name]
+    sizes = {name: len(zlib.compress(path.read_bytes(), 9)) for name, path in files.items()}
+    assert sum(sizes.values()) - 5_426 < 60_000, sizes
 
 
 def test_nothing_is_a_positional_argument() -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 from kraken_async.api.description import Described, Description, walk
 from kraken_async.api.notation import Field, Named, Object, Type, Values
-from kraken_async.api.writers.python import HEAD, WIDTH, assignment, comment, parameter_type, result_type
+from kraken_async.api.writers.python import HEAD, assignment, comment, parameter_type, result_type
 
 _IMPORTS = '''\
 """Types of Kraken's results, field by field, for type checkers and editors.
 
 Nothing is converted: at run time a result is the JSON that Kraken sent, and fields that are not listed here stay in it.
 
-Amounts and prices are texts unless noted: give them to ``decimal.Decimal``. ``NotRequired`` fields may be missing.
+Amounts and prices are texts where they are ``str``: give them to ``decimal.Decimal``. ``NotRequired`` fields may be
+missing. The page of an endpoint says of each field what it is.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ def _object(
 ) -> list[str]:
     write = parameter_type if is_input else result_type
     if all(field.name.isidentifier() and field.name != "class" for field in type_.fields):
-        body = [line for field in type_.fields for line in _line(field, write(field.type, known), known)]
+        body = [_line(field, write(field.type, known)) for field in type_.fields]
         head = [f'    """{about}"""', ""] if about else []
         return [f"class {name}(TypedDict):", *head, *body]
     lines = [f"{name} = TypedDict(", f'    "{name}",', "    {"]
@@ -99,24 +98,8 @@ def _object(
     return [*lines, "    },", ")"]
 
 
-def _line(field: Field, what: str, known: Description) -> list[str]:
-    line = f"    {field.name}: {f'NotRequired[{what}]' if field.optional else what}"
-    note = _note(field, known)
-    if not note:
-        return [line]
-    whole = f"{line}  # {note}"
-    return [whole] if len(whole) <= WIDTH else [*comment(note, "    "), line]
-
-
-def _note(field: Field, known: Description) -> str:
-    """Return the field's note, with the values of an open list that has no name."""
-    notes = [field.note] if field.note else []
-    notes += [
-        f"{', '.join(json.dumps(value) for value in each.values)}, perhaps others"
-        for each in walk(field.type)
-        if isinstance(each, Values) and each.open and each.values
-    ]
-    return "; ".join(notes)
+def _line(field: Field, what: str) -> str:
+    return f"    {field.name}: {f'NotRequired[{what}]' if field.optional else what}"
 
 
 def _inputs(known: Description) -> set[str]:

@@ -17,6 +17,8 @@ from kraken_async.api.notation import Named, Type
 from kraken_async.api.writers.python import HEAD
 
 _NOTE = re.compile(r"\s+#.*")
+#: Values of which others may come: any text fits.
+_OPEN = re.compile(r"""(?:"[^"]*" \| )+\.\.\.""")
 
 
 def shapes_file(known: Description) -> str:
@@ -49,6 +51,7 @@ def _used(known: Description) -> set[str]:
 def _text(type_: str) -> str:
     """Return a type without notes and without the spaces that align it."""
     lines = [re.sub(r":\s+", ": ", _NOTE.sub("", line), count=1) for line in type_.strip().splitlines()]
+    lines = [_OPEN.sub("text", line) for line in lines]
     return f"'{lines[0]}'" if len(lines) == 1 else "'''\n" + "\n".join(lines) + "\n'''"
 
 

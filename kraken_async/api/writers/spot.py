@@ -35,6 +35,13 @@ if TYPE_CHECKING:
     )
 
 
+def _given(named: dict[str, Any], **others: str) -> dict[str, Any]:
+    """Return the fields that were given, of a method's ``locals()``; ``others``: keywords that Kraken spells otherwise."""
+    return {{
+        others.get(name, name): value for name, value in named.items() if value is not None and name != "self"
+    }}
+
+
 class Spot:
     """Every endpoint of Kraken's Spot REST API as a method: ``await client.spot.balance()``.
 
@@ -92,7 +99,7 @@ def spot_file(known: Description) -> str:
     endpoints = [each for each in known.endpoints.values() if not each.beta]
     methods = [line for endpoint in endpoints for line in _method(endpoint, known)]
     body = "\n".join(indented(methods))
-    names = "\n".join(f"        {name}," for name in _used(body))
+    names = "\n".join(f"        {name}," for name in used_names(body))
     return HEAD + _SPOT.format(names=names) + body + "\n"
 
 
@@ -113,16 +120,17 @@ def overloads_file(known: Description) -> str:
             *indented([*public, *rest]),
         ]
     )
-    names = "\n".join(f"    {name}," for name in _used(body))
+    names = "\n".join(f"    {name}," for name in used_names(body))
     return HEAD + _OVERLOADS.format(names=names) + body + "\n"
 
 
-def _used(body: str) -> list[str]:
+def used_names(body: str) -> list[str]:
     """Return the names of types that the text uses, as an import sorts them."""
     code = re.sub(r'"""(?:.|\n)*?"""|"[^"\n]*"', "", body)
     words = set(re.findall(r"\b[A-Z]\w+\b", code))
     words -= {
         "Any",
+        "AnyCall",
         "Literal",
         "None",
         "True",
@@ -132,6 +140,7 @@ def _used(body: str) -> list[str]:
         "Fields",
         "PrivateCall",
         "PublicCall",
+        "Spot",
     }
     return sorted(words, key=str.lower)
 
@@ -166,14 +175,23 @@ def _overload(parts: list[str], answer: str) -> list[str]:
 
 def _method(endpoint: Described, known: Description) -> list[str]:
     """Return the method of an endpoint, with an overload for each result that a parameter decides."""
-    lines = [""]
-    for variant in _narrowings(endpoint):
-        lines += ["@overload", *_signature(
-            endpoint.method_name, _parts(endpoint, known, variant), _answer(endpoint, variant, known), " ..."
-        )]  # fmt: skip
+    lines = ["", *overloads_of(endpoint, known)]
     answer = "Answer[Any]" if endpoint.variants else _answer(endpoint, None, known)
     lines += _signature(endpoint.method_name, _parts(endpoint, known, None), answer, "")
     lines += indented([*_docstring(endpoint, known), *_body(endpoint)])
+    return lines
+
+
+def overloads_of(endpoint: Described, known: Description, *, about: bool = False) -> list[str]:
+    """Return an overload for each result that a parameter decides; ``about``: with a sentence, where no method follows."""
+    lines: list[str] = []
+    end = "" if about else " ..."
+    for variant in _narrowings(endpoint):
+        parts, answer = _parts(endpoint, known, variant), _answer(endpoint, variant, known)
+        if lines and about:
+            lines.append("")
+        lines += ["@overload", *_signature(endpoint.method_name, parts, answer, end)]
+        lines += [f'    """{endpoint.about}"""', "    ..."] if about else []
     return lines
 
 
@@ -213,14 +231,9 @@ def _body(endpoint: Described) -> list[str]:
     call = f'return self._caller.{scope}("{endpoint.name}"'
     if not endpoint.parameters:
         return [f"{call})"]
-    required = [each for each in endpoint.parameters if not each.optional]
-    members = ", ".join(f'"{each.name}": {keyword_name(each.name)}' for each in required)
-    lines = [f"params: dict[str, Any] = {{{members}}}"]
-    for each in endpoint.parameters:
-        if each.optional:
-            name = keyword_name(each.name)
-            lines += [f"if {name} is not None:", f'    params["{each.name}"] = {name}']
-    return [*lines, f"{call}, params)"]
+    renamed = [each.name for each in endpoint.parameters if keyword_name(each.name) != each.name]
+    names = "".join(f', {keyword_name(each)}="{each}"' for each in renamed)
+    return [f"{call}, _given(locals(){names}))"]
 
 
 def _docstring(endpoint: Described, known: Description) -> list[str]:
