@@ -19,7 +19,8 @@ from typing import Any, Final
 
 Step = Callable[[Any], Any]
 
-_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_from_timestamp: Final = datetime.fromtimestamp
+_EPOCH: Final = _from_timestamp(0, UTC)
 _RELATIVE: Final = ("+", "-", "#")
 _NOT_SET: Final = ("", "0")
 
@@ -117,18 +118,20 @@ def _row(steps: list[Step | None]) -> Step | None:
         first, last = places
 
         def row_of_two(value: Any) -> Any:
-            if type(value) is not list or len(value) != 2:
-                return row(value)
-            return [first(value[0]), last(value[1])]
+            if type(value) is list and len(value) == 2:
+                one, two = value
+                return [first(one), last(two)]
+            return row(value)
 
         return row_of_two
     if count == 3:
         first, second, third = places
 
         def row_of_three(value: Any) -> Any:
-            if type(value) is not list or len(value) != 3:
-                return row(value)
-            return [first(value[0]), second(value[1]), third(value[2])]
+            if type(value) is list and len(value) == 3:
+                one, two, three = value
+                return [first(one), second(two), third(three)]
+            return row(value)
 
         return row_of_three
     return row
@@ -194,18 +197,19 @@ _AMOUNTS: Final[dict[str, Step]] = {"amount": _amount, "price": _price}
 
 def _seconds(value: Any) -> Any:
     kind = type(value)
-    if kind is not str and kind is not int and kind is not Decimal and kind is not float:
-        return _plain(value)
-    if not value or value == "0":
-        return None
     try:
         if kind is int:
-            return datetime.fromtimestamp(value, UTC)
-        whole, _, part = str(value).partition(".")
-        micro = int(f"{part[:6]:0<6}") if part else 0
-        return _EPOCH + timedelta(0, int(whole), micro)
+            return _from_timestamp(value, UTC) if value else None
+        if kind is Decimal or kind is str or kind is float:
+            text = str(value)
+            whole, _, part = text.partition(".")
+            if not part:
+                return None if text in _NOT_SET else _EPOCH + timedelta(0, int(whole))
+            time = _EPOCH + timedelta(0, int(whole), int(part[:6].ljust(6, "0")))
+            return time if value else None  # 0.0
     except (ValueError, OverflowError, OSError):  # an exponent, or no time at all
-        return _plain(value)
+        pass
+    return _plain(value)
 
 
 def _of_size(value: Any) -> Any:
