@@ -23,6 +23,8 @@ _from_timestamp: Final = datetime.fromtimestamp
 _EPOCH: Final = _from_timestamp(0, UTC)
 _RELATIVE: Final = ("+", "-", "#")
 _NOT_SET: Final = ("", "0")
+#: Unix seconds below which a float is nearer to its microsecond than to the next one.
+_EXACT: Final = 4_000_000_000
 
 
 def convert(result: Any, endpoint: str, *, amounts: bool, times: bool) -> Any:
@@ -202,6 +204,8 @@ def _seconds(value: Any) -> Any:
             return _from_timestamp(value, UTC) if value else None
         if kind is Decimal or kind is str or kind is float:
             text = str(value)
+            if text[10:11] == "." and len(text) <= 17 and "1" <= text < "4":  # 2001 to 2096, no digit to cut
+                return _from_timestamp(float(text), UTC)
             whole, _, part = text.partition(".")
             if not part:
                 return None if text in _NOT_SET else _EPOCH + timedelta(0, int(whole))
@@ -216,6 +220,12 @@ def _of_size(value: Any) -> Any:
     """Return a time in milliseconds, microseconds or nanoseconds: its size tells the unit."""
     if type(value) is not int:
         return _plain(value)
+    if value >= 10**17:
+        seconds = value // 1000 / 1e6
+    else:
+        seconds = value / 1e3 if value < 10**14 else value / 1e6
+    if 0 < seconds < _EXACT:
+        return _from_timestamp(seconds, UTC)
     if not value:
         return None
     size = abs(value)
@@ -235,6 +245,8 @@ def _iso(value: Any) -> Any:
         time = datetime.fromisoformat(value)
     except ValueError:
         return value
+    if time.tzinfo is UTC:
+        return time
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
