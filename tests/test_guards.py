@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from kraken_async import guards
-from kraken_async.api.endpoints import PRIVATE
+from kraken_async.api.endpoints import known_endpoints
 from kraken_async.errors import GuardRefused, Outcome
 from kraken_async.guards import Request
 
+PRIVATE = known_endpoints(private=True)
 READS = [name for name, endpoint in PRIVATE.items() if not endpoint.changes]
 WRITES = [name for name, endpoint in PRIVATE.items() if endpoint.changes]
 FUNDING = ["Withdraw", "WalletTransfer", "AccountTransfer"]

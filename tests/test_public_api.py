@@ -83,6 +83,18 @@ def test_every_error_is_one_kraken_error() -> None:
             assert issubclass(thing, kraken_async.KrakenError)
 
 
+def test_importing_a_session_imports_at_most_1_3_times_the_modules_of_aiohttp() -> None:
+    """What an import costs is held by count; the benchmarks measure its time."""
+    counts = []
+    for line in ("from kraken_async import KrakenSession", "import aiohttp"):
+        code = f"import sys; before = set(sys.modules); {line}; print(len(set(sys.modules) - before))"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+        )
+        counts.append(int(done.stdout))
+    assert counts[0] <= 1.3 * counts[1]
+
+
 def test_importing_the_package_imports_no_extra_and_no_aiohttp() -> None:
     code = (
         "import sys, kraken_async, kraken_async.emulator.plugin\n"

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum, IntEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from kraken_async.api.endpoint_table import PERMISSIONS, ROWS
 from kraken_async.api.kinds import Body, Engine, ResultKind
 from kraken_async.order_fields import is_true, names_a_userref
 
@@ -114,7 +113,7 @@ _SOUNDS_LIKE_FUNDING = re.compile(r"withdraw|transfer|payout|^pay|^send|^funding
 
 
 def _of_row(
-    name: str, cost: int, engine: Engine, priority: str, permission: int, flags: str, result: ResultKind
+    name: str, cost: int, engine: Engine, priority: str, permission: str, flags: str, result: ResultKind
 ) -> Endpoint:
     """Return the endpoint that a row of the table describes."""
     public = "public" in flags
@@ -125,7 +124,7 @@ def _of_row(
         body="query" if public else "json" if "json" in flags else "form",
         cost=cost,
         engine=engine,
-        permission=PERMISSIONS[permission] or None,
+        permission=permission or None,
         repeatable="once" not in flags,
         changes="changes" in flags,
         funding="funding" in flags,
@@ -157,9 +156,16 @@ def _unknown(name: str) -> Endpoint:
     )
 
 
-_ALL = [_of_row(*row) for row in ROWS]
-PUBLIC: dict[str, Endpoint] = {each.name: each for each in _ALL if not each.private}
-PRIVATE: dict[str, Endpoint] = {each.name: each for each in _ALL if each.private}
+@cache
+def known_endpoints(*, private: bool) -> Mapping[str, Endpoint]:
+    """Return the private endpoints, or the public ones, by name. The rows are imported when they are first asked for."""
+    from kraken_async.api.endpoint_table import PERMISSIONS, ROWS
+
+    rows = (
+        _of_row(name, cost, engine, priority, PERMISSIONS[permission], flags, result)
+        for name, cost, engine, priority, permission, flags, result in ROWS
+    )
+    return {each.name: each for each in rows if each.private is private}
 
 
 @lru_cache(maxsize=1024)
@@ -169,7 +175,7 @@ def find(name: str, *, private: bool) -> Endpoint:
     Raises ValueError for what cannot be a name (a path, a query string, white space): `..` or `?` in a
     name could otherwise reach another endpoint than the one that the guard judged.
     """
-    endpoint = (PRIVATE if private else PUBLIC).get(name)
+    endpoint = known_endpoints(private=private).get(name)
     if endpoint is not None:
         return endpoint
     if type(name) is not str or _NAME.fullmatch(name) is None:
@@ -195,9 +201,8 @@ def may_repeat(endpoint: Endpoint, params: Mapping[str, Any]) -> bool:
 
 def nearest(name: str, *, private: bool) -> str | None:
     """Return the known endpoint that was probably meant, for a warning ("Addorder: AddOrder?"), or None."""
-    table, other, scope = (PRIVATE, PUBLIC, "public") if private else (PUBLIC, PRIVATE, "private")
-    if name in other:
-        return f"{scope} {name}"
-    lowered = {known.lower(): known for known in table}
+    if name in known_endpoints(private=not private):
+        return f"{'public' if private else 'private'} {name}"
+    lowered = {known.lower(): known for known in known_endpoints(private=private)}
     matches = get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
     return lowered[matches[0]] if matches else None

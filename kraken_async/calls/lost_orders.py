@@ -18,7 +18,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from kraken_async.api.endpoints import PRIVATE
+from kraken_async.api.endpoints import known_endpoints
 from kraken_async.call import CallState, Orphan
 from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown, SessionClosed
 from kraken_async.order_fields import canonical_id
@@ -186,7 +186,7 @@ class LostOrders:
         return await self._resolve(self._tracker.pending(what))
 
     async def _resolve(self, order: PendingOrder) -> Any:
-        endpoint = PRIVATE.get(order.intent.endpoint)
+        endpoint = known_endpoints(private=True).get(order.intent.endpoint)
         if endpoint is None or not endpoint.places_orders:
             raise self.unknown(order, None)
         if order.result is not None:
@@ -208,7 +208,7 @@ class LostOrders:
         return await self._ensure_cancelled(self._tracker.pending(intent))
 
     async def _ensure_cancelled(self, order: PendingOrder) -> dict[str, Any]:
-        endpoint = PRIVATE.get(order.intent.endpoint)
+        endpoint = known_endpoints(private=True).get(order.intent.endpoint)
         if endpoint is None or not endpoint.places_orders:
             msg = f"{order.intent.endpoint} places no order that could be cancelled"
             raise KrakenError(msg, endpoint=order.intent.endpoint, outcome=Outcome.NOT_SENT)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from kraken_async import KrakenSession, guards
-from kraken_async.api.endpoints import PUBLIC, find, nearest
+from kraken_async.api.endpoints import find, known_endpoints, nearest
 from kraken_async.cli.common import (
     EXIT_CODES,
     Yes,
@@ -80,7 +80,7 @@ def call(
     kraken-async call AddOrderBatch pair=XBTUSD orders=@orders.json
     """
     params = parse_fields(fields or [])
-    is_private = name not in PUBLIC if private is None else private
+    is_private = name not in known_endpoints(private=False) if private is None else private
     try:
         endpoint = find(name, private=is_private)
     except ValueError as error:

@@ -7,21 +7,24 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from kraken_async.api.endpoints import PRIVATE, PUBLIC, Endpoint, nearest
+from kraken_async.api.endpoints import Endpoint, known_endpoints, nearest
 from kraken_async.cli.common import EXIT_CODES, Json, dump, out, usage
 
 
 def complete_endpoint(incomplete: str) -> list[str]:
     """Return the endpoints whose names begin so, in any case, for the shell's completion."""
-    return [name for name in (*PRIVATE, *PUBLIC) if name.lower().startswith(incomplete.lower())]
+    return [name for name in _all() if name.lower().startswith(incomplete.lower())]
+
+
+def _all() -> dict[str, Endpoint]:
+    return {**known_endpoints(private=True), **known_endpoints(private=False)}
 
 
 def known(name: str, *, private: bool | None = None) -> Endpoint:
     """Return a known endpoint. End the command with the nearest name for one that is not."""
-    tables = {True: (PRIVATE,), False: (PUBLIC,), None: (PRIVATE, PUBLIC)}[private]
-    for table in tables:
-        if name in table:
-            return table[name]
+    found = (_all() if private is None else known_endpoints(private=private)).get(name)
+    if found is not None:
+        return found
     near = nearest(name, private=True) or (None if private else nearest(name, private=False))
     kind = "a private endpoint" if private else "an endpoint"
     return usage(f"{name} is not {kind}", f"{near}?" if near else "kraken-async endpoints")
@@ -45,7 +48,7 @@ def endpoints(
 
     Example: kraken-async endpoints AddOrder
     """
-    found = [known(name)] if name is not None else [*PRIVATE.values(), *PUBLIC.values()]
+    found = [known(name)] if name is not None else list(_all().values())
     rows = [_described(endpoint) for endpoint in found]
     if as_json:
         dump(rows[0] if name is not None else rows)

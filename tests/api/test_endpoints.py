@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kraken_async.api.endpoints import PRIVATE, PUBLIC, Priority, Tier, find, has_effect, may_repeat, nearest
+from kraken_async.api.endpoints import Priority, Tier, find, has_effect, known_endpoints, may_repeat, nearest
 
 # Name, cost, body, repeatable; what Kraken documents of each private endpoint.
+PRIVATE, PUBLIC = known_endpoints(private=True), known_endpoints(private=False)
 DOCUMENTED = """
 Level3 1 json yes
 Balance 1 form yes

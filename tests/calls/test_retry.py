@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kraken_async.api.endpoints import PRIVATE, find
+from kraken_async.api.endpoints import find, known_endpoints
 from kraken_async.calls.retry import RetryPolicy, classify
 from kraken_async.errors import (
     AuthenticationError,
@@ -112,7 +112,9 @@ def test_only_what_can_do_no_harm_is_sent_again(
     assert (POLICY.delay(error, endpoint, 1, 0.0, params=params, now=0.0) is not None) is repeated
 
 
-@pytest.mark.parametrize("name", [name for name, endpoint in PRIVATE.items() if not endpoint.repeatable])
+@pytest.mark.parametrize(
+    "name", [name for name, endpoint in known_endpoints(private=True).items() if not endpoint.repeatable]
+)
 @pytest.mark.parametrize(
     "error", [LOST, TIMEOUT, api("EService:Busy", changes=True), api("EGeneral:Internal error", changes=True)]
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kraken_async.api.endpoints import PRIVATE, find
+from kraken_async.api.endpoints import find, known_endpoints
 from kraken_async.gateway import TokenFile
 from kraken_async.gateway.scopes import SCOPES, checked, needed
 from kraken_async.gateway.tokens import seconds_of
@@ -113,7 +113,7 @@ def test_the_words_are_taken_in_any_order_and_case() -> None:
 NEVER = {"Withdraw", "WalletTransfer", "AccountTransfer", "CreateSubaccount"}
 
 
-@pytest.mark.parametrize("name", sorted(PRIVATE))
+@pytest.mark.parametrize("name", sorted(known_endpoints(private=True)))
 def test_every_endpoint_asks_for_a_word_or_is_for_no_token(name: str) -> None:
     words = needed(find(name, private=True), {})
     assert words <= set(SCOPES)
