@@ -96,7 +96,7 @@ if TYPE_CHECKING:
 
 
 def _given(named: dict[str, Any], **others: str) -> dict[str, Any]:
-    """The fields that were given, of a method's ``locals()``; ``others``: keywords that Kraken spells otherwise."""
+    """Return the fields that were given, of a method's ``locals()``; ``others``: those that Kraken spells otherwise."""
     return {
         others.get(name, name): value for name, value in named.items() if value is not None and name != "self"
     }

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def _given(named: dict[str, Any], **others: str) -> dict[str, Any]:
-    """Return the fields that were given, of a method's ``locals()``; ``others``: keywords that Kraken spells otherwise."""
+    """Return the fields that were given, of a method's ``locals()``; ``others``: those that Kraken spells otherwise."""
     return {{
         others.get(name, name): value for name, value in named.items() if value is not None and name != "self"
     }}
@@ -183,7 +183,7 @@ def _method(endpoint: Described, known: Description) -> list[str]:
 
 
 def overloads_of(endpoint: Described, known: Description, *, about: bool = False) -> list[str]:
-    """Return an overload for each result that a parameter decides; ``about``: with a sentence, where no method follows."""
+    """Return an overload for each result that a parameter decides; ``about``: each with a sentence."""
     lines: list[str] = []
     end = "" if about else " ..."
     for variant in _narrowings(endpoint):
