@@ -158,7 +158,7 @@ def _unknown(name: str) -> Endpoint:
 
 @cache
 def known_endpoints(*, private: bool) -> Mapping[str, Endpoint]:
-    """Return the private endpoints, or the public ones, by name. The rows are imported when they are first asked for."""
+    """Return the private endpoints, or the public ones, by name. The rows are imported when first asked for."""
     from kraken_async.api.endpoint_table import PERMISSIONS, ROWS
 
     rows = (
