@@ -102,14 +102,14 @@ class LostOrders:
 
     async def _search(self, call: Call, order: PendingOrder, limit: float) -> None:
         loop, left = asyncio.get_running_loop(), limit - self._clock()
-        # What shows while its caller waits is found while it waits: a look is made just before the end.
-        last = loop.call_later(left - LAST_LOOK, order.look_soon)
-        timer = loop.call_later(left, self._give_up, call, order)
+        timers = [loop.call_later(left, self._give_up, call, order)]
+        if left > LAST_LOOK:  # what shows while its caller waits is found while it waits, just before the end
+            timers.append(loop.call_later(left - LAST_LOOK, order.look_soon))
         try:
             verdict = await self._reconciler.run(order, None)
         finally:
-            timer.cancel()
-            last.cancel()
+            for timer in timers:
+                timer.cancel()
         if order.caller_informed:
             self._report_late(order, verdict)
         elif verdict.result is not None:
