@@ -25,9 +25,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.contenders import API_KEY, PEERS, SECRET
+from benchmarks.contenders import PEERS
 from benchmarks.figures import Watched, watched
 from benchmarks.full_disk import FullDisk
+from benchmarks.plain import API_KEY, SECRET
 from benchmarks.plan import Plan
 from benchmarks.processes import Child, Failed
 from benchmarks.progress import Progress

@@ -26,34 +26,14 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
+from benchmarks.floors import blocking, protocol
+from benchmarks.plain import API_KEY, FORM, PATH, SECRET, Increasing, plain_signature
+
 Call = Callable[[], Awaitable[Any]]
 Opener = Callable[[str], AsyncIterator[Call]]
 
-API_KEY: Final = base64.b64encode(b"an API key for the benchmarks only, nobody's").decode()
-SECRET: Final = base64.b64encode(bytes(range(64))).decode()
-PATH: Final = "/0/private/Balance"
-_FORM: Final = "application/x-www-form-urlencoded"
-
 
 # ------------------------------------------------------------------ what is measured against
-
-
-def plain_signature(nonce: str, body: str, path: str = PATH) -> str:
-    """Return API-Sign as Kraken's own example computes it."""
-    message = path.encode() + hashlib.sha256((nonce + body).encode()).digest()
-    mac = hmac.new(base64.b64decode(SECRET), message, hashlib.sha512)
-    return base64.b64encode(mac.digest()).decode()
-
-
-class Increasing:
-    """The clock in nanoseconds, or one above the last: what a hand-written client does for a nonce."""
-
-    def __init__(self) -> None:
-        self.last = 0
-
-    def __call__(self) -> int:
-        self.last = max(time.time_ns(), self.last + 1)
-        return self.last
 
 
 class HomeMade:
@@ -84,7 +64,7 @@ async def _hand_written(url: str, nonces: Callable[[], int]) -> AsyncIterator[Ca
         async def call() -> Any:
             nonce = str(nonces())
             body = f"nonce={nonce}"
-            headers = {"API-Key": API_KEY, "API-Sign": plain_signature(nonce, body), "Content-Type": _FORM}
+            headers = {"API-Key": API_KEY, "API-Sign": plain_signature(nonce, body), "Content-Type": FORM}
             async with http.post(url + PATH, data=body, headers=headers) as answer:
                 envelope = json.loads(await answer.read())
             if envelope["error"]:
@@ -142,7 +122,7 @@ async def tuned(url: str) -> AsyncIterator[Call]:
                 mac = keyed.copy()
                 mac.update(path + hashlib.sha256(nonce + body).digest())
                 sign = base64.b64encode(mac.digest()).decode()
-                headers = {"API-Key": API_KEY, "API-Sign": sign, "Content-Type": _FORM}
+                headers = {"API-Key": API_KEY, "API-Sign": sign, "Content-Type": FORM}
                 answer = await http.post(address, data=body, headers=headers)
                 envelope = loads(await answer.read())
             if envelope["error"]:
@@ -218,7 +198,7 @@ async def httpx(url: str) -> AsyncIterator[Call]:
         async def call() -> Any:
             nonce = str(nonces())
             body = f"nonce={nonce}"
-            headers = {"API-Key": API_KEY, "API-Sign": plain_signature(nonce, body), "Content-Type": _FORM}
+            headers = {"API-Key": API_KEY, "API-Sign": plain_signature(nonce, body), "Content-Type": FORM}
             answer = await http.post(url + PATH, content=body, headers=headers)
             envelope = json.loads(answer.content)
             if envelope["error"]:
@@ -281,8 +261,10 @@ CONTENDERS: Final = (
     Contender(name="home-made nonce manager", opener="home_made"),
     Contender(name="krakenex (synchronous)", opener="krakenex", needs=("krakenex",), most_queued=1),
     Contender(name="plain httpx", opener="httpx", needs=("httpx",), most_queued=1),
+    Contender(name="one asyncio.Protocol by hand", opener="protocol", most_queued=1),
+    Contender(name="a blocking socket by hand", opener="blocking", most_queued=1),
 )
 OPENERS: Final = {
     function.__name__: function
-    for function in (plain, locked, tuned, home_made, ours, krakenex, ccxt, sdk, httpx)
+    for function in (plain, locked, tuned, home_made, ours, krakenex, ccxt, sdk, httpx, protocol, blocking)
 }

@@ -25,8 +25,8 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from benchmarks import contenders
-from benchmarks.contenders import API_KEY, PEERS, SECRET, Increasing
+from benchmarks.contenders import PEERS
+from benchmarks.plain import API_KEY, SECRET, Increasing, plain_signature
 
 ORDER: Final = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "37500.0", "volume": "1.25"}
 ENDPOINTS: Final = ("AddOrder", "AmendOrder", "CancelOrder")
@@ -72,7 +72,7 @@ async def plain(url: str, _options: Options) -> AsyncIterator[Ask]:
             body = urlencode({"nonce": nonce, **fields})
             headers = {
                 "API-Key": API_KEY,
-                "API-Sign": contenders.plain_signature(nonce, body, path),
+                "API-Sign": plain_signature(nonce, body, path),
                 "Content-Type": "application/x-www-form-urlencoded",
             }
             async with http.post(url + path, data=body, headers=headers) as answer:

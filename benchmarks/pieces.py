@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from benchmarks.contenders import API_KEY, SECRET, plain_signature
+from benchmarks.plain import API_KEY, SECRET, plain_signature
 from benchmarks.stub import ENVELOPE
 
 ORDER: Final = {

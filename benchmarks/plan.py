@@ -32,6 +32,8 @@ class Plan:
     cancel_seconds: float = 60.0  # for so long cancels are asked for
     cancel_sessions: int = 8  # in a process, each on a key of its own
     cancel_rate: float = 2.5  # cancels a second in each session
+    dead_sessions: int = 1_000  # with an open order each
+    known_orders: tuple[int, ...] = (100, 1_000, 5_000)
     schedules: int = 300  # random histories of orders
     refusal_calls: int = 300  # gathered
     gateway: tuple[int, int, int] = (5_000, 5, 2_000)  # calls in a round, rounds, clients that wait
@@ -87,6 +89,8 @@ TINY: Final = Plan(
     cancel_seconds=1.0,
     cancel_sessions=2,
     schedules=2,
+    dead_sessions=20,
+    known_orders=(10, 20),
     refusal_calls=20,
     gateway=(80, 1, 20),
 )

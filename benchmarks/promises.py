@@ -28,8 +28,19 @@ def promises(found: Mapping[str, Any]) -> Iterator[Row]:
             yield _least(f"{source}, {thread}, million a second", 5, value, 1)
     if stats := found.get("pieces", {}).get("stats()"):
         yield _most("stats(), µs", 50, stats["median"], 0)
+    yield from _sessions(found.get("sessions", {}))
     if ours := found.get("imports", {}).get("kraken_async, and KrakenSession from it"):
         yield _most("import, ratio to aiohttp", 1.3, ours["ratio"]["median"], 2)
+
+
+def _sessions(found: Mapping[str, Any]) -> Iterator[Row]:
+    for name, figures in found.items():
+        if name.startswith("opening") and name != "opening beside 0":
+            what = f"{name} dead sessions' journals: the loop stood still for, ms"
+            yield _most(what, 50, figures["blocked_ms"]["median"], 0)
+    if stats := found.get("stats()"):
+        first, *_, last = (int(known) for known in stats if known != "ratio")
+        yield _most(f"stats(), {last:,} orders known beside {first:,}", 1.1, stats["ratio"]["median"], 2)
 
 
 def _leading(found: Mapping[str, Any]) -> Iterator[Row]:

@@ -27,6 +27,7 @@ def report(found: Mapping[str, Any]) -> str:
         ("gateway", _gateway),
         ("nonces", _nonces),
         ("pieces", _pieces),
+        ("sessions", _sessions),
         ("imports", _imports),
     ):
         if found.get(name):
@@ -170,15 +171,47 @@ def _pieces(found: Mapping[str, Any]) -> Iterator[str]:
     yield table(("", "µs"), ((name, _span(value, 2)) for name, value in found.items()))
 
 
+def _sessions(found: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Sessions that find much\n"
+    yield (
+        "Opening beside the journals of dead sessions, each with an order of unknown outcome: until it is open, the "
+        "longest time for which the loop did not run meanwhile (and the CPU time of its own thread in it), and then "
+        "`unresolved()`. `stats()` in sessions that know so many orders, after as many calls each.\n"
+    )
+    rows = []
+    for name, figures in found.items():
+        if name.startswith("opening"):
+            for what, words in _OPENING.items():
+                rows.append((f"{name}: {words}", f"{_span(figures[what])} ms"))
+        else:
+            rows += [
+                (f"{name}, {int(known):,} orders known", f"{_span(each)} µs")
+                for known, each in figures.items()
+                if known != "ratio"
+            ]
+            rows.append((f"{name}: ratio of the ends", _span(figures["ratio"], 2)))
+    yield table(("", "median [least..greatest]"), rows)
+
+
+_OPENING = {
+    "opened_ms": "open after",
+    "blocked_ms": "the loop stood still for",
+    "blocked_cpu_ms": "of that, CPU of its thread",
+    "unresolved_ms": "unresolved()",
+}
+
+
 def _imports(found: Mapping[str, Any]) -> Iterator[str]:
     yield "## Import\n"
+    whole = all("cpu_ms" in each for each in found.values())
     yield table(
-        ("in a fresh interpreter", "ms", "ratio to aiohttp", "MB", "ratio to aiohttp"),
+        ("whole processes", "ms", "ratio to aiohttp", "CPU ms", "ratio", "MB", "ratio"),
         (
             (
                 name,
                 _span(each["wall_ms"], 0),
                 f"{each['ratio']['median']:.2f}",
+                *((_span(each["cpu_ms"], 0), f"{each['cpu_ratio']['median']:.2f}") if whole else ("-", "-")),
                 _span(each["megabytes"]),
                 f"{each['memory_ratio']['median']:.2f}",
             )

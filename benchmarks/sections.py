@@ -6,8 +6,9 @@ import json
 import random
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.cancels import cancels
 from benchmarks.contenders import CONTENDERS, FAST, FLOOR, LOCKED, Contender
@@ -191,8 +192,8 @@ def pieces(plan: Plan, progress: Progress) -> dict[str, Any]:
 
 
 def imports(plan: Plan, progress: Progress) -> dict[str, Any]:
-    """Import time and memory; the ratio to aiohttp's inside each round."""
-    there = [name for name, (module, _) in IMPORTS.items() if find_spec(module.partition(".")[0]) is not None]
+    """Import in whole processes: time and memory; ratios to aiohttp's inside each round."""
+    there = [name for name, (module, _) in IMPORTS.items() if find_spec(module) is not None]
     for name in IMPORTS.keys() - set(there):
         progress.say(f"import {name}: left out, it is not installed")
     rounds: _Rounds = {name: [[]] for name in there}
@@ -210,9 +211,9 @@ def imports(plan: Plan, progress: Progress) -> dict[str, Any]:
                 rounds[name][0].append(found)
     return {
         name: {
-            "wall_ms": absolute(rounds, name, "wall"),
-            "megabytes": absolute(rounds, name, "megabytes"),
+            **{what: absolute(rounds, name, key) for what, key in _IMPORTED.items()},
             "ratio": ratios(rounds, name, "aiohttp", "wall"),
+            "cpu_ratio": ratios(rounds, name, "aiohttp", "cpu"),
             "memory_ratio": ratios(rounds, name, "aiohttp", "megabytes"),
         }
         for name in there
@@ -232,6 +233,21 @@ def gateway(plan: Plan, progress: Progress) -> dict[str, Any]:
         return {}
 
 
+_IMPORTED: Final = {"wall_ms": "wall", "cpu_ms": "cpu", "megabytes": "megabytes"}
+
+
+def sessions(plan: Plan, progress: Progress) -> dict[str, Any]:
+    """Open beside a thousand dead sessions' journals, and take statistics with thousands of orders known."""
+    wanted: dict[str, Callable[[], dict[str, float]]] = {
+        f"opening beside {dead:,}": partial(measure, "sessions.opening", dead=dead)
+        for dead in (0, plan.dead_sessions)
+    }
+    wanted["stats()"] = partial(
+        measure, "sessions.statistics", orders=plan.known_orders, number=plan.repeats * 10
+    )
+    return _repeat(plan.repeats, progress, "sessions", wanted)
+
+
 SECTIONS: dict[str, Callable[[Plan, Progress], dict[str, Any]]] = {
     "outcomes": outcomes,
     "refusals": refusals,
@@ -242,5 +258,6 @@ SECTIONS: dict[str, Callable[[Plan, Progress], dict[str, Any]]] = {
     "gateway": gateway,
     "nonces": nonces,
     "pieces": pieces,
+    "sessions": sessions,
     "imports": imports,
 }

@@ -16,8 +16,8 @@ import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from benchmarks.contenders import API_KEY, SECRET
 from benchmarks.memory import resident
+from benchmarks.plain import API_KEY, SECRET
 from benchmarks.stub import ENVELOPE
 
 Start = Callable[[], Awaitable[Any]]

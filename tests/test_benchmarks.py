@@ -20,6 +20,7 @@ from benchmarks import figures, leading, processes, publish
 from benchmarks.cancels import ROWS, cancels
 from benchmarks.contenders import CONTENDERS, FLOOR, Contender, HomeMade
 from benchmarks.figures import Watched, watched
+from benchmarks.imports import IMPORTS, cost
 from benchmarks.leading import figure, greatest
 from benchmarks.nonces import SOURCES
 from benchmarks.order_clients import ENDPOINTS
@@ -29,7 +30,8 @@ from benchmarks.processes import Child, Failed, measure
 from benchmarks.progress import Progress
 from benchmarks.promises import promises
 from benchmarks.report import report
-from benchmarks.sections import SECTIONS, calls
+from benchmarks.sections import SECTIONS, calls, sessions
+from benchmarks.sessions import Pulse
 from benchmarks.tables import table
 from benchmarks.truth import outcomes, refusals
 
@@ -215,6 +217,45 @@ def test_orders_are_placed_amended_and_cancelled_through_every_client() -> None:
         written = {name: each["bytes"]["median"] for name, each in found["filled"].items()}
         assert 0 < written["kraken_async"] <= 2048
         assert written["kraken_async, state in memory"] < written["kraken_async"]
+
+
+# ------------------------------------------------------------------ sessions, imports
+
+
+async def test_the_pulse_sees_a_loop_that_stands_still() -> None:
+    pulse = Pulse()
+    async with pulse.beating():
+        until = time.thread_time() + 0.05
+        while time.thread_time() < until:
+            pass
+    assert pulse.cpu >= 0.05
+    assert pulse.wall >= 0.049
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(300)
+def test_openings_and_statistics_are_measured_and_reported() -> None:
+    found = sessions(TINY, QUIET)
+    assert list(found) == ["opening beside 0", "opening beside 20", "stats()"]
+    assert found["opening beside 20"]["unresolved_ms"]["median"] > 0
+    text = report({"run": {"packages": {}, "quick": True} | dict.fromkeys(RUN, 1), "sessions": found})
+    assert "stats(), 20 orders known beside 10" in text
+    assert "opening beside 20 dead sessions' journals: the loop stood still for, ms" in text
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(300)
+def test_imports_are_whole_processes() -> None:
+    nothing, session = (cost(name) for name in ("nothing", "kraken_async, and a session opened and closed"))
+    assert 0 < nothing["cpu"] < session["cpu"]
+    assert 1 < nothing["megabytes"] < session["megabytes"]
+    assert nothing["wall"] > 0
+
+
+def test_a_process_that_fails_is_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(IMPORTS, "nothing", ("sys", "import nothing_of_that_name"))
+    with pytest.raises(Failed, match="ended with 1"):
+        cost("nothing")
 
 
 # ------------------------------------------------------------------ cancels, outcomes, refusals
