@@ -56,4 +56,14 @@ def test_their_number_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     ages = OrderAges()
     ages.learn([Age((f"O{number}",), "XBTUSD", 1.0) for number in range(1000)], 1.0)
     assert len(ages) == 100
-    assert ages.pair("O999") == "XBTUSD"
+    assert (ages.pair("O899"), ages.pair("O900"), ages.pair("O999")) == (None, "XBTUSD", "XBTUSD")
+
+
+def test_an_order_is_known_as_long_as_its_age_may_cost_something() -> None:
+    ages = OrderAges()
+    ages.learn([ORDER], 1000.0)
+    ages.learn([Age(("other",), "XBTUSD", 1300.0)], 1000.0 + OLDEST)
+    assert ages.pair("mine") is not None
+    ages.learn([], 1000.0 + OLDEST + 0.1)
+    assert ages.pair("mine") is None
+    assert ages.pair("other") is not None

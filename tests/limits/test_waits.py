@@ -174,6 +174,27 @@ async def test_each_limit_has_its_line(
     assert len(lines(caplog, logging.INFO)) == 2
 
 
+async def test_the_last_of_those_held_at_start_up_goes_by_the_pace() -> None:
+    clock, shared = Clock(), Shared()
+    gate = admission(BurstGovernor("pro", startup_interval=0.5), clock)
+    orders = [call("AddOrder", pair="XBTUSD") for _ in range(13)]
+    for each in orders:
+        each.resource = gate.resource(each)
+    for each in orders[:10]:
+        await gate.started(each, clock.now)
+    (wait,) = gate.waits([(orders[10], 3)], shared, clock.now)
+    assert (wait.limit, wait.calls) == ("start-up", 3)
+    assert wait.last == pytest.approx(wait.seconds + 2 * 0.5)
+
+
+@pytest.mark.parametrize(("window", "starts"), [(0, False), (0.5, True), (10.0, True)])
+def test_a_start_up_of_any_length_is_protected_and_none_is_not(window: float, starts: bool) -> None:
+    clock = Clock()
+    gate = admission(BurstGovernor("pro", startup_window=window), clock)
+    assert gate.starting is starts
+    assert gate.in_startup(clock.now) is starts
+
+
 async def test_to_look_at_waits_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock, shared = Clock(), Shared()
