@@ -10,6 +10,7 @@ from aiohttp import web
 
 from kraken_async.gateway import fields
 from kraken_async.gateway.replies import JSON_TYPE
+from kraken_async.gateway.whole_response import WholeResponse
 
 if TYPE_CHECKING:
     from kraken_async.gateway.replies import Reply
@@ -53,9 +54,9 @@ def token_of(request: web.BaseRequest) -> str:
     return given.strip()
 
 
-def response(reply: Reply) -> web.Response:
-    """Return a reply as aiohttp sends it."""
-    return web.Response(status=reply.status, headers=headers_of(reply), body=reply.body)
+def response(reply: Reply) -> web.StreamResponse:
+    """Return a reply as it is sent."""
+    return WholeResponse(reply.body, headers_of(reply), reply.status)
 
 
 def headers_of(reply: Reply) -> dict[str, str]:
