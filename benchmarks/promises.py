@@ -23,9 +23,9 @@ def promises(found: Mapping[str, Any]) -> Iterator[Row]:
     for name, figures in found.get("nonces", {}).items():
         if name.startswith("NonceSource"):
             source, _, threads = name.partition(" / ")
-            thread = "one thread" if threads == "1" else "eight threads"
-            value = figures["per_second"]["median"] / 1e6
-            yield _least(f"{source}, {thread}, million a second", 5, value, 1)
+            thread, bound = ("one thread", 0.25) if threads == "1" else ("eight threads", 0.2)
+            ratio = figures["ratio"]["median"]
+            yield _least(f"{source}, {thread}, ratio to a bare counter", bound, ratio, 2)
     if stats := found.get("pieces", {}).get("stats()"):
         yield _most("stats(), µs", 50, stats["median"], 0)
     yield from _sessions(found.get("sessions", {}))
