@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.limits.budget import Budget
 from kraken_async.monitoring import statistics
+from kraken_async.monitoring.metrics import Statistics
 from kraken_async.problems import Problem, coded
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from kraken_async.calls.worker import CallWorker
     from kraken_async.limits.governor import Admission
     from kraken_async.limits.waits import LimitWait
-    from kraken_async.monitoring.metrics import Metrics, Statistics
+    from kraken_async.monitoring.metrics import Metrics
     from kraken_async.orders.tracker import OrderTracker
     from kraken_async.problems import ProblemBoard
     from kraken_async.stores.base import KeyState
@@ -66,8 +67,8 @@ class SessionStatistics:
 
     def at(self, now: float) -> Statistics:
         """Return one frozen snapshot, all taken at one moment. Never waits."""
-        known, problems, waits = self._look(now)
-        return statistics.with_problems(known, problems, statistics.waiting_for(self._key, waits))
+        figures, problems, waits = self._look(now)
+        return Statistics(**figures, **statistics.told(problems, statistics.waiting_for(self._key, waits)))
 
     def problems(self, now: float) -> list[Problem]:
         """Return the problems alone."""
@@ -83,10 +84,10 @@ class SessionStatistics:
         if not self._halt.lifting and not self._ledger.closing:
             self._key.refresh()
 
-    def _look(self, now: float) -> tuple[Statistics, list[Problem], list[LimitWait]]:
+    def _look(self, now: float) -> tuple[dict[str, Any], list[Problem], list[LimitWait]]:
         self.refresh()
         self._modes.expire()
-        calls = statistics.of_calls(
+        figures = statistics.call_figures(
             self._metrics,
             self._gate.governor,
             now,
@@ -94,14 +95,14 @@ class SessionStatistics:
             in_flight=self._worker.in_flight,
             unresolved=self._tracker.open_count,
         )
-        known = statistics.with_key(calls, self._key, self._gate, self._unit, now)
+        figures |= statistics.key_figures(self._key, self._gate, self._unit, now)
         waits = self._gate.waits(self._queue.lanes(now), self._key.seen, now)
-        problems = statistics.problems_of(known, self._key, waits)
+        problems = statistics.problems_of(figures, self._key, waits)
         problems += coded(self._tracker.problems(), "journal")
         if self._nonces.finding:
             problems.append(Problem("nonce-writer", self._nonces.finding))
         problems += self._faults_of_late(now)
-        return known, [*problems, *self._board], waits
+        return figures, [*problems, *self._board], waits
 
     def _faults_of_late(self, now: float) -> Iterator[Problem]:
         met = self._faults.total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -153,9 +154,4 @@ class Metrics:
 
     def recent(self, now: float) -> float:
         """Return how many calls were sent in the last second."""
-        count = 0
-        for at in reversed(self.sent_at):
-            if now - at >= 1.0:
-                break
-            count += 1
-        return float(count)
+        return float(len(self.sent_at) - bisect_right(self.sent_at, now - 1.0))

@@ -74,11 +74,11 @@ async def test_no_problem_of_a_session_s_own_speaks_python(running: Running) -> 
     )
     problems = list(statistics._problems(stats))
     assert len(problems) == 5
-    data = statistics.with_problems(stats, problems, None).as_dict()
+    data = replace(stats, **statistics.told(problems, None)).as_dict()
     for each in words.of_problems(data, "kraken-async gateway resume"):
         assert not PYTHON.search(each["text"]), each
     paused = list(statistics._problems(replace(stats, breaker="paused")))
-    data = statistics.with_problems(stats, paused, None).as_dict()
+    data = replace(stats, **statistics.told(paused, None)).as_dict()
     assert "refused this key's nonces" in words.of_problems(data)[0]["text"]
 
 
