@@ -48,7 +48,7 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
 
 #: Releases of aiohttp of which it is known by what a body is written. With any other it is assumed that it has left:
 #: too careful at worst.
-KNOWN: Final = aiohttp.__version__.rpartition(".")[0] in ("3.11", "3.12", "3.13", "3.14")
+KNOWN: Final = aiohttp.__version__.rpartition(".")[0] in ("3.12", "3.13", "3.14")
 
 
 _HOME: Final = aiohttp.__file__.removesuffix("__init__.py")
@@ -93,11 +93,7 @@ class _Body(aiohttp.BytesPayload):
         self.refused = ""
         self._loopback = loopback
 
-    async def write(self, writer: Any, *args: Any) -> None:  # aiohttp 3.11
-        await self._begin(writer)
-        await super().write(writer, *args)
-
-    async def write_with_length(self, writer: Any, content_length: int | None) -> None:  # later ones
+    async def write_with_length(self, writer: Any, content_length: int | None) -> None:
         await self._begin(writer)
         await super().write_with_length(writer, content_length)
 

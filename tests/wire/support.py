@@ -80,7 +80,7 @@ def in_a_thread(*connections: Callable[[socket.socket], None]) -> Iterator[str]:
 
 
 def ends(data: bytes) -> bool:
-    """Return whether a request is there whole; aiohttp 3.11 writes head and body apart."""
+    """Return whether a request is there whole."""
     head, found, body = data.partition(b"\r\n\r\n")
     length = re.search(rb"content-length: *([0-9]+)", head.lower())
     return bool(found) and len(body) >= (int(length[1]) if length else 0)
