@@ -102,6 +102,15 @@ def test_no_example_is_left_out() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == RUN
 
 
+def test_every_example_has_its_line_on_the_page() -> None:
+    page = (EXAMPLES.parent / "docs" / "examples.md").read_text()
+    assert not [
+        path.name
+        for path in EXAMPLES.iterdir()
+        if path.is_file() and f"](../examples/{path.name})" not in page
+    ]
+
+
 def test_first_call_prints_the_balance(server: EmulatorServer) -> None:
     assert "XXBT 100000.0000000000" in run("first_call").splitlines()
     assert flawless(server)

@@ -199,7 +199,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        usage(f"{question} It needs a yes, and nobody is there to say it.", "--yes, if you mean it")
+        usage(f"{question} It needs a yes, and there is no terminal to ask at.", "--yes, if you mean it")
     if not typer.confirm(f"{question} Go on?", err=True):
         err.print("not sent")
         raise typer.Exit(NOT_SENT)
