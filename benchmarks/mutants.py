@@ -49,7 +49,7 @@ TARGETS = {
     "orders/order_matching.py": [MATCHING, ORDERS],
     "orders/pending_order.py": [ORDERS, OUTCOMES, CANCELLED],
     "orders/policy.py": [ORDERS, OUTCOMES],
-    "orders/recall.py": [OUTCOMES, SESSION],
+    "orders/recall.py": ["tests/orders/test_recall.py", OUTCOMES, SESSION],
     "orders/reconciler.py": [ORDERS, OUTCOMES],
     "orders/tracker.py": [ORDERS, OUTCOMES, CANCELLED],
     "limits/budget.py": [LIMITS, "tests/test_session_edges.py"],

@@ -161,6 +161,23 @@ def test_kraken_s_own_answer_teaches(clock: Clock, headers: dict[str, str]) -> N
     assert again.known
 
 
+@pytest.mark.parametrize(
+    ("wrong", "taught"), [(0, True), (1.9, True), (-1.9, True), (2.5, False), (-2.5, False)]
+)
+def test_dates_teach_where_they_are_that_of_kraken_s_own_time(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, wrong: float, *, taught: bool
+) -> None:
+    """Both are cut to the second, on machines that agree within one."""
+    monkeypatch.setattr(time, "time", lambda: 5_000_000.0)
+    found = ServerTime(clock)
+    date = formatdate(5_000_000, usegmt=True)
+    found.learn_unixtime(200, {"Date": date}, str(5_000_000 + wrong), 999.9, 1000.0)
+    before = found.span(1000.0)
+    clock.now = 1000.9
+    found.learn(200, {"Date": formatdate(5_000_000 + int(wrong), usegmt=True)}, clock.now, clock.now)
+    assert (found.span(1000.0) != before) is taught
+
+
 def test_where_dates_are_rewritten_none_teaches(clock: Clock) -> None:
     found, truth = ServerTime(clock), int(time.time())
     for _ in range(4):

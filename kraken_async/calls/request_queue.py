@@ -94,10 +94,12 @@ class RequestQueue:
     def push(self, call: Call) -> None:
         """Put a new call behind those of its lane. Raises QueueFull, with nothing changed.
 
-        A cancel always fits, and so does a call of the session's own: what looks an order up is never turned away.
+        A cancel always fits, whatever its priority, and so does a call of the session's own: neither a dead man's
+        switch nor what looks an order up is ever turned away.
         """
         full = self._max is not None and self.size >= self._max
-        if full and call.priority != Priority.CANCEL and not call.internal:
+        cancels = call.endpoint.engine.startswith("cancel") or call.priority == Priority.CANCEL
+        if full and not (cancels or call.internal):
             msg = f"{self.size} calls are waiting, max_queued={self._max}: slow down, or raise max_queued"
             raise QueueFull(msg, endpoint=call.endpoint.name)
         self._seq += 1

@@ -564,6 +564,34 @@ async def test_a_key_that_may_not_look_is_told_so_at_once() -> None:
 
 
 @virtual
+async def test_a_key_that_may_not_look_for_a_batch_s_rows_is_told_so_at_once() -> None:
+    bench = Bench()
+    denied = refused("EGeneral:Permission denied", "OpenOrders", changes=False)
+    bench.kraken.failing = {"OpenOrders": denied, "ClosedOrders": denied}
+    rows = [{**LIMIT, "cl_ord_id": "a"}, {**LIMIT, "cl_ord_id": "b"}]
+    error, seconds = await outcome(await bench.lose("AddOrderBatch", {"pair": "XBTUSD", "orders": rows}))
+    assert (seconds, error.finding) == (0, "unreachable")
+
+
+@virtual
+async def test_the_lowest_nonce_of_a_round_is_what_counts() -> None:
+    """Of a batch, each row is asked for by itself: a question that Kraken saw before the order proves nothing."""
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    rows = [{**LIMIT, "cl_ord_id": "a"}, {**LIMIT, "cl_ord_id": "b"}]
+    call = await bench.lose("AddOrderBatch", {"pair": "XBTUSD", "orders": rows})
+
+    ask = bench.kraken.ask
+
+    async def ask_out_of_turn(name: str, params: dict[str, Any], **how: Any) -> Any:
+        bench.nonce = 16 if params.get("cl_ord_id") == "b" else 1000  # the order's is 17
+        return await ask(name, params, **how)
+
+    bench.kraken.ask = ask_out_of_turn  # type: ignore[method-assign]  # a Kraken that answers so
+    assert (await unknown(call)).finding == "not seen"
+    await bench.close()
+
+
+@virtual
 async def test_a_key_that_may_only_see_closed_orders_finds_a_filled_one() -> None:
     bench = Bench()
     bench.kraken.failing = {"OpenOrders": refused("EGeneral:Permission denied", "OpenOrders", changes=False)}

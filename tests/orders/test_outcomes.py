@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from kraken_async import KrakenSession, OrderPolicy, Priority
-from kraken_async.emulator import Behaviour, Fault
-from kraken_async.errors import OrderWithdrawn, Outcome, OutcomeUnknown
+from kraken_async import BurstGovernor, KrakenSession, OrderPolicy, Priority
+from kraken_async.emulator import Behaviour, Fault, trading
+from kraken_async.errors import OrderWithdrawn, Outcome, OutcomeUnknown, QueueFull
 from kraken_async.wire.messages import Response, SignedRequest
 from tests.orders.fault_support import LIMIT, Told, World, told
 from tests.virtual_time import virtual
@@ -356,6 +356,24 @@ async def test_an_order_that_is_not_to_be_validated_is_placed(tmp_path: Path) ->
 
 
 @virtual
+async def test_a_validate_that_is_false_is_left_out(tmp_path: Path) -> None:
+    """A Kraken that takes the field's presence for a yes would place nothing, and name no order."""
+    world = World(tmp_path)
+
+    async def present_is_yes(request: SignedRequest, timeout: float) -> Response:
+        if b"validate" in request.body:
+            body = {"error": [], "result": {"descr": {"order": "buy 1.25 XBTUSD @ limit 20000.0"}}}
+            return Response(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
+        return await world.send(request, timeout)
+
+    client = await world.session(transport=present_is_yes)
+    for no in (False, 0, "false"):
+        result = await client.private("AddOrder", {**ORDER, "validate": no})
+        assert result["txid"] == [next(reversed(world.emulator.orders))]
+    await client.aclose()
+
+
+@virtual
 async def test_a_result_that_names_no_order_is_not_believed(tmp_path: Path) -> None:
     world = World(tmp_path)
 
@@ -453,6 +471,35 @@ async def test_the_sessions_own_calls_are_never_turned_away(tmp_path: Path) -> N
 
 
 @virtual
+async def test_the_sessions_own_calls_go_out_while_waiting_reads_fill_the_queue(tmp_path: Path) -> None:
+    """Reads that wait for the call counter leave no place free for a moment."""
+    world = World(tmp_path)
+    client = await world.session(max_queued=2, governor=BurstGovernor("starter", startup_window=0))
+    over = asyncio.Event()
+
+    async def read_on() -> None:
+        while not over.is_set():
+            await told(client.private("Ledgers"))
+            await asyncio.sleep(0.001)
+
+    readers = [asyncio.ensure_future(read_on())]
+    await asyncio.sleep(60)  # the counter is full
+    world.emulator.faults.next("AddOrder", Fault.hang("after"))
+    lost = asyncio.ensure_future(told(client.with_options(timeout=0.5).private("AddOrder", ORDER)))
+    await asyncio.sleep(0.01)
+    readers.append(asyncio.ensure_future(read_on()))
+    await asyncio.sleep(0.01)
+    assert isinstance((await told(client.private("Balance"))).error, QueueFull)
+    assert (await lost).result["txid"] == [only(world)]
+    assert isinstance((await told(client.private("Balance"))).error, QueueFull)
+    async with client.dead_man_switch(60):
+        pass
+    over.set()
+    await asyncio.gather(*readers)
+    await client.aclose()
+
+
+@virtual
 async def test_an_intent_without_a_deadline_can_be_dismissed(tmp_path: Path) -> None:
     world = World(tmp_path, policy=OrderPolicy(deadline=None))
     client = await world.session()
@@ -510,6 +557,31 @@ async def test_an_order_overtaken_by_its_cancel_is_looked_up(window: int, tmp_pa
     else:
         assert isinstance(answer.error, OrderWithdrawn)
         assert answer.error.outcome is Outcome.NOT_SENT
+    await client.aclose()
+
+
+@virtual
+@pytest.mark.parametrize("window", [0, 10**13])
+async def test_an_overtaken_order_that_comes_after_all_is_not_told_absent(
+    window: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs on its way, past its deadline, at a Kraken that does not hold it to that."""
+    monkeypatch.setattr(trading, "check_deadline", lambda *_: None)
+    world = World(tmp_path)
+    world.key = world.emulator.add_key(nonce_window=window)
+    client = await world.session()
+    await client.private("Balance")
+    world.emulator.faults.next("AddOrder", Fault.late(250.0, "before"))
+    call = asyncio.ensure_future(told(client.private("AddOrder", {**ORDER, "cl_ord_id": "bot-1"})))
+    await asyncio.sleep(0.5)
+    assert not (await told(client.private("CancelOrder", cl_ord_id="bot-1"))).unknown
+    answer = await call
+    assert isinstance(answer.error, OutcomeUnknown)
+    await asyncio.sleep(170)  # its deadline and the time that an order may take to show have passed
+    later = await told(answer.error.resolve())
+    assert later.absent is (window == 0)
+    await asyncio.sleep(100)
+    assert bool(world.emulator.orders) is bool(window)
     await client.aclose()
 
 
