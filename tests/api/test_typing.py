@@ -29,6 +29,7 @@ from typing import Any
 
 from kraken_async import KrakenSession, Priority
 from kraken_async.api.results import BalanceResult, NewOrder, Order, OrderPlaced, Trade
+from kraken_async.sync import KrakenSession as Synchronous
 """
 
 RIGHT = """
@@ -79,6 +80,21 @@ async def with_options(client: KrakenSession) -> None:
     print(placed, total + balances["XXBT"])
 
 
+def without_await(plain: Synchronous) -> None:
+    balance: BalanceResult = plain.spot.balance()
+    same: BalanceResult = plain.private("Balance")
+    placed: OrderPlaced = plain.spot.add_order(
+        pair="XBTUSD", type="buy", ordertype="limit", volume="1", price=1
+    )
+    checked = plain.spot.add_order(pair="X", type="buy", ordertype="market", volume=1, validate=True)
+    maybe: list[str] | None = checked.get("txid")
+    method: str = plain.spot.deposit_status(asset="XBT")[0]["method"]
+    exact = plain.with_options(amounts=Decimal)
+    total = exact.spot.balance()["XXBT"]
+    for txid, trade in plain.paginate("TradesHistory"):
+        print(txid, trade["price"], plain.markets()["BTC/USD"].price(1), balance, same, placed, maybe, method, total)
+
+
 async def by_name(client: KrakenSession, name: str, fields: Mapping[str, Any]) -> Any:
     return await client.private(name, fields)
 
@@ -113,13 +129,20 @@ WRONG = [
     ("client.with_options(amounts=float)", "with_options", ARGUMENT),
     ("client.with_options(prioritty=1)", "with_options", CALL),
     ("client.spot.balance().keys()", "keys", "reportAttributeAccessIssue"),
+    (f'plain.spot.add_order({ORDER}, oflag="post")', "add_order", CALL),
+    ('plain.spot.add_order(pair="X", type="by", ordertype="limit", volume=1)', "add_order", ARGUMENT),
+    ('print(plain.spot.balance()["XBT"] + 1.0)', "operand", "reportOperatorIssue"),
+    ("plain.spot.depth(count=5)", "pair", CALL),
+    ("plain.spot.query_orders(txid=5)", "txid", ARGUMENT),
+    ('print(plain.private("AddOrder", {})["txids"])', "txids", KEY),
+    ("plain.markets(refesh=True)", "markets", CALL),
 ]
 
 
 def module() -> str:
     """The module that both checkers read."""
     wrong = "".join(f"    {call}\n" for call, _, _ in WRONG)
-    return f"{HEAD}\n{RIGHT}\n\nasync def wrong(client: KrakenSession) -> None:\n{wrong}"
+    return f"{HEAD}\n{RIGHT}\n\nasync def wrong(client: KrakenSession, plain: Synchronous) -> None:\n{wrong}"
 
 
 def examples() -> str:
