@@ -22,6 +22,7 @@ _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "empty_balance": ("absent", "object"),
     "closing": ("nowhere", "still open"),
     "unknown_ids": ("missing", "refuse"),
+    "disarmed": ("zero", "now"),
 }
 
 
@@ -43,6 +44,7 @@ class Behaviour:
         closed_delay: seconds before queries show that an order was closed, and its trades, drawn likewise.
         closing: where an order is shown meanwhile.
         unknown_ids: what QueryOrders, QueryTrades, QueryLedgers and OpenPositions do with an id that they do not know.
+        disarmed: ``triggerTime`` of CancelAllOrdersAfter(0): ``"0"``, or ``currentTime`` once more.
     """
 
     volumes: Literal["cut", "round", "refuse"] = "cut"
@@ -57,6 +59,7 @@ class Behaviour:
     closed_delay: Span = (0.0, 0.0)
     closing: Literal["nowhere", "still open"] = "nowhere"
     unknown_ids: Literal["missing", "refuse"] = "missing"
+    disarmed: Literal["zero", "now"] = "zero"
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():

@@ -90,9 +90,10 @@ def cancel_all_orders_after(call: Call) -> Any:
     if timeout < 0 or timeout > _DAY:
         raise Refusal("Invalid timeout argument") if timeout > _DAY else bad("timeout")
     call.account.arm(call.t + timeout if timeout else NEVER)
+    off = "0" if call.venue.behaviour.disarmed == "zero" else to_rfc3339(call.t)
     return {
         "currentTime": to_rfc3339(call.t),
-        "triggerTime": to_rfc3339(call.t + timeout) if timeout else "0",
+        "triggerTime": to_rfc3339(call.t + timeout) if timeout else off,
     }
 
 

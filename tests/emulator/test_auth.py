@@ -275,6 +275,22 @@ def test_one_time_password_fixed_and_changing() -> None:
     assert desk.refusal("Balance", {"otp": "1"}, key=changing) == "EAPI:Invalid signature"
 
 
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("CancelOrder", {"txid": "OAAAAA-AAAAA-AAAAAA"}),
+        ("AmendOrder", {"txid": "OAAAAA-AAAAA-AAAAAA", "limit_price": "1"}),
+        ("EditOrder", {"txid": "OAAAAA-AAAAA-AAAAAA", "pair": "XBTUSD"}),
+        ("AddOrder", {"pair": "NOPE"}),
+    ],
+)
+def test_permission_is_asked_for_before_the_order_is_looked_up(name: str, fields: dict[str, str]) -> None:
+    """Evidence: python-kraken-sdk's tests, with a key of few rights, expect a refusal for want of permission."""
+    desk = Desk()
+    reader = desk.emulator.add_key(permissions=["query-funds"])
+    assert desk.refusal(name, fields, key=reader) == "EGeneral:Permission denied"
+
+
 def test_checks_come_in_krakens_order() -> None:
     """Each request is wrong in everything that comes later too."""
     desk = Desk(limits=True)

@@ -141,6 +141,7 @@ def test_field_that_is_wrong_is_named(fields: dict[str, Any], said: str) -> None
 
 
 def test_key_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    """Evidence: other programs keep their configuration: a key drawn at each start had to be copied into it."""
     path = tmp_path / "key"
     path.write_text("trader\n\ndHJhZGVy\n")
     config = EmulatorConfig(key_file=str(path), keys=({"account": "sub"}, {}))
@@ -162,6 +163,9 @@ def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["kraken_async.emulator", "kraken_async emulator"])
 def test_both_commands_say_the_same_and_obey_their_token(command: str, tmp_path: Path) -> None:
+    """Evidence: a program that reads one line of JSON broke on the other command, whose jitter was in milliseconds
+    and which had no seed.
+    """
     arguments = [*command.split(" "), "--config", str(written(tmp_path, TOML)), "--json"]
     arguments += ["--jitter", "0", "0.002", "--seed", "9", "--limits", "--lockout", "--tier", "intermediate"]
     with forked.Popen(
@@ -184,5 +188,6 @@ def test_both_commands_say_the_same_and_obey_their_token(command: str, tmp_path:
 
 
 def test_same_seed_gives_the_same_keys() -> None:
+    """Evidence: the same programs; a seed is enough."""
     first, second = (EmulatorConfig(seed=5).emulator().key for _ in range(2))
     assert first == second != EmulatorConfig(seed=6).emulator().key

@@ -60,6 +60,9 @@ async def remote() -> AsyncIterator[Remote]:
 
 
 async def test_key_money_and_pair_are_set(remote: Remote) -> None:
+    """Evidence: programs in other languages, such as npm's ccxt and kraken-api, could give no key, balance or
+    pair.
+    """
     fixed = {"api_key": "reader", "api_secret": "c2VjcmV0", "permissions": ["query-funds"], "tier": "pro"}
     assert await remote.post("keys", fixed) == {"api_key": "reader", "api_secret": "c2VjcmV0"}
     drawn = await remote.post("keys", {"account": "sub"})
@@ -84,6 +87,7 @@ async def test_key_money_and_pair_are_set(remote: Remote) -> None:
 
 
 async def test_price_moves_and_orders_fill(remote: Remote) -> None:
+    """Evidence: npm's ccxt and kraken-api, which could neither move a price nor fill an order."""
     (txid,) = (await remote.call("AddOrder", **LIMIT))["result"]["txid"]
     filled = await remote.post("fills", {"txid": txid, "volume": "0.25"})
     assert (filled["order"]["vol_exec"], filled["order"]["status"]) == ("0.25000000", "open")
@@ -95,6 +99,7 @@ async def test_price_moves_and_orders_fill(remote: Remote) -> None:
 
 
 async def test_faults_are_queued_by_name_or_by_their_fields(remote: Remote) -> None:
+    """Evidence: the same clients could inject no fault."""
     told = await remote.post("faults", {"endpoint": "AddOrder", "fault": "status 502 after"})
     assert told["catalogue"] == list(CATALOGUE)
     assert await remote.call("AddOrder", **LIMIT) == 502
@@ -151,6 +156,7 @@ async def test_reset_begins_again_with_the_same_keys(remote: Remote) -> None:
 
 
 async def test_history_tells_what_arrived_from_a_number_on(remote: Remote) -> None:
+    """Evidence: the same clients could not read what had arrived."""
     await remote.call("Balance", otp="123456")
     await remote.call("AddOrder", **LIMIT)
     first, second = (await remote.get("history"))["history"]

@@ -26,11 +26,14 @@ def ledger(desk: Desk, kind: str) -> list[tuple[str, str, str]]:
 
 
 def test_no_position_is_a_list_without_rows() -> None:
-    # python-kraken-sdk's own test, written against Kraken, asserts a list.
+    """Evidence: python-kraken-sdk's test of an account without positions, written against Kraken, asserts a list."""
     assert Desk().call("OpenPositions") == []
 
 
 def test_position_has_the_fields_that_were_recorded() -> None:
+    """Evidence: pykrakenapi#31 shows Kraken's rows; python-kraken-sdk documents value and net, which come with
+    docalcs alone.
+    """
     desk = Desk()
     desk.call("AddOrder", LONG)
     (row,) = rows(desk)
@@ -48,6 +51,9 @@ def test_position_has_the_fields_that_were_recorded() -> None:
 
 
 def test_opposite_orders_close_the_oldest_first_and_settle_profit_in_the_quote_currency() -> None:
+    """Evidence: the closed positions of ccxt's and python-kraken-sdk's samples: vol_closed, cost and net of what
+    was closed.
+    """
     desk = Desk()
     desk.call("AddOrder", LONG)
     desk.emulator.move("XBTUSD", "61000")
@@ -63,6 +69,9 @@ def test_opposite_orders_close_the_oldest_first_and_settle_profit_in_the_quote_c
 
 
 def test_order_larger_than_what_stands_against_it_turns_the_position() -> None:
+    """Evidence: ccxt and freqtrade reduce a position by an opposite order; two open positions were the emulator's
+    own fault.
+    """
     desk = Desk()
     desk.call("AddOrder", LONG)
     desk.call("AddOrder", {**SHORT, "volume": "3"})
@@ -72,7 +81,9 @@ def test_order_larger_than_what_stands_against_it_turns_the_position() -> None:
 
 @pytest.mark.parametrize("opening", [LONG, SHORT])
 def test_volume_0_closes_all_that_stands_against_it(opening: dict[str, str]) -> None:
-    # AddOrder's text, quoted in typed-kraken: volume 0 fills the requisite quantity of closing margin orders.
+    """Evidence: Kraken's text on AddOrder, which typed-kraken quotes: volume may be 0 for closing margin orders. A
+    public bot closes so.
+    """
     desk = Desk()
     for volume in ("0.5", "0.25"):
         desk.call("AddOrder", {**opening, "volume": volume})
@@ -91,6 +102,7 @@ def test_volume_that_is_cut_to_nothing_closes_nothing() -> None:
 
 
 def test_resting_reduce_only_order_ends_with_the_position() -> None:
+    """Evidence: the field's meaning in Kraken's own SDK, which sends it for margin orders alone."""
     desk = Desk()
     desk.call("AddOrder", LONG)
     resting = {**SHORT, "ordertype": "limit", "price": "66000", "volume": "3", "reduce_only": "true"}
@@ -101,6 +113,9 @@ def test_resting_reduce_only_order_ends_with_the_position() -> None:
 
 
 def test_reduce_only_never_opens() -> None:
+    """Evidence: Kraken's list of errors has a refusal for each case; the flag is shown with the order, as typed-
+    kraken's schema has it.
+    """
     desk = Desk()
     assert (
         desk.refusal("AddOrder", {**SHORT, "reduce_only": "true"}) == "EOrder:Reduce only:No position exists"
@@ -120,6 +135,9 @@ def test_reduce_only_never_opens() -> None:
 
 @pytest.mark.parametrize(("side", "sign"), [("buy", 1), ("sell", -1)])
 def test_settling_hands_over_what_was_lent_without_profit_or_fee(side: str, sign: int) -> None:
+    """Evidence: settle-position is in the order types of every client; Kraken's own SDK says that it needs
+    leverage.
+    """
     desk = Desk()
     desk.call("AddOrder", {**LONG, "type": side})
     cost = Decimal(rows(desk)[0]["cost"])
@@ -138,7 +156,9 @@ def test_settling_hands_over_what_was_lent_without_profit_or_fee(side: str, sign
 
 
 def test_consolidated_positions_are_a_list_with_a_row_for_each_market() -> None:
-    # ccxt reads these rows; pykrakenapi#31 shows Kraken's answer.
+    """Evidence: ccxt reads a list with one row for each pair (fetchPositions); pykrakenapi#31 shows Kraken's
+    answer.
+    """
     desk = Desk()
     desk.call("AddOrder", LONG)
     desk.call("AddOrder", LONG)
@@ -154,6 +174,7 @@ def test_consolidated_positions_are_a_list_with_a_row_for_each_market() -> None:
 
 
 def test_trade_balance_agrees_with_the_positions() -> None:
+    """Evidence: the sums that Kraken documents for TradeBalance, field by field."""
     desk = Desk()
     account = desk.emulator.accounts["main"]
     account.balances.clear()

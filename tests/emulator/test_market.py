@@ -127,6 +127,7 @@ def test_candles_tickers_and_trades_tell_what_traded() -> None:
 
 
 def test_pre_and_post_trade_name_the_assets_as_they_are_displayed() -> None:
+    """Evidence: typed-kraken's schemas of PreTrade and PostTrade, which validate its answers."""
     desk = Desk()
     book = desk.public("PreTrade", "symbol=BTC/USD")
     assert (book["symbol"], book["base_asset"], book["venue"], book["system"]) == (
@@ -150,6 +151,7 @@ def test_pre_and_post_trade_name_the_assets_as_they_are_displayed() -> None:
 
 
 def test_grouped_book_adds_up_ticks() -> None:
+    """Evidence: typed-kraken's schema of GroupedBook."""
     desk = Desk()
     grouped = desk.public("GroupedBook", "pair=XBTUSD&depth=10&grouping=10")
     assert (grouped["pair"], grouped["grouping"], len(grouped["bids"]), len(grouped["asks"])) == (
@@ -165,6 +167,7 @@ def test_grouped_book_adds_up_ticks() -> None:
 
 
 def test_level3_shows_one_s_own_orders_among_others() -> None:
+    """Evidence: Kraken's documented sample; kraken-api-java lists the depths."""
     desk = Desk()
     txid = desk.place(price="60000.0", oflags="post")
     desk.place(type="sell", ordertype="stop-loss", price="50000")

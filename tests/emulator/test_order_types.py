@@ -40,6 +40,9 @@ def status(desk: Desk, txid: str) -> str:
 def test_trailing_stop_follows_the_market_one_way_and_fires_on_the_way_back(
     side: str, offset: str, moves: list[str], trigger: str, fires: str
 ) -> None:
+    """Evidence: Kraken.Net#114 quotes Kraken: the direction is automatic. Kraken's command line sells with +500, a
+    distance.
+    """
     desk = Desk()
     txid = place(desk, **{**TRAIL, "type": side, "price": offset})
     for price in moves:
@@ -52,6 +55,9 @@ def test_trailing_stop_follows_the_market_one_way_and_fires_on_the_way_back(
 
 
 def test_sell_trailing_stop_never_sells_into_a_rise() -> None:
+    """Evidence: Kraken.Net#114, and ccxt's trailingAmount and trailingPercent, which protect a position from a
+    fall.
+    """
     desk = Desk()
     txid = place(desk, **TRAIL, price="+5%")
     for price in range(60_000, 90_000, 500):
@@ -62,6 +68,9 @@ def test_sell_trailing_stop_never_sells_into_a_rise() -> None:
 
 
 def test_trailing_stop_limit_is_shown_as_it_was_asked_for_with_its_prices_filled_in() -> None:
+    """Evidence: ccxt#23884 and ccxt#21063 show the sentence, both distances, and stopprice and limitprice filled
+    in.
+    """
     desk = Desk()
     fields = {**TRAIL, "ordertype": "trailing-stop-limit", "price": "+5%", "price2": "-4%"}
     answer = desk.call("AddOrder", fields)
@@ -79,6 +88,7 @@ def test_trailing_stop_limit_is_shown_as_it_was_asked_for_with_its_prices_filled
 
 
 def test_trailing_stop_by_amount_is_shown_with_the_pair_s_decimals() -> None:
+    """Evidence: ccxt's recorded request and answer of a trailing stop by amount."""
     desk = Desk()
     txid = place(desk, **TRAIL, price="+50")
     assert shown(desk, txid)["descr"]["order"] == "sell 1.00000000 XBTUSD @ trailing stop +50.0"
@@ -95,6 +105,7 @@ def test_trailing_stop_by_amount_is_shown_with_the_pair_s_decimals() -> None:
     ],
 )
 def test_trailing_price_must_be_relative_upwards(fields: dict[str, str], field: str) -> None:
+    """Evidence: Kraken.Net#114: an absolute price is answered with EGeneral:Invalid arguments:price."""
     assert Desk().refusal("AddOrder", {**TRAIL, **fields}) == f"EGeneral:Invalid arguments:{field}"
 
 
@@ -146,6 +157,9 @@ def test_stop_and_profit_fire_on_their_own_side_of_the_market(
 
 
 def test_stop_that_fired_keeps_its_type_and_prices() -> None:
+    """Evidence: ccxt and freqtrade read type and stopLossPrice of a fired stop from its descr; recorded closed
+    stops keep both.
+    """
     desk = Desk()
     market = place(desk, **{**TRAIL, "ordertype": "stop-loss", "price": "55000"})
     limit = place(desk, **{**TRAIL, "ordertype": "stop-loss-limit", "price": "55000", "price2": "54900"})
@@ -169,6 +183,7 @@ def test_stop_whose_price_is_reached_already_fires_at_once() -> None:
 
 
 def test_market_order_by_cost_is_shown_by_its_cost() -> None:
+    """Evidence: ccxt takes the cost of createMarketBuyOrderWithCost from the sentence, as in its recorded answer."""
     desk = Desk()
     answer = desk.call("AddOrder", {**MARKET, "volume": "100", "oflags": "viqc"})
     assert answer["descr"]["order"] == "buy 100.00000000 XBTUSD @ market"
@@ -187,6 +202,9 @@ def test_by_cost_is_for_market_buys_without_leverage(wrong: dict[str, str]) -> N
 
 
 def test_order_with_a_start_is_pending_and_trades_from_then_on() -> None:
+    """Evidence: Kraken's list of statuses, in typed-kraken and ccxt, has pending for an order whose starttm is to
+    come.
+    """
     desk = Desk()
     txid = place(desk, **LIMIT | {"price": "61000", "starttm": "+60"})
     assert shown(desk, txid)["status"] == "pending"
@@ -234,6 +252,9 @@ def test_expiry_counts_whatever_the_time_in_force() -> None:
     ],
 )  # fmt: skip
 def test_order_that_cannot_be_is_refused(fields: dict[str, str], error: str) -> None:
+    """Evidence: zenbot#779, zenbot#2645 and kraken_api_dca#1 for too many decimals; AssetPairs shows costmin, and
+    Kraken's list of errors has the refusal; Kraken's own SDK for what goes with what.
+    """
     assert Desk().refusal("AddOrder", {**LIMIT, **fields}) == error
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+from kraken_async.emulator import Behaviour
 from kraken_async.emulator.orders import ORDER_TYPES
 from tests.emulator.emulator_support import LIMIT, MARKET, START, Desk
 
@@ -309,6 +310,9 @@ def test_cancel_by_txid_client_id_and_userref() -> None:
 
 
 def test_cancelling_what_is_not_open() -> None:
+    """Evidence: a live probe: EOrder:Unknown order for an order that is gone, EOrder:Invalid order for an id that
+    never was.
+    """
     desk = Desk()
     filled, cancelled = desk.call("AddOrder", MARKET)["txid"][0], desk.place()
     desk.call("CancelOrder", {"txid": cancelled})
@@ -361,6 +365,7 @@ def test_dead_man_switch_cancels_when_its_time_is_up() -> None:
 
 
 def test_dead_man_switch_is_refreshed_and_disarmed() -> None:
+    """Evidence: kraken-py-sdk takes triggerTime 0 of a switch that is off, typed-kraken a time alone."""
     desk = Desk()
     txid = desk.place()
     for _ in range(5):
@@ -370,6 +375,9 @@ def test_dead_man_switch_is_refreshed_and_disarmed() -> None:
     desk.clock.advance(3600)
     assert desk.emulator.orders[txid].status == "open"
     assert desk.refusal("CancelAllOrdersAfter", {"timeout": "86401"}) == "Invalid timeout argument"
+    desk.emulator.behaviour = Behaviour(disarmed="now")
+    off = desk.call("CancelAllOrdersAfter", {"timeout": "0"})
+    assert off["triggerTime"] == off["currentTime"] == "2023-11-14T23:17:30Z"
     for timeout in ("-1", "", "x"):
         error = desk.refusal("CancelAllOrdersAfter", {"timeout": timeout})
         assert error == "EGeneral:Invalid arguments:timeout"

@@ -23,6 +23,9 @@ LEDGER = {"refid", "time", "type", "subtype", "aclass", "asset", "amount", "fee"
 
 
 def test_shapes_of_the_account() -> None:
+    """Evidence: recorded answers have uv in TradeBalance, and fees and fees_maker null in TradeVolume without a
+    pair; go-kraken and recorded answers for wallets.
+    """
     desk = Desk()
     assert desk.call("Balance")["ZUSD"] == "1000000000.0000"
     assert desk.call("Balance")["XXBT"] == "100000.0000000000"
