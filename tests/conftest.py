@@ -25,6 +25,7 @@ from unittest import mock
 
 import aiohttp
 import aioresponses.core
+import hypothesis
 import pytest
 
 from kraken_async.stores.base import KeyState, Store
@@ -59,6 +60,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: some tests wait for a time, and not for a core."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
+# Properties are tried with few examples every day, and with many by `.ci/run` (``--hypothesis-profile proof``).
+hypothesis.settings.register_profile("everyday", max_examples=40, deadline=None)
+hypothesis.settings.register_profile("proof", max_examples=300, deadline=None)
+hypothesis.settings.load_profile("everyday")
 
 
 # ------------------------------------------------------------------ no secret in any output
@@ -116,23 +128,19 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def isolated_environment(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, homes: Path
-) -> Iterator[None]:
+) -> None:
     """No setting of the person who runs the tests reaches them; no test writes outside its own folder.
 
     Children inherit this, as monkeypatch changes `os.environ` itself.
     """
-    # pytest's own folder is only for who asks for it: to make one costs more than most tests.
+    # A folder is made for who asks for one alone: it takes longer than most tests.
     own = "tmp_path" in request.fixturenames
     home: Path = request.getfixturevalue("tmp_path") if own else homes / str(next(_numbers))
-    home.mkdir(exist_ok=True)
     for name in [name for name in os.environ if name.startswith("KRAKEN_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("KRAKEN_STATE_DIR", str(home / "state"))
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "xdg-state"))  # where platformdirs looks on Linux
     monkeypatch.setenv("HOME", str(home))  # and on macOS
-    yield
-    if not own and not any(home.iterdir()):
-        home.rmdir()
 
 
 _numbers = itertools.count()

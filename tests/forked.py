@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tests.fork_server import LENGTH, STATUS
 
@@ -107,7 +107,7 @@ class Forked(subprocess.Popen[str]):
             self.pid, self._told = _server.start(self._request, streams)
             self._child_created = True
         finally:
-            self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
+            cast("Any", self)._close_pipe_fds(*pipes)
 
     def _try_wait(self, flags: int) -> tuple[int, int]:
         if self._told == -1:
@@ -121,13 +121,14 @@ class Forked(subprocess.Popen[str]):
         return self.pid, STATUS.unpack(told)[0]
 
     def _internal_poll(self, *_: Any, **__: Any) -> int | None:
-        if self.returncode is None and self._waitpid_lock.acquire(blocking=False):  # type: ignore[attr-defined]
+        lock = cast("Any", self)._waitpid_lock
+        if self.returncode is None and lock.acquire(blocking=False):
             try:
                 pid, status = self._try_wait(os.WNOHANG) if self._told != -1 else (0, 0)
                 if pid:
                     self.returncode = os.waitstatus_to_exitcode(status)
             finally:
-                self._waitpid_lock.release()  # type: ignore[attr-defined]
+                lock.release()
         return self.returncode
 
 

@@ -11,7 +11,6 @@ import asyncio
 import inspect
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import types
@@ -25,6 +24,7 @@ import kraken_async
 import kraken_async.emulator
 from kraken_async.emulator import Emulator, serve_in_thread
 from kraken_async.wire.error_table import ERROR_TABLE
+from tests import forked
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -53,10 +53,12 @@ WITH_CODE = [page for page in PAGES if blocks(page)]
 def run(blocks_of_a_page: list[tuple[int, str]], name: str, folder: Path) -> None:
     """Run blocks as their reader would, one after the other, in one loop."""
     names: dict[str, object] = {"__name__": "__main__"}
+    tests = []
     with asyncio.Runner() as runner:
         for number, (line, source) in enumerate(blocks_of_a_page):
             if "def test_" in source:
-                run_as_tests(source, folder / f"test_block_{number}.py")
+                tests.append(folder / f"test_block_{number}.py")
+                tests[-1].write_text(source, encoding="utf-8")
                 continue
             # Lines are counted from the top of the page, so that a traceback leads to it.
             code = compile("\n" * line + source, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -64,13 +66,14 @@ def run(blocks_of_a_page: list[tuple[int, str]], name: str, folder: Path) -> Non
                 runner.run(types.FunctionType(code, names)())
             else:
                 exec(code, names)
+    if tests:
+        run_tests([path.name for path in tests], folder)
 
 
-def run_as_tests(source: str, path: Path) -> None:
-    path.write_text(source, encoding="utf-8")
+def run_tests(files: list[str], folder: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"]
-    command += [f"--rootdir={path.parent}", path.name]
-    done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, check=False)
+    command += [f"--rootdir={folder}", *files]
+    done = forked.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

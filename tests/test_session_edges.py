@@ -222,16 +222,15 @@ async def test_closing_while_an_order_waits_for_krakens_time_tells_its_caller(tm
 
 async def test_closing_while_it_is_opened_leaves_nothing(tmp_path: Path, no_leaks: LeakCheck) -> None:
     emulator = Emulator()
-    async with EmulatorServer(emulator) as server:
+    async with EmulatorServer(emulator) as server, no_leaks:
         for step in range(30):
-            async with no_leaks:
-                client = KrakenSession(*emulator.key, base_url=server.url, state_dir=tmp_path)
-                opening = asyncio.create_task(client.open())
-                for _ in range(step):
-                    await asyncio.sleep(0)
-                await client.aclose()
-                (found,) = await asyncio.gather(opening, return_exceptions=True)
-                assert found is client or isinstance(found, SessionClosed)
+            client = KrakenSession(*emulator.key, base_url=server.url, state_dir=tmp_path)
+            opening = asyncio.create_task(client.open())
+            for _ in range(step):
+                await asyncio.sleep(0)
+            await client.aclose()
+            (found,) = await asyncio.gather(opening, return_exceptions=True)
+            assert found is client or isinstance(found, SessionClosed)
 
 
 async def test_a_resume_elsewhere_ends_a_halt_here(tmp_path: Path) -> None:
@@ -361,17 +360,16 @@ async def test_a_closing_that_is_cancelled_while_it_opens_leaves_nothing(
     tmp_path: Path, no_leaks: LeakCheck
 ) -> None:
     emulator = Emulator()
-    async with EmulatorServer(emulator) as server:
+    async with EmulatorServer(emulator) as server, no_leaks:
         for step in range(1, 20):
-            async with no_leaks:
-                client = KrakenSession(*emulator.key, base_url=server.url, state_dir=tmp_path)
-                opening = asyncio.create_task(client.open())
+            client = KrakenSession(*emulator.key, base_url=server.url, state_dir=tmp_path)
+            opening = asyncio.create_task(client.open())
+            await asyncio.sleep(0)
+            closing = asyncio.create_task(client.aclose())
+            for _ in range(step):
                 await asyncio.sleep(0)
-                closing = asyncio.create_task(client.aclose())
-                for _ in range(step):
-                    await asyncio.sleep(0)
-                closing.cancel()
-                await asyncio.gather(opening, closing, return_exceptions=True)
+            closing.cancel()
+            await asyncio.gather(opening, closing, return_exceptions=True)
 
 
 async def test_statistics_in_mid_step_do_not_let_the_nonce_lock_go(tmp_path: Path) -> None:

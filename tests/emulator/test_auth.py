@@ -61,7 +61,7 @@ def test_signature_is_an_hmac_for_secrets_of_any_length(length: int) -> None:
     assert Signature(secret).matches(expected, "/0/private/Balance", "7", b"nonce=7")
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(st.dictionaries(st.text(min_size=1).filter(lambda name: "[" not in name), st.text()))
 def test_form_is_read_as_it_was_meant(fields: dict[str, str]) -> None:
     assert parse_body("application/x-www-form-urlencoded", urlencode(fields).encode()) == fields
@@ -151,7 +151,7 @@ def test_nonce_window_tolerates_a_lower_nonce_once() -> None:
     assert desk.call("GetApiKeyInfo", nonce=198)["nonce"] == "200"
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(st.lists(st.integers(-2, 60), max_size=60), st.integers(0, 20))
 def test_nonce_rule_agrees_with_a_plain_reading_of_it(nonces: list[int], window: int) -> None:
     rule = NonceRule(window)

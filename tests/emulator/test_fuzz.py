@@ -42,7 +42,7 @@ def check(body: bytes) -> None:
 
 
 @given(st.sampled_from(sorted(PRIVATE)), ANY_FIELDS)
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(derandomize=True)
 def test_private_calls_never_fail(name: str, fields: dict[str, Any]) -> None:
     desk = Desk(limits=True, tier="pro")
     order = {**LIMIT, "timeinforce": "GTD", "expiretm": "+60"}
@@ -56,13 +56,13 @@ def test_private_calls_never_fail(name: str, fields: dict[str, Any]) -> None:
 
 
 @given(st.sampled_from(sorted(public.ENDPOINTS)), ANY_FIELDS)
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(derandomize=True)
 def test_public_calls_never_fail(name: str, fields: dict[str, Any]) -> None:
     query = "&".join(f"{field}={value}" for field, value in {"pair": "XBTUSD", **fields}.items())
     check(Desk().emulator.handle("GET", f"/0/public/{name}?{query}", {}, b"").body)
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(st.binary(max_size=60), st.sampled_from(["application/json", "application/x-www-form-urlencoded", ""]))
 def test_no_body_makes_it_fail(body: bytes, kind: str) -> None:
     desk = Desk()

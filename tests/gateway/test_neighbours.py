@@ -82,7 +82,7 @@ class Server(MemoryStore):
     def key(self, name: str, unit: str) -> MemoryKey:
         key = super().key(name, unit)
         key.shares_status = True
-        key.sessions = self.sessions  # type: ignore[method-assign]
+        key.sessions = self.sessions  # type: ignore[method-assign]  # stands in for the store's
         return key
 
     async def sessions(self) -> list[bytes]:

@@ -11,7 +11,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kraken_async.orders.intent import Intent
@@ -111,7 +111,6 @@ orders_sent = st.fixed_dictionaries(
 
 
 @given(orders_sent, st.integers(0, 2**32), st.booleans())
-@settings(deadline=None)
 def test_an_order_always_matches_itself_by_an_id_made_here(
     fields: dict[str, Any], seed: int, complete: bool
 ) -> None:
@@ -123,7 +122,6 @@ def test_an_order_always_matches_itself_by_an_id_made_here(
 
 
 @given(orders_sent, st.integers(1, 2**31 - 1), st.integers(0, 2**32))
-@settings(deadline=None)
 def test_an_order_always_matches_itself_by_a_userref_made_here(
     fields: dict[str, Any], ref: int, seed: int
 ) -> None:
@@ -132,7 +130,6 @@ def test_an_order_always_matches_itself_by_a_userref_made_here(
 
 
 @given(orders_sent, st.integers(0, 2**32), st.sampled_from(["cl_ord_id", "userref"]), st.data())
-@settings(deadline=None)
 def test_fields_never_prove_absence(
     fields: dict[str, Any], seed: int, name: str, data: st.DataObject
 ) -> None:
@@ -314,7 +311,6 @@ def test_without_an_id_nothing_is_ever_said() -> None:
 
 
 @given(st.floats(900, 1100), st.floats(0, 3), st.floats(0, 1))
-@settings(deadline=None)
 def test_an_order_opened_after_its_send_is_never_old_and_one_before_it_never_new(
     sent: float, width: float, share: float
 ) -> None:
@@ -330,7 +326,6 @@ def test_an_order_opened_after_its_send_is_never_old_and_one_before_it_never_new
 
 
 @given(st.decimals("0.00000001", "1e6", places=14), st.integers(0, 10))
-@settings(deadline=None)
 def test_a_number_agrees_with_itself_cut_or_rounded(value: Decimal, places: int) -> None:
     for how in (ROUND_DOWN, ROUND_HALF_EVEN):
         assert same_number(str(value), f"{value.quantize(Decimal(1).scaleb(-places), how):f}")

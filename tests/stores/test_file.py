@@ -931,8 +931,8 @@ async def test_closing_twice_and_on_any_path_leaves_nothing(tmp_path: Path, no_l
 async def test_opening_that_is_cancelled_leaves_nothing_and_locks_nobody_out(
     tmp_path: Path, no_leaks: Any
 ) -> None:
-    for turns in range(12):
-        async with no_leaks:
+    async with no_leaks:
+        for turns in range(12):
             opening = asyncio.create_task(opened(FileStore(tmp_path)))
             for _ in range(turns):
                 await asyncio.sleep(0)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kraken_async import KrakenError, RateLimitExceeded, TransportError
@@ -247,7 +247,6 @@ def test_what_does_not_answer_in_pages_is_refused_by_name() -> None:
     assert {"TradesHistory", "ClosedOrders", "Ledgers", "OpenOrders", "Trades"} <= set(KINDS)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     rows=st.integers(0, 160),
     size=st.integers(5, 60),
