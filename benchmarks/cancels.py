@@ -171,14 +171,6 @@ async def ask(
     opener = {"kraken_async": _ours, "ccxt": _ccxt}[client]
     tasks: list[asyncio.Task[Any]] = []
 
-    async def read(call: Callable[[], Awaitable[Any]]) -> None:
-        while True:
-            try:
-                await call()
-                await asyncio.sleep(0)  # those that wait for a connection get it before this asks again
-            except Exception:
-                await asyncio.sleep(PAUSE)
-
     async def cancel(send: Send, txid: str) -> None:
         asked[txid] = time.monotonic()
         try:
@@ -192,7 +184,7 @@ async def ask(
         ]
         try:
             for call, _ in opened:
-                tasks += [asyncio.ensure_future(read(call)) for _ in range(reads)]
+                tasks += [asyncio.ensure_future(_read(call)) for _ in range(reads)]
             await _settled()
             _say({"ready": True})
             await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
@@ -214,6 +206,15 @@ async def ask(
                 disk.full = False  # for closing
     refused = disk.refused if disk else 0
     _say({"asked": asked, "until": end, "failed": failed, "writes_refused": refused})
+
+
+async def _read(call: Callable[[], Awaitable[Any]]) -> None:
+    while True:
+        try:
+            await call()
+            await asyncio.sleep(0)  # those that wait for a connection get it before this asks again
+        except Exception:
+            await asyncio.sleep(PAUSE)
 
 
 async def _settled() -> None:

@@ -158,20 +158,31 @@ def _generation(
         for level, found in levels.items():
             progress.step("orders", f"after {level:,}")
             if level:
-                grown = [each for each in there if each.grows or plan.order_all or each.way == "plain"]
-                for client in grown:
-                    # The floor keeps nothing that could grow: it is there to be measured beside.
-                    until = level - plan.order_calls // 2 if client.way != "plain" else 0
-                    taken = traders.ask(client.name, {"fill": until})
-                    if taken and taken["orders"] and level == max(levels):
-                        filled.setdefault(client.name, []).append(taken)
-                for client in grown:
-                    if client.grows and level == max(levels):
-                        traders.open(client, FRESH)
-                for name in [*traders.children]:
-                    if name.removesuffix(FRESH) not in {each.name for each in grown}:
-                        traders.children.pop(name).end()
+                _fill(plan, traders, there, level, filled if level == max(levels) else None)
             _rounds(plan, traders, found)
+
+
+def _fill(
+    plan: Plan,
+    traders: _Traders,
+    there: list[Trading],
+    level: int,
+    filled: dict[str, list[dict[str, float]]] | None,
+) -> None:
+    """Bring those that grow to a level, and end the others. ``filled``: what the last level took, and is filled in."""
+    grown = [each for each in there if each.grows or plan.order_all or each.way == "plain"]
+    for client in grown:
+        # The floor keeps nothing that could grow: it is there to be measured beside.
+        until = level - plan.order_calls // 2 if client.way != "plain" else 0
+        taken = traders.ask(client.name, {"fill": until})
+        if taken and taken["orders"] and filled is not None:
+            filled.setdefault(client.name, []).append(taken)
+    if filled is not None:
+        for client in [each for each in grown if each.grows]:
+            traders.open(client, FRESH)
+    for name in [*traders.children]:
+        if name.removesuffix(FRESH) not in {each.name for each in grown}:
+            traders.children.pop(name).end()
 
 
 def _rounds(plan: Plan, traders: _Traders, found: _Level) -> None:

@@ -223,6 +223,26 @@ class Bot:
         await options.private("Balance")
 
 
+async def run(bots: list[Bot], until: float, *, torn: bool) -> None:
+    """Let bots of one session run. ``torn``: it is restarted in the middle of everything."""
+    client, tally = bots[0].client, bots[0].tally
+    tasks = [asyncio.ensure_future(bot.run(until)) for bot in bots]
+    try:
+        if torn:
+            await asyncio.wait(tasks, timeout=max(until - time.monotonic() - 0.5, 0.1))
+            for task in tasks:
+                task.cancel()
+            await client.aclose(grace=0)
+            tally.torn.add(client.stats().last_nonce)
+        await asyncio.wait(tasks, timeout=60)
+    finally:
+        for task in tasks:
+            task.cancel()
+    for found in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(found, BaseException) and not isinstance(found, asyncio.CancelledError):
+            raise found
+
+
 async def life(url: str, emulator: Emulator, folder: Path, tally: Tally, number: int, until: float) -> None:
     """Open a session, settle what the one before left, let the bots run, and close in one of three ways."""
 
@@ -248,21 +268,7 @@ async def life(url: str, emulator: Emulator, folder: Path, tally: Tally, number:
                 pass
             tally.resolved += 1
         bots = [Bot(client, tally, number * 1_000 + place) for place in range(BOTS)]
-        tasks = [asyncio.ensure_future(bot.run(until)) for bot in bots]
-        try:
-            if number % 3 == 0:  # restarted in the middle of everything
-                await asyncio.wait(tasks, timeout=max(until - time.monotonic() - 0.5, 0.1))
-                for task in tasks:
-                    task.cancel()
-                await client.aclose(grace=0)
-                tally.torn.add(client.stats().last_nonce)
-            await asyncio.wait(tasks, timeout=60)
-        finally:
-            for task in tasks:
-                task.cancel()
-        for found in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(found, BaseException) and not isinstance(found, asyncio.CancelledError):
-                raise found
+        await run(bots, until, torn=number % 3 == 0)
         if number % 3 == 1:
             try:
                 await client.halt()

@@ -79,9 +79,7 @@ class Checks:
             if name not in given:
                 self._missing(endpoint, where, name)
         for name, cases in known.cases.items():
-            value = params.get(name)
-            if value is None:
-                continue
+            value = params.get(name, "")
             for text in (value,) if type(value) is str and "," not in value else texts(value):
                 for rule in cases.get(text, ()):
                     if not rule.holds(params, given):

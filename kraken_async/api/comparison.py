@@ -213,12 +213,9 @@ def _collect(
         for item in value.values():
             _collect(item, type_.of, known, _under(path, "*"), seen, lacking)
     elif isinstance(type_, Object) and isinstance(value, Mapping):
-        for field in type_.fields:
+        named = [field for field in type_.fields if not field.others]
+        lacking |= {_under(path, field.name) for field in named if field.name not in value}
+        for field in [field for field in named if field.name in value]:
             here = _under(path, field.name)
-            if field.others:
-                continue
-            if field.name in value:
-                seen.add(here)
-                _collect(value[field.name], field.type, known, here, seen, lacking)
-            else:
-                lacking.add(here)
+            seen.add(here)
+            _collect(value[field.name], field.type, known, here, seen, lacking)

@@ -122,12 +122,7 @@ class CallWorker:
             result = self._decode(call, response)
         except KrakenError as error:
             handling = self._replies.failed(call, error)
-        except asyncio.CancelledError as stray:  # aiohttp raises one when a session is closed under a request
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            handling = self._replies.failed(call, self._met(call, stray, request))
-        except Exception as fault:
+        except (Exception, asyncio.CancelledError) as fault:
             # The caller's transport's, or our own: it must not take the cancels down as well.
             handling = self._replies.failed(call, self._met(call, fault, request))
         else:
@@ -139,7 +134,15 @@ class CallWorker:
         return call
 
     def _met(self, call: Call, fault: BaseException, request: SignedRequest | None) -> KrakenError:
-        """Return the error for a fault: before there was a request, nothing was sent."""
+        """Return the error for a fault: before there was a request, nothing was sent.
+
+        Raises a CancelledError that is meant for this task; aiohttp raises others, when a session is closed under a
+        request.
+        """
+        if isinstance(fault, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise fault
         outcome = Outcome.NOT_SENT if request is None else Outcome.UNKNOWN
         return self._faults.error(call.endpoint.name, fault, outcome)
 

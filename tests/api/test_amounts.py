@@ -39,24 +39,11 @@ def leaves(value: Any, type_: Type) -> Iterator[tuple[Any, str]]:
     """Every single value of a result, with the name of its described scalar ("" where there is none)."""
     type_ = KNOWN.resolve(type_)
     if isinstance(type_, Union):
-        options = [KNOWN.resolve(each) for each in type_.options]
-        if isinstance(value, (dict, list)):
-            wanted = (Object, MapOf) if isinstance(value, dict) else (ListOf, Row)
-            fitting = [each for each in options if isinstance(each, wanted)]
-            merged = Object(
-                tuple(field for each in fitting if isinstance(each, Object) for field in each.fields)
-            )
-            yield from leaves(value, merged if merged.fields else fitting[0])
-            return
-        scalars = {each.name for each in options if isinstance(each, Scalar)}
-        yield value, next(iter(scalars & (AMOUNTS | TIMES)), "") or next(iter(scalars), "")
+        yield from leaves_of_options(value, [KNOWN.resolve(each) for each in type_.options])
     elif isinstance(type_, Scalar):
         yield value, type_.name
-    elif isinstance(type_, MapOf) and isinstance(value, dict):
-        for item in value.values():
-            yield from leaves(item, type_.of)
-    elif isinstance(type_, ListOf) and isinstance(value, list):
-        for item in value:
+    elif isinstance(type_, (MapOf, ListOf)) and isinstance(value, dict if isinstance(type_, MapOf) else list):
+        for item in value.values() if isinstance(value, dict) else value:
             yield from leaves(item, type_.of)
     elif isinstance(type_, Row) and isinstance(value, list):
         for item, place in zip(value, type_.places, strict=False):
@@ -68,6 +55,17 @@ def leaves(value: Any, type_: Type) -> Iterator[tuple[Any, str]]:
             yield from leaves(item, named.get(name, others))
     else:
         yield value, ""
+
+
+def leaves_of_options(value: Any, options: list[Type]) -> Iterator[tuple[Any, str]]:
+    if isinstance(value, (dict, list)):
+        wanted = (Object, MapOf) if isinstance(value, dict) else (ListOf, Row)
+        fitting = [each for each in options if isinstance(each, wanted)]
+        merged = Object(tuple(field for each in fitting if isinstance(each, Object) for field in each.fields))
+        yield from leaves(value, merged if merged.fields else fitting[0])
+        return
+    scalars = {each.name for each in options if isinstance(each, Scalar)}
+    yield value, next(iter(scalars & (AMOUNTS | TIMES)), "") or next(iter(scalars), "")
 
 
 @pytest.mark.parametrize(("name", "result"), CASES)

@@ -389,9 +389,21 @@ async def _settle(world: Schedule, rng: random.Random, sessions: list[Any], kill
                 world.note(number, await told(sessions[place].resolve(answer.error)), place)
     await asyncio.sleep(LONG)
     world.emulator.faults.clear()
-    for session in sessions:
-        if session not in world.dead:
-            await session.aclose()
+    for session in [session for session in sessions if session not in world.dead]:
+        await session.aclose()
+    await _last_word(world)
+    await asyncio.sleep(LONG)
+    for number, entry in ledger.entries.items():
+        for answer in entry.answers:
+            world.verify(number, answer)
+    if world.key is world.emulator.key:  # with a nonce window, what is on its way may still come
+        _check_cancels(world)
+    _check_told(world)
+
+
+async def _last_word(world: Schedule) -> None:
+    """Take note of what was told of orphans, and of what a new session finds out about what is left."""
+    ledger = world.ledger
     for orphan in world.orphans:
         if (number := number_of(orphan.params)) in ledger.entries:
             world.note(number, Told(result=orphan.result, error=orphan.error))
@@ -400,13 +412,6 @@ async def _settle(world: Schedule, rng: random.Random, sessions: list[Any], kill
         if (number := number_of(intent.params)) in ledger.entries:
             world.note(number, await told(last.resolve(intent)))
     await last.aclose()
-    await asyncio.sleep(LONG)
-    for number, entry in ledger.entries.items():
-        for answer in entry.answers:
-            world.verify(number, answer)
-    if world.key is world.emulator.key:  # with a nonce window, what is on its way may still come
-        _check_cancels(world)
-    _check_told(world)
 
 
 def _check_told(world: Schedule) -> None:

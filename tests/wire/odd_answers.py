@@ -64,21 +64,7 @@ def _answer(chance: random.Random) -> bytes:
     body = chance.choice(ENVELOPES)
     status = chance.choice(STATUSES)
     headers = [b"Content-Type: application/json", b"Date: Tue, 24 Nov 2026 20:00:00 GMT"]
-    match chance.choice(("", "", "", "", "gzip", "deflate", "raw", "br", "broken")):
-        case "gzip":
-            body = gzip.compress(body, mtime=0)
-            headers.append(b"Content-Encoding: gzip")
-        case "deflate":
-            body = zlib.compress(body)
-            headers.append(b"Content-Encoding: deflate")
-        case "raw":
-            packer = zlib.compressobj(wbits=-15)
-            body = packer.compress(body) + packer.flush()
-            headers.append(b"Content-Encoding: deflate")
-        case "br":
-            headers.append(b"Content-Encoding: br")
-        case "broken":
-            headers.append(b"Content-Encoding: gzip")
+    body = _encoded(chance, body, headers)
     match chance.choice(("length", "length", "length", "chunked", "close", "short", "long", "both", "twice")):
         case "length":
             headers.append(b"Content-Length: %d" % len(body))
@@ -106,6 +92,26 @@ def _answer(chance: random.Random) -> bytes:
         (b"", b"", b"", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n")
     )
     return before + b"\r\n".join([b"HTTP/%b %d OK" % (version, status), *headers, b"", body])
+
+
+def _encoded(chance: random.Random, body: bytes, headers: list[bytes]) -> bytes:
+    """Encode a body in one of the ways that servers do, or say that it is encoded though it is not."""
+    match chance.choice(("", "", "", "", "gzip", "deflate", "raw", "br", "broken")):
+        case "gzip":
+            headers.append(b"Content-Encoding: gzip")
+            return gzip.compress(body, mtime=0)
+        case "deflate":
+            headers.append(b"Content-Encoding: deflate")
+            return zlib.compress(body)
+        case "raw":
+            headers.append(b"Content-Encoding: deflate")
+            packer = zlib.compressobj(wbits=-15)
+            return packer.compress(body) + packer.flush()
+        case "br":
+            headers.append(b"Content-Encoding: br")
+        case "broken":
+            headers.append(b"Content-Encoding: gzip")
+    return body
 
 
 def _chunks(chance: random.Random, body: bytes) -> bytes:

@@ -41,7 +41,7 @@ PAST_TICKS: Final = 8
 class Steps(Hold):
     """The part of a hold that reads and changes what the key's users share."""
 
-    async def step(
+    async def step(  # noqa: C901 - every call comes this way, and a function more would be a call more for each
         self, choose: Callable[[Shared], T | None], *, overtake: bool = False
     ) -> tuple[T | None, int]:
         """See KeyState.step.

@@ -275,12 +275,7 @@ class RedisKey(KeyState):
                 view, fresh = await self._load(limit), True
             if limit is None and (view.recalled != self._recalled.total or view.placed != self._placed_known):
                 await self._read_news()
-            shared, notes = view.shared.copy(), len(self._notes)
-            shared.changed = view.merged
-            shared.recalled = self._recalled
-            self._recalled.new[:] = self._owed
-            for note in self._notes:
-                note(shared)
+            shared, notes = self._as_noted(view), len(self._notes)
             result = work(shared)
             if op == "take" and result is None:
                 if fresh:
@@ -295,9 +290,7 @@ class RedisKey(KeyState):
             reply = await self._send(op, view, shared, limit=limit)
             code = self._check(reply)
             if code == b"OK":
-                del self._notes[:notes]
-                self._owed.clear()
-                self._recalled.new.clear()
+                self._forget_notes(notes)
                 return result, self._written(reply, view, shared)
             if code == b"TURN":
                 assert self._turn is not None
@@ -314,6 +307,21 @@ class RedisKey(KeyState):
         raise NonceStoreError(
             f"{self.place}: overtaken by other callers {ATTEMPTS} times in a row: too many of them"
         )
+
+    def _as_noted(self, view: Version) -> Shared:
+        """Return a copy of a version's state with what is noted here; the notes are kept until it is written."""
+        shared = view.shared.copy()
+        shared.changed = view.merged
+        shared.recalled = self._recalled
+        self._recalled.new[:] = self._owed
+        for note in self._notes:
+            note(shared)
+        return shared
+
+    def _forget_notes(self, number: int) -> None:
+        del self._notes[:number]
+        self._owed.clear()
+        self._recalled.new.clear()
 
     async def _send(
         self,
