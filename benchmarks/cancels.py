@@ -38,7 +38,7 @@ ROUND_TRIP: Final = (0.05, 0.15)
 #: What a row's cancel has to be out by, in seconds.
 PROMISED: Final = 2.0
 #: Seconds that a row is given for its reads to begin.
-SETTLING: Final = 10.0
+SETTLING: Final = 5.0
 #: Seconds between two reads of a reader that was refused or failed.
 PAUSE: Final = 0.2
 

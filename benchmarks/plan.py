@@ -15,7 +15,6 @@ class Plan:
 
     generations: int
     calls: dict[int, tuple[int, int]]
-    rare: frozenset[int] = frozenset()  # of these queues, the rounds of one generation only
     repeats: int  # fresh processes for every other measurement
     waiting_repeats: int
     waiting: int  # calls that wait at once
@@ -40,7 +39,7 @@ class Plan:
 
 
 FULL: Final = Plan(
-    generations=7,
+    generations=6,
     calls={1: (600, 6), 10: (600, 6), 1_000: (1_000, 3), 10_000: (10_000, 1)},
     repeats=5,
     waiting_repeats=5,
@@ -53,8 +52,7 @@ FULL: Final = Plan(
 )
 QUICK: Final = Plan(
     generations=2,
-    calls={1: (300, 5), 10: (200, 3), 1_000: (1_000, 1), 10_000: (10_000, 1)},
-    rare=frozenset({10_000}),
+    calls={1: (300, 5), 10: (200, 3), 1_000: (1_000, 1)},
     repeats=2,
     waiting_repeats=1,
     waiting=100_000,
@@ -67,6 +65,7 @@ QUICK: Final = Plan(
     pieces=1_000,
     nonces=0.5,
     cancel_seconds=8.0,
+    cancel_sessions=4,
     schedules=40,
     gateway=(2_000, 3, 2_000),
 )

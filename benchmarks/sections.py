@@ -36,15 +36,10 @@ def calls(plan: Plan, progress: Progress, contenders: Iterable[Contender] = CONT
         else:
             there.append(each)
     rounds: dict[int, _Rounds] = {queued: {each.name: [] for each in there} for queued in plan.calls}
-    schedules = []
-    for generation in range(plan.generations):
-        wanted = {
-            queued: n for queued, (_, n) in plan.calls.items() if not generation or queued not in plan.rare
-        }
-        schedules.append([queued for queued, n in wanted.items() for _ in range(n)])
-    progress.expect(sum(map(len, schedules)))
-    for schedule in schedules:
-        random.shuffle(schedule)
+    once = [queued for queued, (_, n) in plan.calls.items() for _ in range(n)]
+    progress.expect(plan.generations * len(once))
+    for _ in range(plan.generations):
+        schedule = random.sample(once, len(once))
         for found in rounds.values():
             for generations in found.values():
                 generations.append([])
