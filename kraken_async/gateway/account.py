@@ -71,6 +71,7 @@ class Account:
         store = store_of_account(config)
         self.session = session = make_session(config, store, lambda orphan: self.writes.found_out(orphan))
         self.neighbours: Neighbours = Neighbours(store, hashlib.sha256(config.key.encode()).hexdigest()[:16])
+        self._reads = upstream.Reads(session, timeout=READ_TIMEOUT, queue_timeout=config.queue_timeout)
         self.gates: Gates = Gates(most=gateway.max_waiting, most_per_token=gateway.max_waiting_per_token)
         self.last_calls: deque[LastCall] = deque(maxlen=LAST_CALLS)
         self.calls_by_token: dict[str, int] = {}
@@ -131,11 +132,7 @@ class Account:
             try:
                 if endpoint.binary:
                     return await downloads.fetch(self.session, endpoint.name, fields, queue_timeout=left)
-                return replies.of_answer(
-                    await upstream.private(
-                        self.session, endpoint.name, fields, timeout=READ_TIMEOUT, queue_timeout=left
-                    )
-                )
+                return replies.of_answer(await self._reads.make(endpoint.name, fields, left))
             finally:
                 self.gates.leave(token, "read")
         except KrakenError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kraken_async.call import CallOptions, CallTrace
 from kraken_async.client import ClientView
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kraken_async.session import KrakenSession
+
+
+#: Views that wait for a read.
+_MOST_FREE: Final = 64
 
 
 class Answer(NamedTuple):
@@ -46,6 +50,39 @@ async def private(
     except KrakenAPIError as error:
         return Answer(None, error, _body(trace, error))
     return Answer(result, None, trace.body_of(result))
+
+
+class Reads:
+    """Reads of one session, with the same times for all. A view that a read has done with serves the next one."""
+
+    def __init__(self, session: KrakenSession, *, timeout: float, queue_timeout: float) -> None:
+        self._session = session
+        self._timeout = timeout
+        self._queue_timeout = queue_timeout
+        self._free: list[tuple[CallTrace, ClientView]] = []
+
+    async def make(self, endpoint: str, fields: Mapping[str, Any], queue_timeout: float) -> Answer:
+        """Make a read that may wait for ``queue_timeout``; as :func:`private`."""
+        if queue_timeout != self._queue_timeout:  # it has waited before
+            return await private(
+                self._session, endpoint, fields, timeout=self._timeout, queue_timeout=queue_timeout
+            )
+        trace, view = self._free.pop() if self._free else self._made()
+        try:
+            result = await view.private(endpoint, fields)
+        except KrakenAPIError as error:
+            return Answer(None, error, _body(trace, error))
+        answer = Answer(result, None, trace.body_of(result))
+        if len(self._free) < _MOST_FREE:  # one whose call failed, or was left, is not used again
+            trace.answered(b"", None)
+            trace.sent = False
+            self._free.append((trace, view))
+        return answer
+
+    def _made(self) -> tuple[CallTrace, ClientView]:
+        trace = CallTrace()
+        options = CallOptions(timeout=self._timeout, queue_timeout=self._queue_timeout, trace=trace)
+        return trace, ClientView(self._session, options)
 
 
 async def public(

@@ -79,15 +79,14 @@ class WholeResponse(web.StreamResponse):
         transport.write(self._head() + self._whole)
 
     def _head(self) -> bytes:
-        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
-        lines += [f"{name}: {value}" for name, value in self._lines.items()]
-        lines += [f"Content-Length: {len(self._whole)}", f"Date: {_date(int(time.time()))}"]
-        if not self._stays:
-            lines.append("Connection: close")
-        return "\r\n".join([*lines, "\r\n"]).encode("ascii")
+        lines = _lines(self.status, tuple(self._lines.items()), int(time.time()))
+        close = b"" if self._stays else b"Connection: close\r\n"
+        return b"%sContent-Length: %d\r\n%s\r\n" % (lines, len(self._whole), close)
 
 
-@lru_cache(maxsize=1)
-def _date(second: int) -> str:
-    """Return a time as HTTP writes it; made once for all answers of a second."""
-    return formatdate(second, usegmt=True)
+@lru_cache(maxsize=16)
+def _lines(status: int, headers: tuple[tuple[str, str], ...], second: int) -> bytes:
+    """Return the lines that are alike in all such answers of a second of the clock."""
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Date: {formatdate(second, usegmt=True)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return "\r\n".join([*lines, ""]).encode("ascii")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -52,6 +53,22 @@ async def test_a_private_answer_passes_as_it_came(tmp_path: Path, endpoint: str,
         status, headers, got = await running.client().raw(f"/0/private/{endpoint}", data={"nonce": "1"})
         assert (status, got) == (200, body)
         assert OUTCOME not in headers
+
+
+async def test_each_of_many_reads_has_its_own_bytes(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked = (await request.post())["asset"]
+        if asked == "7":
+            return web.Response(body=REFUSAL, content_type="application/json")
+        return web.Response(body=b'{"error": [ ], "result": {"n": %s}}' % str(asked).encode())
+
+    async with before(tmp_path, answer) as running:
+        bot = running.client()
+        for _ in range(2):
+            asked = [bot.raw("/0/private/TradeBalance", data={"asset": str(n)}) for n in range(20)]
+            got = [body for _, _, body in await asyncio.gather(*asked)]
+            expected = [b'{"error": [ ], "result": {"n": %d}}' % n for n in range(20)]
+            assert got == [*expected[:7], REFUSAL, *expected[8:]]
 
 
 async def test_a_read_without_a_result_passes_as_it_came(tmp_path: Path) -> None:

@@ -380,6 +380,7 @@ async def test_a_fault_of_its_own_is_an_envelope_that_says_what_may_have_been_do
         raise RuntimeError("a fault")
 
     monkeypatch.setattr("kraken_async.gateway.upstream.private", broken)
+    monkeypatch.setattr("kraken_async.gateway.upstream.Reads.make", broken)
     told = []
     for endpoint in ("AddOrder", "AddOrder", "Balance"):
         answer, headers = await bot.call(endpoint, ORDER if endpoint == "AddOrder" else None)
