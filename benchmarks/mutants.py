@@ -31,6 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 #: What tests notice, by folder: a module's own first. ``-x`` ends with the first that fails.
 ORDERS, OUTCOMES = "tests/orders/test_orders.py", "tests/orders/test_outcomes.py"
 MATCHING, CANCELLED = "tests/orders/test_order_matching.py", "tests/orders/test_ensure_cancelled.py"
+JOURNAL, DEAD = "tests/orders/test_journal.py", "tests/orders/test_dead_sessions.py"
+OBSERVED, SCHEDULES = "tests/orders/test_observe.py", "tests/orders/test_schedules.py"
 SESSION, EDGES = "tests/test_session.py", "tests/test_session_edges.py"
 FILE, FROZEN, LISTS = (
     f"tests/stores/test_{name}.py" for name in ("file", "frozen_neighbours", "shared_lists")
@@ -41,17 +43,25 @@ REDIS, LIMITS, CALLS = "tests/stores/test_redis.py", "tests/limits", "tests/call
 TARGETS = {
     "server_time.py": ["tests/test_server_time.py"],
     "orders/absence.py": ["tests/orders/test_absence.py", OUTCOMES],
-    "orders/claims.py": [OUTCOMES, "tests/orders/test_schedules.py"],
-    "orders/intent.py": ["tests/orders/test_journal.py", ORDERS],
+    "orders/claims.py": ["tests/orders/test_claims.py", OUTCOMES, SCHEDULES],
+    "orders/intent.py": [JOURNAL, ORDERS],
     "orders/order_agreement.py": [MATCHING],
     "orders/order_answers.py": [ORDERS],
-    "orders/order_lookup.py": [ORDERS, OUTCOMES],
-    "orders/order_matching.py": [MATCHING, ORDERS],
-    "orders/pending_order.py": [ORDERS, OUTCOMES, CANCELLED],
+    "orders/order_lookup.py": [ORDERS, OUTCOMES, SCHEDULES],
+    "orders/order_matching.py": [MATCHING, ORDERS, OUTCOMES, SCHEDULES],
+    "orders/pending_order.py": [
+        "tests/orders/test_pending_order.py",
+        ORDERS,
+        OUTCOMES,
+        CANCELLED,
+        JOURNAL,
+        OBSERVED,
+        SCHEDULES,
+    ],
     "orders/policy.py": [ORDERS, OUTCOMES],
     "orders/recall.py": ["tests/orders/test_recall.py", OUTCOMES, SESSION],
-    "orders/reconciler.py": [ORDERS, OUTCOMES],
-    "orders/tracker.py": [ORDERS, OUTCOMES, CANCELLED],
+    "orders/reconciler.py": [ORDERS, OUTCOMES, SCHEDULES],
+    "orders/tracker.py": [ORDERS, OUTCOMES, CANCELLED, JOURNAL, DEAD, SCHEDULES],
     "limits/budget.py": [LIMITS, "tests/test_session_edges.py"],
     "limits/circuit_breaker.py": [LIMITS, "tests/calls/test_replies.py", SESSION],
     "limits/counters.py": [LIMITS],

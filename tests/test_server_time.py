@@ -215,6 +215,18 @@ def test_a_wide_interval_is_narrowed_by_many_answers_a_narrow_one_kept_by_one_a_
     assert found.due_at == pytest.approx(1001.99)
 
 
+@pytest.mark.parametrize(("trip", "pause"), [(0.02, 0.025), (0.4, 0.025), (0.6, 1.0), (2.0, 1.0)])
+def test_an_interval_as_narrow_as_its_answers_are_slow_is_read_once_a_second(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, trip: float, pause: float
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 5_000_000.0)
+    found = ServerTime(clock)
+    found.observe(5_000_000, 1000.0, 1000.0)  # known to a second
+    clock.now = 1000.1
+    learn(found, 5_000_000, 1000.1, trip=trip)
+    assert found.due_at == pytest.approx(1000.1 + pause)
+
+
 @given(
     st.floats(-1e6, 1e6),
     st.floats(-0.0004, 0.0004),

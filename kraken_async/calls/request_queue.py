@@ -98,8 +98,9 @@ class RequestQueue:
         switch nor what looks an order up is ever turned away.
         """
         full = self._max is not None and self.size >= self._max
-        cancels = call.endpoint.engine.startswith("cancel") or call.priority == Priority.CANCEL
-        if full and not (cancels or call.internal):
+        if full and not (
+            call.internal or call.priority == Priority.CANCEL or "cancel" in call.endpoint.engine
+        ):
             msg = f"{self.size} calls are waiting, max_queued={self._max}: slow down, or raise max_queued"
             raise QueueFull(msg, endpoint=call.endpoint.name)
         self._seq += 1

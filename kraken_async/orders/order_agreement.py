@@ -67,7 +67,7 @@ def same_number(sent: Any, shown: Any) -> bool:
     if one is None or other is None:
         return False
     exponent = other.as_tuple().exponent
-    if one == other or not isinstance(exponent, int) or exponent > 0:
+    if one == other or not isinstance(exponent, int):
         return one == other
     if one.adjusted() - exponent > _DIGITS:
         return False

@@ -18,7 +18,9 @@ from kraken_async.orders.intent import Intent
 from kraken_async.orders.order_agreement import agrees, disagreements, same_number, same_price
 from kraken_async.orders.order_matching import (
     DOUBT,
+    LATE,
     NOTHING,
+    SLACK,
     Look,
     RequestedOrder,
     SendTime,
@@ -320,6 +322,38 @@ def test_an_order_opened_after_its_send_is_never_old_and_one_before_it_never_new
     for before in (0.001, 0.5, 50.0):
         assert not when.new(sent - before)
         assert when.old(sent - before) or when.near(sent - before)
+
+
+@pytest.mark.parametrize(
+    ("at", "old", "new"),
+    [
+        (999.5, True, False),
+        (1000.0, False, False),
+        (1001.0, False, False),
+        (1001.5, False, True),
+        (1007.0, False, True),
+        (1007.5, True, True),
+        (None, False, False),
+    ],
+)
+def test_bounds_of_the_send_are_taken_with_a_margin(at: float | None, *, old: bool, new: bool) -> None:
+    """Kraken's own clocks may differ by 0.1 s, and an order may come 1 s past its deadline."""
+    assert (SENT.old(at), SENT.new(at)) == (old, new)
+    assert SENT.near(at) is (not old and not new)
+
+
+def test_the_margins_belong_to_what_they_bound() -> None:
+    when = SendTime(earliest=SLACK, latest=0.0)
+    assert not when.old(0.0)
+    assert when.new(SLACK)
+    assert not SendTime(0.0, 0.0, due=0.0).old(LATE)
+
+
+def test_a_field_of_none_is_no_userref_and_stays_what_was_sent() -> None:
+    own = row(userref=None, price2=None)
+    assert own.identity == "nothing"
+    assert own.fields == {**LIMIT, "price2": None}
+    assert row(userref=7, price2=None).fields == {**LIMIT, "userref": 7, "price2": None}
 
 
 # -- numbers -----------------------------------------------------------------------------------------------

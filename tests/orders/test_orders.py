@@ -63,6 +63,7 @@ class Kraken:
         self.failing: dict[str, KrakenError] = {}
         self.latency = 0.0
         self.loose = False  # shows more than it was asked for
+        self.counted, self.page = True, 50  # of closed orders
         self.missing_amends = 0
         self.key_info: dict[str, Any] = {
             "nonce": "0",
@@ -118,8 +119,10 @@ class Kraken:
             and o["opentm"] > params.get("start", 0)
         }
         ofs = params.get("ofs", 0)
-        page = dict(list(found.items())[ofs : ofs + 50])
-        return {"open": found} if is_open else {"closed": page, "count": len(found)}
+        page = dict(list(found.items())[ofs : ofs + self.page])
+        if is_open:
+            return {"open": found}
+        return {"closed": page, "count": len(found)} if self.counted else {"closed": page}
 
 
 class Names:
@@ -784,6 +787,42 @@ async def test_a_batch_found_in_part_is_unknown_and_says_what_is_there() -> None
 
 
 @virtual
+async def test_rows_of_the_caller_s_own_userrefs_are_found_each_by_its_own() -> None:
+    bench = Bench()
+    rows = [{**LIMIT, "userref": 1}, {**LIMIT, "userref": 2}]
+    call = await bench.lose("AddOrderBatch", {"pair": "XBTUSD", "orders": rows})
+    for number, one in enumerate(rows):
+        bench.kraken.place(one, txid=f"O{number}")
+    result, _ = await outcome(call)
+    assert [one["txid"] for one in result["orders"]] == ["O0", "O1"]
+
+
+@virtual
+async def test_rows_of_one_userref_cannot_be_told_apart() -> None:
+    bench = Bench()
+    call = await bench.lose("AddOrderBatch", {"pair": "XBTUSD", "orders": [{**LIMIT, "userref": 1}] * 2})
+    bench.kraken.place({**LIMIT, "userref": 1})
+    error = await unknown(call)
+    assert error.finding == "not seen"
+    assert "is placed" not in str(error)
+    await bench.close()
+
+
+@virtual
+async def test_a_batch_s_rows_are_asked_for_no_more_once_the_session_is_closed() -> None:
+    bench = Bench()
+    rows = [{**LIMIT, "userref": number} for number in range(1, 6)]
+    bench.kraken.latency = 0.5
+    call = await bench.lose("AddOrderBatch", {"pair": "XBTUSD", "orders": rows})
+    await asyncio.sleep(0.7)
+    bench.end()
+    asked = len(bench.kraken.asked)
+    await unknown(call)
+    await asyncio.sleep(400)
+    assert len(bench.kraken.asked) == asked
+
+
+@virtual
 async def test_a_batch_of_which_nothing_shows_is_absent() -> None:
     bench = Bench(OrderPolicy(visibility=0, journal=False))
     error = await unknown(await bench.lose("AddOrderBatch", batch()))
@@ -820,6 +859,53 @@ async def test_closed_orders_are_read_to_the_last_page() -> None:
 def amend_row(amend_id: str, at: float, kind: str = "user", **changes: Any) -> dict[str, Any]:
     row = {"order_qty": "1.25000000", "limit_price": "27500.0", "amend_id": amend_id, "amend_type": kind}
     return {**row, "timestamp": int((START + at) * 1e9), **changes}
+
+
+@virtual
+@pytest.mark.parametrize(
+    ("others", "finding"), [(49, "absent"), (50, "absent"), (499, "absent"), (500, "unreachable")]
+)
+async def test_without_a_count_a_page_that_is_not_full_is_the_last(others: int, finding: str) -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    bench.kraken.counted = False
+    call = await bench.lose("AddOrder", {**LIMIT, "userref": 5})
+    for number in range(others):
+        bench.kraken.place({**LIMIT, "userref": 5}, txid=f"X{number}", status="closed", opentm=START - 1)
+    error = await unknown(call)
+    assert error.finding == finding
+    if finding == "absent":
+        pages = [params.get("ofs", 0) for _, name, params in bench.kraken.asked if name == "ClosedOrders"]
+        assert pages[-1] == others // 50 * 50
+    await bench.close()
+
+
+@virtual
+async def test_pages_are_turned_until_as_many_are_shown_as_there_are() -> None:
+    """However few a page holds."""
+    bench = Bench()
+    bench.kraken.page = 20
+    call = await bench.lose("AddOrder", LIMIT)
+    for number in range(70):
+        bench.kraken.place(
+            {**call.params, "cl_ord_id": call.params["cl_ord_id"]}, txid=f"X{number}", status="x"
+        )
+    bench.kraken.orders = {
+        txid: {
+            **order,
+            "status": "closed",
+            "cl_ord_id": call.params["cl_ord_id"] if txid == "X69" else "other",
+        }
+        for txid, order in bench.kraken.orders.items()
+    }
+    bench.kraken.loose = True
+    result, _ = await outcome(call)
+    assert result["txid"] == ["X69"]
+    assert [params.get("ofs", 0) for _, name, params in bench.kraken.asked if name == "ClosedOrders"] == [
+        0,
+        20,
+        40,
+        60,
+    ]
 
 
 @virtual
@@ -979,6 +1065,32 @@ async def test_a_dead_sessions_absent_order_is_told_and_closed(tmp_path: Path) -
         await bench.lost.resolve(intent)
     assert caught.value.finding == "absent"
     assert bench.tracker.unresolved() == []
+
+
+@virtual
+async def test_an_order_that_a_dead_session_left_may_be_the_one_that_shows(tmp_path: Path) -> None:
+    """Both carry a userref of the caller's own: one new order cannot be told to be this session's."""
+    bench, intent = await left_by_a_dead_session(tmp_path, {**LIMIT, "userref": 7})
+    call = await bench.lose("AddOrder", {**LIMIT, "userref": 7})
+    bench.kraken.place(call.params)
+    assert (await unknown(call)).finding == "not seen"
+    await bench.lost.dismiss(intent)
+    assert (await bench.lost.resolve(bench.tracker.unresolved()[0]))["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
+    await bench.close()
+
+
+@virtual
+async def test_resolving_an_intent_of_ones_own_ends_the_search_for_it() -> None:
+    bench = Bench()
+    call = await bench.lose("AddOrder", LIMIT)
+    await unknown(call)
+    bench.kraken.place(call.params)
+    (intent,) = bench.tracker.unresolved()
+    assert (await bench.lost.resolve(intent))["txid"] == ["OAAAAA-AAAAA-AAAAAA"]
+    asked = len(bench.kraken.asked)
+    await asyncio.sleep(200)
+    assert len(bench.kraken.asked) == asked
+    assert bench.orphans == [], "who asked has been told"
 
 
 @virtual

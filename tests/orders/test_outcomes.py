@@ -11,6 +11,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -483,18 +484,20 @@ async def test_the_sessions_own_calls_go_out_while_waiting_reads_fill_the_queue(
             await asyncio.sleep(0.001)
 
     readers = [asyncio.ensure_future(read_on())]
-    await asyncio.sleep(60)  # the counter is full
-    world.emulator.faults.next("AddOrder", Fault.hang("after"))
-    lost = asyncio.ensure_future(told(client.with_options(timeout=0.5).private("AddOrder", ORDER)))
-    await asyncio.sleep(0.01)
-    readers.append(asyncio.ensure_future(read_on()))
-    await asyncio.sleep(0.01)
-    assert isinstance((await told(client.private("Balance"))).error, QueueFull)
-    assert (await lost).result["txid"] == [only(world)]
-    assert isinstance((await told(client.private("Balance"))).error, QueueFull)
-    async with client.dead_man_switch(60):
-        pass
-    over.set()
+    try:
+        await asyncio.sleep(60)  # the counter is full
+        world.emulator.faults.next("AddOrder", Fault.hang("after"))
+        lost = asyncio.ensure_future(told(client.with_options(timeout=0.5).private("AddOrder", ORDER)))
+        await asyncio.sleep(0.01)
+        readers.append(asyncio.ensure_future(read_on()))
+        await asyncio.sleep(0.01)
+        assert isinstance((await told(client.private("Balance"))).error, QueueFull)
+        assert (await lost).result == {"descr": ANY, "txid": [only(world)]}
+        assert isinstance((await told(client.private("Balance"))).error, QueueFull)
+        async with client.dead_man_switch(60):
+            pass
+    finally:
+        over.set()
     await asyncio.gather(*readers)
     await client.aclose()
 
