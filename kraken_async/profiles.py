@@ -69,6 +69,11 @@ def profiles_file(env: Mapping[str, str] | None = None) -> Path:
     return Path(clean(named)) if named else Path(platformdirs.user_config_dir("kraken-async")) / FILE
 
 
+def profile_names(path: str | os.PathLike[str] | None = None) -> list[str]:
+    """Return the names of the profiles in a file; None: `profiles_file`. Raises ValueError."""
+    return list(_entries(profiles_file() if path is None else Path(path)))
+
+
 def read_profile(name: str, path: str | os.PathLike[str] | None = None) -> Profile:
     """Return the profile ``name`` of the file at ``path``; None: `profiles_file`.
 

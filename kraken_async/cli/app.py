@@ -10,6 +10,7 @@ import typer
 from kraken_async import __version__
 from kraken_async.cli import budget, call, demo, doctor, endpoints, gateway, halt, nonce, orders, serve, top
 from kraken_async.cli.common import EXIT_CODES, out
+from kraken_async.cli.completion import complete_profile
 from kraken_async.cli.conformance import command as conformance
 
 TRY: Final = "Try it without a key"
@@ -41,7 +42,12 @@ def _main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
     profile: Annotated[
-        str | None, typer.Option("--profile", help="A profile for what the environment does not say.")
+        str | None,
+        typer.Option(
+            "--profile",
+            help="A profile for what the environment does not say.",
+            autocompletion=complete_profile,
+        ),
     ] = None,
     otp: Annotated[
         str | None, typer.Option("--otp", help="One-time password of a key that asks for one.")

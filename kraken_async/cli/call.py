@@ -27,6 +27,7 @@ from kraken_async.cli.common import (
     session,
     usage,
 )
+from kraken_async.cli.completion import complete_field
 from kraken_async.cli.endpoints import complete_endpoint
 from kraken_async.emulator import Emulator, serve_in_thread
 
@@ -50,7 +51,11 @@ def call(
     ],
     fields: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Values stay text; JSON or @FILE.json for lists."),
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="Values stay text; JSON or @FILE.json for lists.",
+            autocompletion=complete_field,
+        ),
     ] = None,
     base_url: Annotated[str | None, typer.Option("--base-url", help="Another address than Kraken's.")] = None,
     emulator: Annotated[

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import asdict
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -14,7 +16,7 @@ from kraken_async.cli.doctor_checks import Check
 from kraken_async.cli.doctor_online import ask_kraken
 from kraken_async.cli.states import State, StateDir, directory, key_id, problems
 from kraken_async.cli.states import states as _states
-from kraken_async.settings import Settings
+from kraken_async.settings import Settings, store_from_env
 from kraken_async.system.paths import make_directory
 
 if TYPE_CHECKING:
@@ -22,6 +24,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _COLOURS: Final = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
+#: What is read from the environment; a key, a secret and a password also from ``..._FILE``.
+VARIABLES: Final = (
+    "KRAKEN_API_KEY",
+    "KRAKEN_API_SECRET",
+    "KRAKEN_API_OTP",
+    "KRAKEN_API_TIER",
+    "KRAKEN_API_URL",
+    "KRAKEN_STATE_DIR",
+    "KRAKEN_STORE",
+    "KRAKEN_GOVERNOR",
+    "KRAKEN_NONCE_UNIT",
+    "KRAKEN_PROFILE",
+    "KRAKEN_PROFILES",
+    "KRAKEN_GATEWAY_TOKEN",
+)
 LEAD_WARN: Final = 60.0
 LEAD_FAIL: Final = 86_400.0
 
@@ -48,7 +65,9 @@ def doctor(
     Example: kraken-async doctor --offline --json
     """
     with quiet():  # what a session would warn of is among the checks
-        found = [*_surroundings(), *_place(state_dir)]
+        found = list(_surroundings(state_dir))
+        if not any(check.name == "environment" and check.grade == "FAIL" for check in found):
+            found += _place(state_dir)
         failed = {check.name for check in found if check.grade == "FAIL"}
         known = _states(state_dir) if "environment" not in failed else []
         found += _state(known)
@@ -70,9 +89,15 @@ def doctor(
 # ------------------------------------------------------------------------------------------------- offline
 
 
-def _surroundings() -> Iterator[Check]:
+def _surroundings(state_dir: Path | None) -> Iterator[Check]:
+    for name in sorted(os.environ):
+        if name.startswith("KRAKEN_") and name.removesuffix("_FILE") not in VARIABLES:
+            near = get_close_matches(name, VARIABLES, n=1, cutoff=0.85)
+            cure = f"{near[0]}?" if near else "unset it, if it is meant for this program"
+            yield Check("environment", "WARN", f"{name} is not read by kraken_async", cure)
     try:
         env = Settings.from_env()
+        store_from_env(state_dir)
     except ValueError as error:
         yield Check("environment", "FAIL", str(error), "correct the variable, or unset it")
         return

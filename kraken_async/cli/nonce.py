@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
@@ -17,6 +17,9 @@ from kraken_async.stores.base import UNITS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+#: Columns of a terminal from which on a table is easier to read than lines.
+WIDE: Final = 100
 
 app: typer.Typer = typer.Typer(
     help="Show, audit or raise the nonces that are kept for a key.", no_args_is_help=True
@@ -38,20 +41,32 @@ def show(state_dir: StateDir = None, as_json: Json = False) -> None:
     if not found:
         out.print(f"no nonce state in {directory(state_dir)}")
         return
-    rows = Table(show_edge=False, pad_edge=False)
-    for title in ("key", "unit", "last nonce", "ahead of the clock", "users", "turn", "trouble"):
-        rows.add_column(title, overflow="fold", no_wrap=title in ("key", "last nonce"))  # to be copied whole
-    for state in found:
-        rows.add_row(
-            state.key,
-            state.unit,
-            str(state.last),
-            f"{state.lead:+.1f} s" if state.last else "never used",
-            _pids(state.users),
-            _pids(state.turn),
-            "; ".join(state.trouble) or "none",
+    cells = [_cells(state) for state in found]
+    if out.width < WIDE:
+        out.print(
+            "\n\n".join(
+                "\n".join(f"{title + ':':<19} {text}" for title, text in each.items()) for each in cells
+            )
         )
+        return
+    rows = Table(show_edge=False, pad_edge=False)
+    for title in cells[0]:
+        rows.add_column(title, overflow="fold", no_wrap=title in ("key", "last nonce"))  # to be copied whole
+    for each in cells:
+        rows.add_row(*each.values())
     out.print(rows)
+
+
+def _cells(state: State) -> dict[str, str]:
+    return {
+        "key": state.key,
+        "unit": state.unit,
+        "last nonce": str(state.last),
+        "ahead of the clock": f"{state.lead:+.1f} s" if state.last else "never used",
+        "users": _pids(state.users),
+        "turn": _pids(state.turn),
+        "trouble": "; ".join(state.trouble) or "none",
+    }
 
 
 def _pids(pids: tuple[int, ...]) -> str:

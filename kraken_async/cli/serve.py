@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kraken_async.cli.common import EXIT_CODES, INTERRUPTED, Json, usage
+from kraken_async.cli.completion import complete_tier
 from kraken_async.emulator.command import configured, run
 
 
@@ -27,7 +28,10 @@ def emulator(
         str | None, typer.Option(help="File with an API key and its secret, a line each.")
     ] = None,
     tier: Annotated[
-        str | None, typer.Option(help="starter, intermediate or pro; counts with --limits.")
+        str | None,
+        typer.Option(
+            help="starter, intermediate or pro; counts with --limits.", autocompletion=complete_tier
+        ),
     ] = None,
     limits: Annotated[bool, typer.Option("--limits", help="Enforce both counters.")] = False,
     lockout: Annotated[bool, typer.Option("--lockout", help="Lock a key out after many bad nonces.")] = False,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
 import pytest
 
+from kraken_async.cli.doctor import VARIABLES
+from kraken_async.cli.doctor_online import _writer
 from kraken_async.cli.states import directory, key_id
 from kraken_async.emulator import EmulatorServer, Fault
 from tests.cli.cli_support import checks, data, run
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_doctor_offline_sends_nothing(known: EmulatorServer) -> None:
@@ -164,3 +169,100 @@ def test_a_nonce_window_and_a_query_window_fail(
     assert result.exit_code == 1
     assert (found["nonce window"], found["query window"], found["IP list"]) == ("FAIL", "FAIL", "WARN")
     assert "2023-11-14" in result.stdout
+
+
+# ------------------------------------------------------------------ each thing that fails
+
+
+def failing(*words: str) -> dict[str, str]:
+    """Return what fails, with its cure."""
+    result = run("doctor", "--json", *words)
+    failed = {check["name"]: check["cure"] for check in data(result)["checks"] if check["grade"] == "FAIL"}
+    assert result.exit_code == (1 if failed else 0)
+    return failed
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("KRAKEN_GOVERNOR", "perhaps", "KRAKEN_GOVERNOR is on or off"),
+        ("KRAKEN_PROFILE", "another", "profiles.toml"),
+        ("KRAKEN_API_OTP_FILE", "/none/such", "KRAKEN_API_OTP_FILE"),
+        ("KRAKEN_API_TIER", "platinum", "platinum"),
+        ("KRAKEN_API_URL", "http://example.com", "plain http to example.com"),
+        ("KRAKEN_NONCE_UNIT", "seconds", "ns, us, ms"),
+        ("KRAKEN_STORE", "postgres://x", "KRAKEN_STORE"),
+    ],
+)
+def test_a_value_that_is_not_understood_fails_and_is_said(
+    variable: str, value: str, said: str, known: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    result = run("doctor", "--offline", "--json")
+    (check,) = [check for check in data(result)["checks"] if check["grade"] == "FAIL"]
+    assert result.exit_code == 1
+    assert check["cure"]
+    assert said in check["found"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("KRAKEN_API_TEIR", "KRAKEN_API_TIER?"), ("KRAKEN_COLOUR", "unset it")]
+)
+def test_a_variable_that_is_not_read_is_warned_of(
+    name: str, meant: str, known: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "pro")
+    result = run("doctor", "--offline", "--json")
+    assert result.exit_code == 0
+    (check,) = [check for check in data(result)["checks"] if name in check["found"]]
+    assert (check["grade"], meant in check["cure"]) == ("WARN", True)
+
+
+def test_every_variable_that_is_read_is_known_to_it() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "kraken_async").rglob("*.py"))
+    read = {name.removesuffix("_FILE") for name in re.findall(r'"(KRAKEN_[A-Z_]+)"', source)}
+    assert read == set(VARIABLES)
+
+
+def test_nonces_far_ahead_of_the_clock_fail(known: EmulatorServer) -> None:
+    assert run("nonce", "jump", "90000", "--yes").exit_code == 0
+    assert failing("--offline").keys() == {"nonce lead"}
+
+
+def test_a_state_that_cannot_be_opened_fails_as_the_session(
+    known: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KRAKEN_NONCE_UNIT", "ms")  # the state is in ns
+    assert failing().keys() == {"session"}
+
+
+def test_a_key_that_kraken_does_not_take_fails(known: EmulatorServer) -> None:
+    known.emulator.faults.next("GetApiKeyInfo", *[Fault.refuse("EAPI:Invalid key")] * 3)
+    failed = failing()
+    assert failed.keys() == {"API key at Kraken"}
+    assert "KRAKEN_API_KEY" in failed["API key at Kraken"]
+
+
+def test_a_lockout_fails_and_no_further_call_is_made(known: EmulatorServer) -> None:
+    known.emulator.faults.next("Balance", Fault.refuse("EGeneral:Temporary lockout"))
+    assert run("call", "Balance").exit_code == 1
+    before = len(known.emulator.history)
+    failed = failing("--yes")
+    assert failed.keys() == {"breaker"}
+    assert "prolongs" in failed["breaker"]
+    assert {each.endpoint for each in known.emulator.history[before:]} == {"SystemStatus", "Time"}
+
+
+def test_another_writer_that_kraken_shows_fails() -> None:
+    check = _writer(theirs=10, before=5, mine=7, errors={})
+    assert (check.grade, "above ours" in check.found) == ("FAIL", True)
+    assert _writer(theirs=7, before=5, mine=7, errors={"EAPI:Invalid nonce": 1}).grade == "WARN"
+    assert _writer(theirs=None, before=5, mine=7, errors={}).grade == "WARN"
+
+
+def test_every_check_that_can_fail_is_made_to_fail_here() -> None:
+    sources = [ROOT / "kraken_async" / "cli" / name for name in ("doctor.py", "doctor_online.py")]
+    calls = re.findall(r'Check\(\s*"([^"]+)",\s*"FAIL"', "".join(path.read_text() for path in sources))
+    tests = Path(__file__).read_text()
+    assert len(set(calls)) >= 10
+    assert not [name for name in set(calls) if f'"{name}"' not in tests]
