@@ -21,7 +21,7 @@ from tests.cli.cli_support import run
 @pytest.mark.parametrize(
     ("name", "begun", "found"),
     [
-        ("AddOrder", "ordert", ["ordertype="]),
+        ("AddOrder", "orderty", ["ordertype="]),
         ("AddOrder", "type=b", ["type=buy"]),
         (
             "AddOrder",
@@ -52,7 +52,7 @@ def test_tiers_and_profiles_are_completed(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_a_shell_asks_the_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {
         "_KRAKEN_ASYNC_COMPLETE": "complete_bash",
-        "COMP_WORDS": "kraken-async call AddOrder ordert",
+        "COMP_WORDS": "kraken-async call AddOrder orderty",
         "COMP_CWORD": "3",
     }
     result = CliRunner().invoke(app, [], prog_name="kraken-async", env=asked)
