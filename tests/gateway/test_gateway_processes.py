@@ -73,7 +73,12 @@ async def programs(url: str, key: str, count: int, calls: int) -> list[dict[str,
         )
         for number in range(count)
     ]
-    said = [await child.communicate() for child in children]
+    try:
+        said = [await child.communicate() for child in children]
+    finally:
+        for child in children:
+            if child.returncode is None:
+                child.kill()
     assert [err for _, err in said] == [b""] * count
     return [json.loads(out) for out, _ in said]
 
