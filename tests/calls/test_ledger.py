@@ -73,6 +73,28 @@ async def test_a_call_whose_caller_has_left_is_not_sent_and_is_heard_of_as_dropp
     await asyncio.wait_for(book.idle(), 1)
 
 
+@pytest.mark.parametrize("how", ["answered", "taken back", "dropped"])
+async def test_however_a_call_ends_its_timer_ends_with_it(how: str) -> None:
+    made, _ = ledger()
+    each = call()
+    made.enqueue(each)
+    timer = each.timer = asyncio.get_running_loop().call_later(3600, lambda: None)
+    if how == "answered":
+        made.send(each, 1, 1.0)
+        made.finish(each, result={})
+        assert await each.future == {}
+    elif how == "taken back":
+        made.cancel_unsent(each, SessionClosed("closed"))
+        with pytest.raises(SessionClosed):
+            await each.future
+    else:
+        each.future.cancel()
+        assert not made.send(each, 1, 1.0)
+    assert each.state is CallState.ENDED
+    assert timer.cancelled()
+    assert each.timer is None
+
+
 async def test_a_call_that_was_sent_goes_on_without_its_caller() -> None:
     book, listener = ledger()
     one = call("AddOrder")

@@ -159,6 +159,90 @@ async def test_a_caller_that_left_without_a_word_is_skipped_too() -> None:
     assert len(queue) == 0
 
 
+async def test_among_the_aged_who_has_aged_longer_goes_first() -> None:
+    queue = RequestQueue()
+    history = [call("Ledgers", Priority.HISTORY, resource) for resource in ("a", "b")]
+    push(queue, history[1], 10.0)
+    push(queue, history[0], 0.0)
+    read = call("Balance", Priority.READ, "c")
+    push(queue, read, AGEING + 5.0)  # after the one had aged, and before the other
+    assert drain(queue, AGEING + 10.0) == [history[0], read, history[1]]
+
+
+async def test_ageing_takes_half_a_minute() -> None:
+    queue = RequestQueue()
+    order, read = call("AddOrder", Priority.PLACE, "a"), call("Balance", Priority.READ, "b")
+    push(queue, read, 0.0)
+    push(queue, order, 30.0)
+    assert queue.choose(now_all, 29.9)[0] is order
+    assert queue.choose(now_all, 30.0)[0] is read
+
+
+async def test_lanes_tell_who_is_first_and_how_many_wait_without_those_that_left() -> None:
+    queue = RequestQueue()
+    reads = [call("Balance", Priority.READ, "counter") for _ in range(4)]
+    order = call("AddOrder", Priority.PLACE, "pair:XBTUSD")
+    for each in (*reads, order):
+        push(queue, each, 0.0)
+    queue.remove(reads[2])
+    assert queue.lanes(0.0) == [(order, 1), (reads[0], 3)]
+    queue.remove(reads[0])
+    assert queue.lanes(0.0) == [(order, 1), (reads[1], 2)]
+    queue.remove(order)
+    assert queue.lanes(0.0) == [(reads[1], 2)]
+    assert queue.depth()["READ"] == 2
+
+
+async def test_calls_that_come_back_stand_where_they_stood() -> None:
+    queue = RequestQueue()
+    calls = [call() for _ in range(5)]
+    for each in calls:
+        push(queue, each, 0.0)
+    for number in (3, 0, 4):
+        queue.remove(calls[number])
+    for number in (3, 4, 0):
+        queue.put_back(calls[number])
+    assert drain(queue) == calls
+
+
+async def test_most_of_a_lane_may_leave_from_its_middle() -> None:
+    queue = RequestQueue()
+    calls = [call() for _ in range(300)]
+    for each in calls:
+        push(queue, each, 0.0)
+    for each in calls[1:280]:
+        queue.remove(each)
+    assert len(queue) == 21
+    assert queue.lanes(0.0) == [(calls[0], 21)]
+    assert drain(queue) == [calls[0], *calls[280:]]
+
+
+async def test_a_sleeper_wakes_when_its_time_is_up_and_when_something_changed() -> None:
+    queue = RequestQueue()
+    queue.choose(now_all, 0.0)
+    await queue.sleep(0.001)
+    sleeping = asyncio.create_task(queue.sleep(None))
+    await asyncio.sleep(0)
+    assert not sleeping.done()
+    queue.wake()
+    await asyncio.wait_for(sleeping, 20)
+    queue.choose(now_all, 0.0)
+    queue.wake()
+    await asyncio.wait_for(queue.sleep(None), 20)  # a change before it slept counts
+
+
+async def test_whether_a_cancel_may_wait_is_known() -> None:
+    queue = RequestQueue()
+    assert not queue.urgent
+    push(queue, call("Balance"), 0.0)
+    assert not queue.urgent
+    cancel = call("CancelOrder", Priority.CANCEL)
+    push(queue, cancel, 0.0)
+    assert queue.urgent
+    queue.remove(cancel)
+    assert not queue.urgent
+
+
 async def test_a_full_queue_refuses_all_but_cancels() -> None:
     queue = RequestQueue(max_queued=1)
     push(queue, call(), 0.0)

@@ -1,0 +1,118 @@
+"""The ladder after a refused nonce: overtaken, again, one jump an hour, then a pause and a diagnosis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from kraken_async import InvalidNonce, MemoryStore, NonceStoreError
+from kraken_async.api.endpoints import find
+from kraken_async.call import DEFAULTS, Call
+from kraken_async.calls.nonce_recovery import (
+    JUMP_EVERY,
+    OVERTAKEN,
+    NonceRecovery,
+    diagnose,
+    diagnosis,
+    next_step,
+    ticks,
+)
+from kraken_async.stores.base import Shared
+
+NOW = 10_000.0
+
+
+def refused(**changes: Any) -> Call:
+    endpoint = find("Balance", private=True)
+    call = Call(
+        endpoint, {}, b"", endpoint.priority, 10.0, DEFAULTS, asyncio.get_running_loop().create_future()
+    )
+    call.nonce = 100
+    for field, value in changes.items():
+        setattr(call, field, value)
+    return call
+
+
+async def test_a_nonce_below_the_last_was_overtaken_five_times_at_most() -> None:
+    assert OVERTAKEN == 5
+    assert next_step(Shared(last=101), refused(overtaken=4), NOW) == "overtaken"
+    assert next_step(Shared(last=101), refused(overtaken=5), NOW) == "again"
+    assert next_step(Shared(last=100), refused(), NOW) == "again"  # the highest there is
+
+
+@pytest.mark.parametrize(
+    ("jumped", "step"),
+    [(None, "jump"), (NOW - JUMP_EVERY, "jump"), (NOW - JUMP_EVERY + 0.1, "stop"), (NOW, "stop")],
+)
+async def test_a_jump_is_made_once_an_hour(jumped: float | None, step: str) -> None:
+    assert JUMP_EVERY == 3600.0
+    shared = Shared(last=100, jumped_at=jumped)
+    assert next_step(shared, refused(nonce_refusals=1), NOW) == step
+    assert shared.jumped_at == (NOW if step == "jump" else jumped)
+    assert shared.changed is (step == "jump")
+    assert next_step(Shared(last=100), refused(nonce_refusals=2), NOW) == "stop"
+
+
+@pytest.mark.parametrize(("unit", "jump"), [("ns", 60_000_000_000), ("us", 60_000_000), ("ms", 60_000)])
+def test_the_jump_is_a_minute_in_any_unit(unit: str, jump: int) -> None:
+    assert ticks(unit) == jump
+
+
+async def test_each_refusal_is_one_step_and_the_last_one_pauses_the_key() -> None:
+    store = MemoryStore()
+    key = store.key("k", "ns")
+    clock = asyncio.get_running_loop().time
+    await key.open(clock)
+    recovery = NonceRecovery(key, "ns", None, clock)  # type: ignore[arg-type]  # nothing is asked here
+    _, nonce = await key.step(lambda shared: True)
+    call, error = refused(nonce=nonce), InvalidNonce("EAPI:Invalid nonce")
+    assert await recovery.heal(call, error)
+    assert (call.overtaken, call.nonce_refusals) == (0, 1)
+    before = key.seen.last
+    assert await recovery.heal(call, error)
+    assert key.seen.last >= before + ticks("ns")
+    call.nonce = key.seen.last
+    assert not await recovery.heal(call, error)
+    assert "also after a jump of 60 s" in str(error)
+    assert "Private calls pause 60 s" in str(error)
+    await key.close()
+
+
+async def test_without_the_shared_state_nothing_is_healed_and_nothing_counted() -> None:
+    class OutOfReach:
+        async def update(self, change: Any) -> Any:
+            raise NonceStoreError("out of reach")
+
+    key: Any = OutOfReach()
+    recovery = NonceRecovery(key, "ns", None, time.monotonic)  # type: ignore[arg-type]  # nothing is asked here
+    call = refused()
+    assert await recovery.heal(call, InvalidNonce("EAPI:Invalid nonce")) is False
+    assert (call.overtaken, call.nonce_refusals) == (0, 0)
+
+
+def test_a_diagnosis_tells_the_likely_cause() -> None:
+    now = time.time_ns()
+    assert "clock is behind" in diagnosis(now - 3_600_000_000_000, "ns", jumped=True)
+    assert "another writer" in diagnosis(now, "ns", jumped=True)
+    assert "finer unit than ms" in diagnosis(now // 1_000_000, "ms", jumped=False)
+    assert "made already" in diagnosis(now, "ns", jumped=False)
+
+
+@pytest.mark.parametrize(
+    ("server", "window", "said"),
+    [
+        ("1000", "0", None),
+        ("1001", "0", "another writer uses this key: Kraken last saw nonce 1001, we sent 1000"),
+        ("99999", "0", "another writer uses this key: "),
+        ("100000", "0", "another writer uses this key with a finer unit"),
+        ("1000", "999999999", "less than a second"),
+        ("1000", "1000000000", None),
+        ("1000", "1", "less than a second"),
+    ],
+)
+def test_what_kraken_shows_of_a_key_is_read(server: str, window: str, said: str | None) -> None:
+    found = diagnose({"nonce": server, "nonce_window": window}, 1000, "ns")
+    assert (found is None) if said is None else said in (found or "")

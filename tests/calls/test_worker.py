@@ -1,0 +1,93 @@
+"""What the worker gives a call: its time, and the way past an overtaking cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from kraken_async import BurstGovernor, KrakenSession, MemoryStore, Response, SignedRequest
+from tests.virtual_time import virtual
+
+ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
+
+
+class Exchange:
+    """Answers at once, but for what is held."""
+
+    def __init__(self) -> None:
+        self.clock = asyncio.get_running_loop().time
+        self.sent: list[tuple[str, float, float]] = []  # name, its time, when
+        self.held: dict[str, asyncio.Event] = {}
+
+    async def send(self, request: SignedRequest, timeout: float) -> Response:
+        name = request.path.rpartition("/")[2]
+        self.sent.append((name, timeout, self.clock()))
+        if name in self.held:
+            await self.held[name].wait()
+        return Response(200, {}, b'{"error":[],"result":{"count":1,"txid":["OAAAAA-BBBBB-CCCCCC"]}}')
+
+    def session(self, **options: Any) -> KrakenSession:
+        given: dict[str, Any] = {
+            "store": MemoryStore(),
+            "transport": self.send,
+            "governor": BurstGovernor.off(),
+        }
+        return KrakenSession("key", "c2VjcmV0", **{**given, **options})
+
+
+@virtual
+async def test_a_read_has_ten_seconds_and_what_changes_something_thirty() -> None:
+    exchange = Exchange()
+    async with exchange.session() as client:
+        await client.private("Balance")
+        await client.private("AddOrder", {**ORDER, "validate": True})
+        await client.with_options(timeout=4.0).private("Balance")
+    assert [time for name, time, _ in exchange.sent if name != "Time"] == [10.0, 30.0, 4.0]
+
+
+@virtual
+async def test_a_time_of_the_session_is_that_of_all_its_calls() -> None:
+    exchange = Exchange()
+    async with exchange.session(timeout=7.0) as client:
+        await client.private("Balance")
+        await client.private("CancelAll")
+    assert [time for _, time, _ in exchange.sent] == [7.0, 7.0]
+
+
+@virtual
+@pytest.mark.parametrize("rounds", [1, 2])
+async def test_after_an_overtaking_cancel_was_answered_the_next_call_goes_at_once(rounds: int) -> None:
+    exchange = Exchange()
+    async with exchange.session() as client:
+        for _ in range(rounds):
+            exchange.held["Ledgers"] = asyncio.Event()
+            stalled = asyncio.create_task(client.private("Ledgers"))
+            await asyncio.sleep(0.1)
+            await client.private("CancelAll")  # past it, after its patience
+            exchange.held["Ledgers"].set()
+            await stalled
+            asked = exchange.clock()
+            await client.private("Balance")
+            assert exchange.sent[-1] == ("Balance", 10.0, asked)
+    names = [name for name, _, _ in exchange.sent]
+    assert names == ["Ledgers", "CancelAll", "Balance"] * rounds
+
+
+@virtual
+async def test_the_next_call_waits_for_an_overtaking_cancel_no_longer_than_its_patience() -> None:
+    exchange = Exchange()
+    exchange.held = {"Ledgers": asyncio.Event(), "CancelAll": asyncio.Event()}
+    async with exchange.session(cancel_patience=2.0) as client:
+        stalled = asyncio.create_task(client.private("Ledgers"))
+        await asyncio.sleep(0.1)
+        cancel = asyncio.create_task(client.private("CancelAll"))
+        await asyncio.sleep(3.0)
+        asked = exchange.clock()
+        exchange.held["Ledgers"].set()
+        await stalled
+        await client.private("Balance")
+        assert exchange.sent[-1][2] == pytest.approx(asked + 2.0, abs=0.01)
+        exchange.held["CancelAll"].set()
+        await cancel
