@@ -286,6 +286,21 @@ def test_a_suspended_machine_does_not_fall_behind(
     assert before + 3590 < kraken.at_least() < before + 3600
 
 
+def test_what_was_learnt_is_of_the_clock_that_counts_suspension(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long this machine has been suspended since its boot."""
+    spans = []
+    for asleep in (0.0, 5000.0):
+        monkeypatch.setattr(server_time, "_asleep", lambda seconds=asleep: seconds)
+        monkeypatch.setattr(time, "time", lambda: 5_000_000.0)
+        found = ServerTime(clock)
+        found.observe(5_000_000, 999.6, 1000.0)
+        spans.append(found.span())
+    assert spans[0] == pytest.approx((5_000_000.0, 5_000_001.4))
+    assert spans[1] == pytest.approx(spans[0])
+
+
 def test_a_date_that_is_none_teaches_nothing(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 1_700_000_000.0)
     found = ServerTime(clock)

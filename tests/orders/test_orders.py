@@ -347,6 +347,23 @@ def test_a_policy_that_cannot_work_is_refused(given: dict[str, Any], named: str)
         OrderPolicy(**given)
 
 
+@pytest.mark.parametrize(
+    "given", [{"deadline": 2}, {"deadline": 60}, {"settle_timeout": 0}, {"visibility": 0}]
+)
+def test_a_policy_at_its_bounds_is_taken(given: dict[str, Any]) -> None:
+    OrderPolicy(**given)
+
+
+@pytest.mark.parametrize("drawn", [0, 2**31 - 2])
+async def test_a_userref_made_here_is_one_that_kraken_takes(
+    drawn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0 stands for none; the field has 32 bits with their sign."""
+    monkeypatch.setattr("secrets.randbelow", lambda bound: min(drawn, bound - 1))
+    fields, _ = Bench().complete("AddOrder", {**LIMIT, "close[ordertype]": "limit", "close[price]": "30000"})
+    assert fields["userref"] == drawn + 1
+
+
 def test_new_cl_ord_ids_are_uuids_and_differ() -> None:
     ids = {new_cl_ord_id() for _ in range(100)}
     assert len(ids) == 100
@@ -795,6 +812,39 @@ async def test_rows_of_the_caller_s_own_userrefs_are_found_each_by_its_own() -> 
         bench.kraken.place(one, txid=f"O{number}")
     result, _ = await outcome(call)
     assert [one["txid"] for one in result["orders"]] == ["O0", "O1"]
+
+
+@virtual
+async def test_what_was_found_of_a_batch_is_not_asked_for_again() -> None:
+    bench = Bench()
+    call = await bench.lose("AddOrderBatch", {"pair": "XBTUSD", "orders": [LIMIT, {**LIMIT, "userref": 2}]})
+    made, own = call.params["orders"]
+    bench.kraken.place(made, txid="O0")
+    bench.kraken.place(own, txid="O1", visible=START + 5)
+    result, _ = await outcome(call)
+    assert [one["txid"] for one in result["orders"]] == ["O0", "O1"]
+    assert len([params for _, name, params in bench.kraken.asked if name == "OpenOrders" and not params]) == 1
+
+
+@virtual
+@pytest.mark.parametrize(
+    ("own", "asked"),
+    [
+        ({"cl_ord_id": "mine"}, {"cl_ord_id": "mine"}),
+        ({"userref": 7}, {"userref": 7, "start": int(START) - 2, "closetime": "open"}),
+        ({"userref": 0}, {"start": int(START) - 2, "closetime": "open"}),
+    ],
+)
+async def test_closed_orders_of_an_id_are_asked_for_whatever_their_age(
+    own: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    """One that was closed as this one was sent makes it doubtful whose it is; a userref has too many of them."""
+    bench = Bench()
+    call = await bench.lose("AddOrder", {**LIMIT, **own})
+    await asyncio.sleep(0.1)
+    assert next(params for _, name, params in bench.kraken.asked if name == "ClosedOrders") == asked
+    await bench.close()
+    await unknown(call)
 
 
 @virtual

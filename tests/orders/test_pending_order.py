@@ -128,6 +128,30 @@ def test_without_its_mark_it_was_sent_at_any_time_since(monkeypatch: pytest.Monk
     assert sent.latest == math.inf
 
 
+# -- by what it is known -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "params", "keys"),
+    [
+        ("AddOrder", {"cl_ord_id": "Bot-1"}, ("cbot-1",)),
+        ("AddOrder", {"userref": 7}, ("u7",)),
+        ("AddOrder", {"userref": 0}, ("u0",)),
+        ("AddOrder", {}, ()),
+        ("AmendOrder", {"txid": "OA", "cl_ord_id": "bot-1"}, ("aoa",)),
+        ("AmendOrder", {"cl_ord_id": "Bot-1"}, ("abot-1",)),
+        ("EditOrder", {"txid": "OA"}, ("eoa",)),
+        ("EditOrder", {}, ()),
+        ("Withdraw", {"txid": "OA"}, ()),
+    ],
+)
+def test_what_another_call_may_carry_too_is_claimed_in_one_spelling(
+    endpoint: str, params: dict[str, Any], keys: tuple[str, ...]
+) -> None:
+    assert tuple(key.lower() for key in pending(endpoint=endpoint, params=params).keys) == keys
+    assert pending(endpoint=endpoint, params=params, generated=True).keys == ()
+
+
 # -- what is told ------------------------------------------------------------------------------------------
 
 
