@@ -147,7 +147,8 @@ class ReplyHandler:
         if seen.pauses or seen.lockout_until:
             await self._note(lambda shared: circuit_breaker.passed(shared, now))
         gate = self._gate
-        self._charge_late(call, now)
+        if (late := gate.late_charge(call, now)) > 0:
+            self._charge_late(late, now)
         if call.nonce_refusals >= 2:
             self._tasks.start(self._nonces.inspect())
         if call.endpoint.engine or call.endpoint.name in _TELL_AGES:
@@ -157,13 +158,13 @@ class ReplyHandler:
             if call.endpoint.opens_orders or call.endpoint.engine == "edit":
                 self._key.note_placed([name for age in told for name in age.names])
 
-    def _charge_late(self, call: Call, now: float) -> None:
+    def _charge_late(self, late: float, now: float) -> None:
         """Charge what the exchange may have cost more than was thought, whether it was answered or given up on."""
-        if (late := self._gate.late_charge(call, now)) > 0:
-            self._key.note(lambda shared: self._raise_level(shared, late, now))
 
-    def _raise_level(self, shared: Shared, late: float, now: float) -> None:
-        shared.level, shared.level_at = self._gate.level(shared, now) + late, now
+        def charge(shared: Shared) -> None:
+            shared.level, shared.level_at = self._gate.level(shared, now) + late, now
+
+        self._key.note(charge)
 
     async def _note(self, change: Callable[[Shared], object]) -> None:
         """Write down what an answer taught. An answer in hand is not lost because that cannot be kept."""
@@ -181,8 +182,8 @@ class ReplyHandler:
         self._reporter.count(error)
         if call.endpoint.changes:
             self._modes.refused(call, error)
-        if error.outcome is not Outcome.NOT_SENT:
-            self._charge_late(call, now)
+        if error.outcome is not Outcome.NOT_SENT and (late := self._gate.late_charge(call, now)) > 0:
+            self._charge_late(late, now)
         await self._learn(call, error, now)
         decision = decide(
             call,

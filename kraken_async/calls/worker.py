@@ -174,7 +174,7 @@ class CallWorker:
         except KrakenAPIError:
             self._learn_server_time(call, response)
             raise
-        if not call.endpoint.binary:
+        if not call.endpoint.binary and self._clock() >= self._server_time.due_at:
             self._learn_server_time(call, response)
         return result
 

@@ -14,7 +14,6 @@ How a lost order is looked up stands in reconciler.py, what its caller is told m
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kraken_async.call import CallListener
@@ -156,9 +155,7 @@ class OrderTracker(CallListener):
             return
         moment = self._server_time.boot_clock()
         now, error = self._server_time.reading(moment)
-        intent = replace(
-            order.intent,
-            sent=True,
+        intent = order.intent.at_sending(
             sent_at=now,
             due=order.intent.due if call.deadline is None else now + call.deadline,
             clock_error=error,
