@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kraken_async.stores.url import store_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 log: logging.Logger = logging.getLogger("kraken_async")
 
@@ -72,6 +72,26 @@ class OtpFile:
 
     def __repr__(self) -> str:
         return f"<OtpFile {self._path}>"
+
+
+def variable(env: Mapping[str, str] | None, name: str) -> str | None:
+    """Return what a variable says, without what shells and editors add; None for one that is empty or not set."""
+    # The environment itself is never a local of ours: a traceback that shows locals would show all of it.
+    return clean((os.environ if env is None else env).get(name) or "") or None
+
+
+def secret_variable(env: Mapping[str, str] | None, name: str) -> str | None:
+    """Return what a variable says, or the file that the variable with ``_FILE`` behind its name leads to."""
+    value = variable(env, name)
+    path = None if value else variable(env, f"{name}_FILE")
+    return value if path is None else read_secret(path, f"{name}_FILE")
+
+
+def otp_variable(env: Mapping[str, str] | None) -> str | Callable[[], str] | None:
+    """Return the one-time password, or what reads it from its file for each call: another program may renew it."""
+    value = variable(env, "KRAKEN_API_OTP")
+    path = None if value else variable(env, "KRAKEN_API_OTP_FILE")
+    return value if path is None else OtpFile(path, "KRAKEN_API_OTP_FILE")
 
 
 def surrounded(read: Callable[[], Any], chosen: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 Nothing is set on a part after it was made, and no part writes another's attributes. :meth:`KeyRuntime.open` builds what
 belongs to an API key, :meth:`Runtime.open` what public calls need. Closing is the exit stack's order, last first.
+
+More than 300 lines: it is one list, read in the order in which its parts depend on each other.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""KrakenSession: options, opening and closing, and the public methods. Its parts stand in runtime.py."""
+"""KrakenSession: options and the public methods. It opens and closes in lifetime.py, its parts stand in runtime.py."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +12,7 @@ from kraken_async.calls.order_methods import OrderMethods
 from kraken_async.client import Client, converted
 from kraken_async.credentials import surrounded
 from kraken_async.errors import AuthenticationError, Outcome
+from kraken_async.lifetime import Lifetime
 from kraken_async.monitoring import statistics
 from kraken_async.monitoring.metrics import Metrics
 from kraken_async.settings import Config, Settings
@@ -21,20 +21,19 @@ from kraken_async.stores.file import FileStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from os import PathLike
-    from types import TracebackType
     from typing import Unpack
 
     from kraken_async.call import CallOptions
     from kraken_async.limits.budget import Budget
     from kraken_async.limits.governor import BurstGovernor
     from kraken_async.monitoring.metrics import Statistics
-    from kraken_async.runtime import KeyRuntime, Runtime
+    from kraken_async.runtime import KeyRuntime
     from kraken_async.settings import AllSessionOptions, SessionOptions
     from kraken_async.stores.base import Store
     from kraken_async.trading.markets_cache import MarketsCache
 
 
-class KrakenSession(Client, OrderMethods):
+class KrakenSession(Lifetime, Client, OrderMethods):
     """One API key's calls to Kraken, in order, from any number of tasks; other threads and processes share its state.
 
     Args:
@@ -80,16 +79,12 @@ class KrakenSession(Client, OrderMethods):
         store: Store | None = None,
         **options: Unpack[SessionOptions],
     ) -> None:
-        self._runtime: Runtime | None = None  # there from open() on
-        self._closed = False
-        self._own_markets: MarketsCache | None = None
-        self._closer: asyncio.Task[None] | None = None
-        self._opening = asyncio.Lock()
         try:
-            self._config = Config.checked(api_key, api_secret, otp, **options)
+            config = Config.checked(api_key, api_secret, otp, **options)
         finally:
             del api_key, api_secret, otp  # a traceback with locals shows none of them
-        self._store = store if store is not None else FileStore(self._config.state_dir)
+        super().__init__(config, store if store is not None else FileStore(config.state_dir))
+        self._own_markets: MarketsCache | None = None
 
     @classmethod
     def from_env(cls, **options: Unpack[AllSessionOptions]) -> Self:
@@ -199,30 +194,7 @@ class KrakenSession(Client, OrderMethods):
         """
         self._open_key("resume()").halt.resume()
 
-    # -- opening and closing ---------------------------------------------------------------------------------------
-
-    async def open(self) -> Self:
-        """Open the state and start the worker, in the running loop. ``async with`` does it; a first call does too.
-
-        Raises NonceStoreError naming the file and the cure; SessionClosed if it was closed before.
-        """
-        async with self._opening:
-            if self._runtime is None and not self._closed:
-                from kraken_async.runtime import Runtime  # what only an open session needs, aiohttp among it
-
-                self._runtime = await Runtime.open(self._config, self._store)
-                if self._closed:  # closed while opening; the closer may be gone
-                    await asyncio.shield(self._begin_closing(self._runtime, 0.0))
-        self._check_open()
-        return self
-
-    async def _opened(self) -> Runtime:
-        """Return the open session's parts; opens it if this is its first use."""
-        if self._runtime is None:
-            await self.open()
-        self._check_open()
-        assert self._runtime is not None
-        return self._runtime
+    # -- what is there while it is open ---------------------------------------------------------------------------
 
     async def _opened_key(self, what: str, endpoint: str | None = None) -> KeyRuntime:
         """Return the parts that belong to the API key. Raises AuthenticationError, "not sent", without one."""
@@ -236,58 +208,6 @@ class KrakenSession(Client, OrderMethods):
         """Wait until every call that waits has been sent and answered. Cancelled: nothing changes."""
         if self._runtime is not None and self._runtime.key is not None:
             await self._runtime.key.ledger.idle()
-
-    async def aclose(self, grace: float = 10.0) -> None:
-        """Send waiting cancels, fail the rest with SessionClosed, wait up to ``grace`` seconds for the call in flight.
-
-        Then all resources are released. Idempotent. Cancelled: it closes at once, without the grace, and raises
-        CancelledError.
-        """
-        if self._closer is None:
-            self._closed = True
-            async with self._opening:  # what is being opened is opened, and then closed
-                pass
-            if self._runtime is None:
-                return
-            closer = self._begin_closing(self._runtime, grace)
-        else:
-            closer = self._closer
-        try:
-            # Shielded: half a closing would leave locks and handles behind.
-            await asyncio.shield(closer)
-        except asyncio.CancelledError:
-            closer.cancel()
-            await asyncio.wait([closer])
-            raise
-
-    close = aclose
-
-    def _begin_closing(self, runtime: Runtime, grace: float) -> asyncio.Task[None]:
-        if self._closer is None:
-            self._closer = asyncio.get_running_loop().create_task(runtime.close(grace))
-        return self._closer
-
-    async def __aenter__(self) -> Self:
-        return await self.open()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def __del__(self) -> None:
-        if getattr(self, "_runtime", None) is not None and not self._closed:
-            warnings.warn(
-                f"{self!r} was not closed: use async with", ResourceWarning, source=self, stacklevel=2
-            )
-
-    def _check_open(self) -> None:
-        runtime = self._runtime
-        if self._closed or (runtime is not None and runtime.ended):
-            raise log_messages.closed(with_its_loop=runtime is not None and runtime.loop.is_closed())
-        if runtime is not None and asyncio.get_running_loop() is not runtime.loop:
-            msg = "a session belongs to the event loop that opened it; open another one, it shares the key's state"
-            raise RuntimeError(msg)
 
     def _open_key(self, what: str) -> KeyRuntime:
         self._check_open()

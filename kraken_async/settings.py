@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict
 from kraken_async.api.endpoints import Tier
 from kraken_async.call import check_seconds
 from kraken_async.calls.retry import RetryPolicy
-from kraken_async.credentials import OtpFile, clean, read_secret
+from kraken_async.credentials import otp_variable, secret_variable, variable
 from kraken_async.limits.governor import BurstGovernor
 from kraken_async.monitoring.reporter import Listeners
 from kraken_async.orders.policy import OrderPolicy
@@ -219,20 +219,24 @@ class Settings:
         read, for no such profile, and for a governor setting that is neither on nor off.
         """
         given = {
-            "tier": _value(env, "KRAKEN_API_TIER"),
-            "base_url": _value(env, "KRAKEN_API_URL"),
-            "state_dir": _value(env, "KRAKEN_STATE_DIR"),
-            "store": _value(env, "KRAKEN_STORE"),
-            "nonce_unit": _value(env, "KRAKEN_NONCE_UNIT"),
-            "governor": governor_wanted(env) if _value(env, "KRAKEN_GOVERNOR") else None,
+            "tier": variable(env, "KRAKEN_API_TIER"),
+            "base_url": variable(env, "KRAKEN_API_URL"),
+            "state_dir": variable(env, "KRAKEN_STATE_DIR"),
+            "store": variable(env, "KRAKEN_STORE"),
+            "nonce_unit": variable(env, "KRAKEN_NONCE_UNIT"),
+            "governor": governor_wanted(env) if variable(env, "KRAKEN_GOVERNOR") else None,
         }
         found: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        key, secret, otp = _secret(env, "KRAKEN_API_KEY"), _secret(env, "KRAKEN_API_SECRET"), _otp(env)
+        key, secret, otp = (
+            secret_variable(env, "KRAKEN_API_KEY"),
+            secret_variable(env, "KRAKEN_API_SECRET"),
+            otp_variable(env),
+        )
         if key is not None or secret is not None:  # a pair, and its password, are never made of two
             found |= {"api_key": key, "api_secret": secret, "otp": otp}
         elif otp is not None:
             found["otp"] = otp
-        name = _value(env, "KRAKEN_PROFILE")
+        name = variable(env, "KRAKEN_PROFILE")
         return cls(**found) if name is None else dataclasses.replace(cls.from_profile(name, env=env), **found)
 
     @classmethod
@@ -272,8 +276,8 @@ def store_from_env(
     What these do not say, the profile that KRAKEN_PROFILE names does.
     Raises ValueError for what names no store, and for two directories that contradict each other.
     """
-    store, directory = _value(env, "KRAKEN_STORE"), state_dir or _value(env, "KRAKEN_STATE_DIR")
-    if _value(env, "KRAKEN_PROFILE") is not None:
+    store, directory = variable(env, "KRAKEN_STORE"), state_dir or variable(env, "KRAKEN_STATE_DIR")
+    if variable(env, "KRAKEN_PROFILE") is not None:
         settings = Settings.from_env(env)
         store, directory = settings.store, state_dir or settings.state_dir
     return store_of(store, directory)
@@ -281,28 +285,10 @@ def store_from_env(
 
 def governor_wanted(env: Mapping[str, str] | None = None) -> bool:
     """Return False when KRAKEN_GOVERNOR says "off"."""
-    value = (_value(env, "KRAKEN_GOVERNOR") or "").lower()
+    value = (variable(env, "KRAKEN_GOVERNOR") or "").lower()
     if value in ("off", "0", "no", "false"):
         return False
     if value in ("", "on", "1", "yes", "true"):
         return True
     msg = f"KRAKEN_GOVERNOR is on or off, not {value!r}"
     raise ValueError(msg)
-
-
-def _value(env: Mapping[str, str] | None, name: str) -> str | None:
-    # The environment itself is never a local of ours: a traceback that shows locals would show all of it.
-    return clean((os.environ if env is None else env).get(name) or "") or None
-
-
-def _secret(env: Mapping[str, str] | None, name: str) -> str | None:
-    value = _value(env, name)
-    path = None if value else _value(env, f"{name}_FILE")
-    return value if path is None else read_secret(path, f"{name}_FILE")
-
-
-def _otp(env: Mapping[str, str] | None) -> str | Callable[[], str] | None:
-    """Return the one-time password, or what reads it from its file for each call: another program may renew it."""
-    value = _value(env, "KRAKEN_API_OTP")
-    path = None if value else _value(env, "KRAKEN_API_OTP_FILE")
-    return value if path is None else OtpFile(path, "KRAKEN_API_OTP_FILE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -50,6 +51,21 @@ def test_the_tree_names_every_folder_and_module_of_the_first_floor() -> None:
 
 def test_the_first_floor_fits_on_a_screen() -> None:
     assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 32
+
+
+LONG = 300
+GENERATED = "# Made from spot.toml"
+
+
+def test_a_module_of_more_than_300_lines_says_at_its_head_why() -> None:
+    unexplained = {}
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text()
+        lines = text.count("\n")
+        head = ast.get_docstring(ast.parse(text)) or ""
+        if lines > LONG and not text.startswith(GENERATED) and f"More than {LONG} lines: " not in head:
+            unexplained[path.relative_to(ROOT).as_posix()] = lines
+    assert not unexplained
 
 
 def test_the_states_are_those_of_the_code() -> None:

@@ -3,6 +3,8 @@
 A client that leaves takes back what has not left yet; what has left is finished, journaled, and put on record without
 it. An order whose outcome its client does not know is not placed again (doubt.py), and a write asked for again under
 its ``Idempotency-Key`` is answered with the outcome of the first (repeats.py).
+
+More than 300 lines: a write's way from its token to its outcome, no step of which may be left out.
 """
 
 from __future__ import annotations

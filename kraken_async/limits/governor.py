@@ -7,6 +7,8 @@ Rules:
 3. Cancels are counted, never held. CancelAll and CancelAllOrdersAfter are charged, never held.
 4. With no record the call counter is taken as half full, the engine's counter as empty.
 5. A refusal sets its counter to the maximum: Kraken knows better.
+
+More than 300 lines: what is admitted, charged and corrected is one sum, and is checked by reading it in one place.
 """
 
 from __future__ import annotations

@@ -256,7 +256,7 @@ class Journal:
         """
         return self._dead.left(now) if self._dead is not None else []
 
-    def settle(self, intent: Intent) -> None:
+    def close_intent(self, intent: Intent) -> None:
         """Close an intent, whosever it is. A dead session's file goes with its last one. Never raises."""
         if intent.session in ("", self.session):
             self.done(intent.id)

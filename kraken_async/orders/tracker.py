@@ -9,6 +9,8 @@ Rules kept here:
    outcome is known: one order is never told to two callers. What was found is named there with its owner.
 
 How a lost order is looked up stands in reconciler.py, what its caller is told meanwhile in calls/lost_orders.py.
+
+More than 300 lines: an order's way from its id to its end, which the rules above bind together.
 """
 
 from __future__ import annotations
@@ -217,7 +219,7 @@ class OrderTracker(CallListener):
         self._strangers.pop(intent_id, None)
         journal = order.journal or self._journal
         if journal is not None:
-            journal.settle(order.intent)
+            journal.close_intent(order.intent)
 
     # -- what is known of others -----------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ Rules that every store keeps:
 2. The *turn*, the exclusive right to send, is another lock: a cancel that may not wait takes a nonce without it.
 3. Shared state is read, changed and written back under the nonce lock, in one go: nothing is decided on a stale copy.
 4. What must survive a crash is durable before it is relied upon; a crash may skip nonces, it never repeats one.
+
+More than 300 lines: it is what every store must keep, and what a store's author reads from top to bottom.
 """
 
 from __future__ import annotations

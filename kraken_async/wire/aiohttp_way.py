@@ -9,6 +9,8 @@ Rules:
 4. What came of a connection before the body was written is not its answer. The connection is dropped, and the request,
    of which nothing has left, goes out on another.
 5. aiohttp's ClientResponseError prints the request's headers, the key and signature among them: it is never chained.
+
+More than 300 lines: the rules above are kept by one exchange, whose steps know each other.
 """
 
 from __future__ import annotations

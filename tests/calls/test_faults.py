@@ -64,7 +64,7 @@ STEPS: dict[str, tuple[object, str]] = {
     "recall": (recall, "recalled"),
     "journal: record": (Journal, "record"),
     "journal: sent": (Journal, "sent"),
-    "journal: end": (Journal, "settle"),
+    "journal: end": (Journal, "close_intent"),
     "tracker: complete": (OrderTracker, "complete"),
     "tracker: claim": (OrderTracker, "claim"),
     "tracker: sent": (OrderTracker, "mark_sent"),

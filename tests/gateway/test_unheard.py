@@ -108,13 +108,13 @@ async def test_a_result_is_on_record_before_the_journal_strikes_its_order_off(
     running: Running, monkeypatch: pytest.MonkeyPatch, fault: Fault | None
 ) -> None:
     seen: list[dict[str, Any]] = []
-    settle = Journal.settle
+    settle = Journal.close_intent
 
     def watched(journal: Journal, intent: Intent) -> None:
         seen.append(running.audit()[-1])
         settle(journal, intent)
 
-    monkeypatch.setattr(Journal, "settle", watched)
+    monkeypatch.setattr(Journal, "close_intent", watched)
     if fault is not None:
         running.emulator.faults.next("AddOrder", fault)
     answer, _ = await running.client().call("AddOrder", ORDER)

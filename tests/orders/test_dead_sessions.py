@@ -136,9 +136,9 @@ def test_what_changed_meanwhile_is_read_anew(tmp_path: Path) -> None:
     path = leave(tmp_path, "1-aa", sent("one"), sent("two"))
     journal, other = Journal(tmp_path, KEY), Journal(tmp_path, KEY)
     one, two = journal.left(500.0)
-    other.settle(other.left(500.0)[0])
+    other.close_intent(other.left(500.0)[0])
     assert [each.id for each in journal.left(500.0)] == [two.id]
-    journal.settle(two)
+    journal.close_intent(two)
     assert not path.exists()
     assert journal.left(500.0) == []
     assert one.id == "one"

@@ -149,12 +149,12 @@ async def test_settling_a_dead_sessions_last_order_deletes_its_file(tmp_path: Pa
     die(dead)
     reader = Journal(tmp_path, KEY)
     first, second = reader.left(500.0)
-    reader.settle(first)
+    reader.close_intent(first)
     assert reader.left(500.0) == [second]
-    reader.settle(second)
+    reader.close_intent(second)
     assert reader.left(500.0) == []
     assert list(tmp_path.iterdir()) == []
-    reader.settle(second)
+    reader.close_intent(second)
 
 
 async def test_damaged_lines_are_skipped_and_counted(
@@ -363,6 +363,8 @@ async def test_an_intent_of_a_living_session_is_closed_by_that_session_alone(tmp
     living, one = Journal(tmp_path, KEY), intent()
     await living.record(one)
     living.sent(sent(one))
-    Journal(tmp_path, KEY).settle(replace(sent(one), session=living.session))  # at once: it waits for no lock
+    Journal(tmp_path, KEY).close_intent(
+        replace(sent(one), session=living.session)
+    )  # at once: it waits for no lock
     die(living)
     assert [each.id for each in Journal(tmp_path, KEY).left(500.0)] == [one.id]

@@ -139,7 +139,7 @@ class Ceiling:
         new = StateFile(file.directory, file.name, file.unit, file.disk)
         new.enter()
         # Above all that may be handed out on the old file until the new one is used, by us and by others.
-        found = new.settle(new.read(), self._clock, floor=max(last, file.highest()))
+        found = new.recover(new.read(), self._clock, floor=max(last, file.highest()))
         return Raised(found.ceiling, new, found)
 
     def _undo(self, raised: Raised) -> None:

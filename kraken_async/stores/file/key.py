@@ -80,7 +80,7 @@ class FileKey(Steps):
         except BaseException:
             file.close()
             raise
-        found = await in_thread(lambda: file.settle(raw, clock), lambda _: file.close(), joined=True)
+        found = await in_thread(lambda: file.recover(raw, clock), lambda _: file.close(), joined=True)
         self._limit = Ceiling(
             file, clock, strict=self._strict, on_raised=self._on_raised, on_change=self._on_durable
         )

@@ -23,7 +23,7 @@ class FileReservation(Reservation):
         self._forked = False
         self._closed = False
         file.enter()
-        found = file.settle(file.read(), time.monotonic)
+        found = file.recover(file.read(), time.monotonic)
         for sentence in found.said:
             log.warning("%s", sentence)
         self._floor = found.shared.last
@@ -77,7 +77,7 @@ class FileReservation(Reservation):
             file.close()
         new = self._file = StateFile(file.directory, file.name, file.unit, file.disk, exclusive=True)
         new.enter()
-        new.settle(new.read(), time.monotonic, floor=ceiling)
+        new.recover(new.read(), time.monotonic, floor=ceiling)
 
     def _disk_failed(self, error: OSError) -> None:
         text = f"nonce state {self._file.path} cannot be written ({error.strerror or error}); free or repair the disk"

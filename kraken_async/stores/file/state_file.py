@@ -10,6 +10,8 @@ Synchronous: the durable steps run in a thread. Invariants, each by the crash it
    everything the slots and the header know; the last one out may lower the ceiling to ``last``.
 5. Coming, going, creating and raising happen under ``disk.lock``; the header changes under ``nonce.lock``.
    Order: disk before nonce, and nobody syncs while holding ``nonce.lock``.
+
+More than 300 lines: the invariants above hold over all of these steps together.
 """
 
 from __future__ import annotations
@@ -90,7 +92,7 @@ class StateFile:
     # ------------------------------------------------------------------------------------------------ joining
 
     def enter(self) -> None:
-        """Open or create the state and become one of its users; ``disk.lock`` stays held until :meth:`settle`.
+        """Open or create the state and become one of its users; ``disk.lock`` stays held until :meth:`recover`.
 
         Blocks while another user comes, goes or raises. If that takes a second, its process may stand still: beside
         other users the state can be joined without ``disk.lock``, see :meth:`_join_beside`. Raises NonceStoreError
@@ -232,7 +234,7 @@ class StateFile:
         end = header.rest_at + header.rest_size if header is not None else 0
         return raw + self.disk.pread(self.fd, max(0, end - REST_AT), REST_AT)
 
-    def settle(self, raw: bytes, clock: Callable[[], float], floor: int = 0) -> Found:
+    def recover(self, raw: bytes, clock: Callable[[], float], floor: int = 0) -> Found:
         """Check what was read; as the first user, start above it and ``floor``. Lets ``disk.lock`` go.
 
         Raises NonceStoreError naming the file and the cure; everything is closed then.

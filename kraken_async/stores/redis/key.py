@@ -1,4 +1,8 @@
-"""A session's hold on its key on Redis. The reasons are in :mod:`kraken_async.stores.redis`."""
+"""A session's hold on its key on Redis. The reasons are in :mod:`kraken_async.stores.redis`.
+
+More than 300 lines: each method is one conversation with the script, and all of them share what is known of its
+answers.
+"""
 
 from __future__ import annotations
 
