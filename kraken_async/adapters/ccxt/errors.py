@@ -53,6 +53,9 @@ class KrakenOutcomeUnknown(_ExchangeError):
 #: Of ccxt 4.5.60 and later.
 ExchangeClosedByUser: Final[type[Exception]] = getattr(ccxt, "ExchangeClosedByUser", ccxt.ExchangeError)
 
+#: Of ccxt 4.3 and later.
+InvalidProxySettings: Final[type[Exception]] = getattr(ccxt, "InvalidProxySettings", ccxt.ExchangeError)
+
 # The first that fits; all of these were not sent.
 _NOT_SENT: Final[tuple[tuple[type[KrakenError], type[Exception]], ...]] = (
     (TemporaryLockout, ccxt.DDoSProtection),

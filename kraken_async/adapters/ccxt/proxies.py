@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import ccxt
-
-#: Of ccxt 4.3 and later.
-InvalidProxySettings: Final[type[Exception]] = getattr(ccxt, "InvalidProxySettings", ccxt.ExchangeError)
+from kraken_async.adapters.ccxt.errors import InvalidProxySettings
 
 _OPTIONS: Final = (
     "proxy",
