@@ -147,6 +147,18 @@ async def test_what_no_answer_confirms_is_forgotten_and_then_an_event_again(
     assert len(said(caplog)) == 2
 
 
+async def test_a_mode_is_an_event_again_once_nothing_has_confirmed_it_for_long(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    heard = Heard()
+    for wait in (FORGET - 0.1, FORGET - 0.1, FORGET):
+        heard.end("AddOrder", LIMIT, "EService:Market in cancel_only mode")
+        assert len(said(caplog)) == 1
+        heard.now += wait
+    heard.end("AddOrder", LIMIT, "EService:Market in cancel_only mode")
+    assert len(said(caplog)) == 2
+
+
 async def test_a_session_tells_of_a_mode_at_once_and_of_its_end(
     kraken_emulator: RunningEmulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

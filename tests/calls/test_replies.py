@@ -153,3 +153,23 @@ def test_a_nonce_that_was_not_refused_by_kraken_is_not_healed() -> None:
         return decided(sent("Balance"), paused)
 
     assert asyncio.run(run()) is Next.GIVE_UP
+
+
+async def test_a_repeated_read_ends_within_its_budget_and_has_a_second_at_least() -> None:
+    bench = Bench()
+    bench.handler._retry = RetryPolicy(budget=20.0)
+    now = asyncio.get_running_loop().time()
+    for name, spent, time in (
+        ("Balance", 4.0, 10.0),
+        ("Balance", 15.0, 4.0),
+        ("Balance", 19.5, 1.0),
+        ("CancelAll", 15.0, 10.0),  # what changes something has all of its time
+    ):
+        call = sent(name, first_sent_at=now - spent)
+        bench.ledger.enqueue(call)
+        bench.ledger.send(call, 17, now)
+        bench.handler._repeat(call, 1.0)
+        assert call.timeout == pytest.approx(time, abs=0.4)
+        bench.ledger.cancel_unsent(call, LOST)
+        with pytest.raises(RequestTimeout):
+            await call.future

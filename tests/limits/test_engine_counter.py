@@ -10,9 +10,9 @@ from kraken_async.api.endpoints import Tier
 from kraken_async.limits.budget import Budget
 from kraken_async.limits.counters import AGE_COSTS, FIXED_COSTS, age_cost, decayed, seconds_until
 from kraken_async.limits.governor import BurstGovernor
-from kraken_async.limits.matching_engine import MARGIN, EngineCounter, account
+from kraken_async.limits.matching_engine import MANY_PAIRS, MARGIN, EngineCharge, EngineCounter, account
 from kraken_async.stores.base import Shared
-from tests.limits.test_governor import Clock, admission
+from tests.limits.test_governor import Clock, admission, call
 
 _names = itertools.count()
 NOW = 5000.0
@@ -117,7 +117,6 @@ def test_a_budget_counts_the_calls_that_may_all_have_gone() -> None:
     least = budget.room - int(budget.room)
     assert budget.seconds("Balance", int(budget.room)) == 0.0
     assert budget.seconds("Balance", int(budget.room) + 1) == pytest.approx((1 - least) / budget.decay)
-    assert budget.seconds("GetWebSocketsToken", 1000) >= 0.0
 
 
 def test_the_reserve_is_kept_from_a_budget_once_the_key_trades() -> None:
@@ -126,3 +125,41 @@ def test_the_reserve_is_kept_from_a_budget_once_the_key_trades() -> None:
     before = Budget.of(gate, shared, clock.now).room
     shared.trading = True
     assert before - Budget.of(gate, shared, clock.now).room == 2.0
+
+
+async def test_what_no_state_says_is_taken_for_half_full_by_who_uses_that_counter_alone() -> None:
+    clock, shared = Clock(), Shared()
+    gate = admission(BurstGovernor("pro", startup_window=0), clock)
+    for name, level in (("AddOrder", None), ("CancelOrder", None), ("Balance", 10.0)):
+        each = call(name, pair="XBTUSD")
+        each.resource = gate.resource(each)
+        gate.seconds_until_free(each, shared, clock.now)
+        assert shared.level == level
+
+
+def test_pairs_that_have_run_empty_are_dropped_once_there_are_many() -> None:
+    engine, shared = counter(Tier.STARTER), Shared()
+    for number in range(MANY_PAIRS):
+        engine.charge(EngineCharge(f"P{number}", 1.0), shared, NOW)
+    engine.charge(EngineCharge("P0", 9.0), shared, NOW)
+    assert len(shared.engine) == MANY_PAIRS
+    engine.charge(EngineCharge("P1", 1.0), shared, NOW + 5.0)  # one that is there drops none
+    assert len(shared.engine) == MANY_PAIRS
+    engine.charge(EngineCharge("new", 1.0), shared, NOW + 5.0)
+    assert set(shared.engine) == {"P0", "P1", "new"}
+
+
+def test_the_higher_level_of_two_sessions_counts_unless_kraken_has_named_it_since() -> None:
+    engine = counter(Tier.STARTER)
+    engine.account.levels["XBTUSD"] = [10.0, NOW]
+    assert engine.pairs(Shared(engine={"XBTUSD": [12.0, NOW], "ETHUSD": [3.0, NOW]}), NOW) == [
+        "XBTUSD",
+        "ETHUSD",
+    ]
+    assert engine.level("XBTUSD", NOW) == 12.0
+    engine.pairs(Shared(engine={"XBTUSD": [12.0, NOW]}), NOW + 60.0)
+    assert engine.observed("XBTUSD", 5.0, NOW + 60.0, least=0.0, most=2.0)
+    engine.pairs(Shared(engine={"XBTUSD": [40.0, NOW + 58.0]}), NOW + 60.0)  # Kraken had seen that
+    assert engine.level("XBTUSD", NOW + 60.0) == 5.0
+    engine.pairs(Shared(engine={"XBTUSD": [40.0, NOW + 58.5]}), NOW + 60.0)  # and this it may not have
+    assert engine.level("XBTUSD", NOW + 60.0) == 38.5

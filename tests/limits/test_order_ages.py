@@ -6,7 +6,8 @@ import pytest
 
 from kraken_async.limits import order_ages
 from kraken_async.limits.counters import OLDEST
-from kraken_async.limits.order_ages import Age, OrderAges
+from kraken_async.limits.order_ages import Age, OrderAges, ages
+from tests.limits.test_governor import call
 
 ORDER = Age(("OAAAAA-BBBBB-CCCCCC", "mine"), "XXBTZUSD", 1000.0)
 
@@ -67,3 +68,53 @@ def test_an_order_is_known_as_long_as_its_age_may_cost_something() -> None:
     ages.learn([], 1000.0 + OLDEST + 0.1)
     assert ages.pair("mine") is None
     assert ages.pair("other") is not None
+
+
+async def test_a_result_tells_the_ages_of_its_orders() -> None:
+    placed = call("AddOrder", pair="XBTUSD", cl_ord_id="mine")
+    assert ages(placed, {"txid": ["OA"]}, 50.0, 0.0, "XBTUSD") == [Age(("mine", "OA"), "XBTUSD", 50.0)]
+    edited = call("EditOrder", pair="XBTUSD", txid="OA")
+    assert ages(edited, {"txid": "OB"}, 50.0, 0.0, "XBTUSD") == [Age(("OB",), "XBTUSD", 50.0)]
+    amended = call("AmendOrder", txid="OA")
+    assert ages(amended, {"amend_id": "T"}, 50.0, 0.0, "XBTUSD") == [Age(("OA",), "XBTUSD", 50.0)]
+    assert ages(amended, {"amend_id": "T"}, 50.0, 0.0, "?") == []  # of a pair that is not known
+    batch = call("AddOrderBatch", pair="XBTUSD", orders=[{"cl_ord_id": "a"}, {}])
+    result = {"orders": [{"txid": "OA"}, {"txid": "OB"}]}
+    assert ages(batch, result, 50.0, 0.0, "XBTUSD") == [
+        Age(("a", "OA"), "XBTUSD", 50.0),
+        Age(("OB",), "XBTUSD", 50.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "result"),
+    [
+        ("AddOrder", {}, {"txid": ["OA"]}),
+        ("AddOrder", {"pair": "XBTUSD"}, None),
+        ("AddOrderBatch", {"pair": "XBTUSD", "orders": 5}, {"orders": [{"txid": "OA"}]}),
+        ("AddOrderBatch", {"pair": "XBTUSD", "orders": [{}]}, {"orders": None}),
+        ("OpenOrders", {}, {"open": []}),
+        ("CancelOrder", {"txid": "OA"}, {"count": 1}),
+        ("Balance", {}, {"ZUSD": "1"}),
+    ],
+)
+async def test_a_result_in_another_shape_or_of_no_order_tells_none(
+    name: str, params: dict[str, object], result: object
+) -> None:
+    assert ages(call(name, None, **params), result, 50.0, 0.0, "XBTUSD") == []
+
+
+async def test_a_listing_tells_how_old_its_orders_are_by_krakens_time() -> None:
+    def row(opened: object, **more: object) -> dict[str, object]:
+        return {"opentm": opened, "descr": {"pair": "XBTUSD"}, **more}
+
+    orders = {
+        "young": row(990.0, cl_ord_id="mine"),
+        "ahead": row(1001.0),
+        "old": row(1000.0 - OLDEST),
+        "odd": row("soon"),
+        "bare": {"opentm": 990.0},
+    }
+    told = ages(call("OpenOrders"), {"open": orders}, 50.0, 1000.0, "?")
+    assert told == [Age(("young", "mine"), "XBTUSD", 40.0), Age(("ahead",), "XBTUSD", 50.0)]
+    assert ages(call("QueryOrders"), orders, 50.0, 1000.0, "?") == told

@@ -184,6 +184,10 @@ async def test_the_last_of_those_held_at_start_up_goes_by_the_pace() -> None:
         await gate.started(each, clock.now)
     (wait,) = gate.waits([(orders[10], 3)], shared, clock.now)
     assert (wait.limit, wait.calls) == ("start-up", 3)
+    assert wait.seconds == pytest.approx(0.5)
+    clock.now += 0.25
+    (later,) = gate.waits([(orders[10], 3)], shared, clock.now)
+    assert later.seconds == pytest.approx(0.25)
     assert wait.last == pytest.approx(wait.seconds + 2 * 0.5)
 
 
