@@ -204,13 +204,15 @@ def _seconds(value: Any) -> Any:
             return _from_timestamp(value, UTC) if value else None
         if kind is Decimal or kind is str or kind is float:
             text = str(value)
-            if text[10:11] == "." and len(text) <= 17 and "1" <= text < "4":  # 2001 to 2096, no digit to cut
-                return _from_timestamp(float(text), UTC)
+            if kind is Decimal and text[10:11] == "." and len(text) <= 17 and "1" <= text < "4":
+                return _from_timestamp(float(text), UTC)  # 2001 to 2096, and no digit to cut
+            if text.isdigit():
+                return _from_timestamp(number, UTC) if (number := int(text)) else None
+            if not value:  # "", 0.0
+                return None
             whole, _, part = text.partition(".")
-            if not part:
-                return None if text in _NOT_SET else _EPOCH + timedelta(0, int(whole))
-            time = _EPOCH + timedelta(0, int(whole), int(part[:6].ljust(6, "0")))
-            return time if value else None  # 0.0
+            if (whole + part).isdigit():
+                return _EPOCH + timedelta(0, int(whole), int(part[:6].ljust(6, "0")))
     except (ValueError, OverflowError, OSError):  # an exponent, or no time at all
         pass
     return _plain(value)

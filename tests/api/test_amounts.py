@@ -197,6 +197,13 @@ def test_a_distance_is_no_price_and_stays_a_text(price: str) -> None:
     assert both("EditOrder", {"price": price, "price2": price}) == {"price": price, "price2": price}
 
 
+@pytest.mark.parametrize(
+    "value", ["1771234567.1_1", "1771234567.5 ", " 1771234567", "1.2.3", "-5", -1.5, -2.25e9]
+)
+def test_what_only_looks_like_seconds_stays_as_it_was_sent(value: object) -> None:
+    assert both("GetApiKeyInfo", {"valid_until": value}) == {"valid_until": value}
+
+
 @pytest.mark.parametrize("value", ["soon", None, True, 10**30, -(10**30), 1e300, "1e5", [], {}, "9" * 5000])
 def test_what_is_no_time_after_all_stays_as_it_was_sent(value: object) -> None:
     for name, result in (
