@@ -152,10 +152,12 @@ class Figures:
         calls, lost, unknown, never = (
             sum(each[kind] for kind in kinds) for each in (self.calls, self.lost, self.unknown, self.never)
         )
+        cases = [("placed", True), ("not placed", False)]
         seconds = {
-            placed: sorted(each for kind in kinds for each in self.seconds.get((kind, placed), ()))
-            for placed in (True, False)
+            name: sorted(each for kind in kinds for each in self.seconds.get((kind, placed), ()))
+            for name, placed in cases
         }
+        known = {name: [each for each in every if math.isfinite(each)] for name, every in seconds.items()}
         return {
             "orders": calls,
             "answers lost": lost,
@@ -163,10 +165,10 @@ class Figures:
             "share told unknown": round(unknown / max(1, calls), 4),
             "share of the lost told unknown": round(unknown / max(1, lost), 4),
             "never known": never,
-            "lost and placed": len(seconds[True]),
-            "of these told unknown": sum(self.unknown_placed[kind] for kind in kinds),
-            "seconds, placed": [_quantile(seconds[True], share) for share in (0.5, 0.99)],
-            "seconds, not placed": [_quantile(seconds[False], share) for share in (0.5, 0.99)],
+            "placed, told unknown": sum(self.unknown_placed[kind] for kind in kinds),
+            **{f"lost, {name}": len(every) for name, every in seconds.items()},
+            **{f"never known, {name}": len(every) - len(known[name]) for name, every in seconds.items()},
+            **{f"median and p99 seconds, {name}": _quantiles(every) for name, every in known.items()},
         }
 
     def summary(self) -> dict[str, Any]:
@@ -185,9 +187,7 @@ class Figures:
         }
 
 
-def _quantile(ordered: list[float], share: float) -> float | str | None:
-    """Return the value that a share of all is not above; "never" where that many never knew."""
-    if not ordered:
-        return None
-    found = ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)]
-    return round(found, 2) if math.isfinite(found) else "never"
+def _quantiles(ordered: list[float]) -> list[float]:
+    """Return the median and the value that 99 of a hundred are not above; nothing of nothing."""
+    places = [math.ceil(share * len(ordered)) - 1 for share in (0.5, 0.99)] if ordered else []
+    return [round(ordered[place], 2) for place in places]

@@ -179,7 +179,10 @@ class Schedule(World):
         entry, now = self.ledger.entries[number], time.time()
         lost, there = self.traffic.lost.get(number, now), self.truth(number)
         entry.why_unknown = entry.why_unknown or "it was not placed by then"
-        if not there or entry.identity in (told_.CHANGE, told_.NONE):
+        if not there:
+            return
+        if entry.identity in (told_.CHANGE, told_.NONE):
+            entry.why_unknown = "it was placed"
             return
         orders = [self.emulator.orders[txid] for txid in there]
         since = max(lost, *(o.visible if o.is_open else max(o.visible, o.visible_closed) for o in orders))
