@@ -89,6 +89,42 @@ def test_a_second_request_five_seconds_later_starts_afresh(
     assert (kraken.now() > 5_999_999) is afresh
 
 
+@pytest.mark.parametrize(("later", "afresh"), [(4.5, False), (5.0, True), (5.5, True)])
+def test_what_confirms_a_contradiction_was_asked_for_five_seconds_after_it(
+    kraken: ServerTime, clock: Clock, later: float, *, afresh: bool
+) -> None:
+    kraken.observe(6_000_000, 1000.0, 1000.0)
+    kraken.observe(6_000_000 + math.floor(later), 1000.0 + later, 1006.0)
+    assert (kraken.epoch == 1) is afresh
+
+
+@pytest.mark.parametrize(("server", "low", "high"), [(5_000_001, 1, 1), (4_999_999, 0, 0), (5_000_000, 0, 1)])
+def test_answers_that_just_agree_contradict_nothing(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, server: int, low: int, high: int
+) -> None:
+    """A second that ends as the other begins is the moment between them."""
+    monkeypatch.setattr(time, "time", lambda: 5_000_000.0)
+    monkeypatch.setattr(server_time, "_asleep", lambda: 0.0)
+    found = ServerTime(clock)
+    for each in (5_000_000, server):
+        found.observe(each, 1000.0, 1000.0)
+    assert found.span() == (5_000_000.0 + low, 5_000_000.0 + high)
+
+
+def test_a_reading_is_the_middle_of_what_is_known_and_half_its_width(
+    kraken: ServerTime, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert kraken.reading(kraken.boot_clock()) == pytest.approx((5_000_000.55, 0.55))
+    assert kraken.reading(kraken.boot_clock() + 10) == pytest.approx((5_000_010.55, 0.56))
+    assert ServerTime(clock).reading(0.0) == (5_000_000.0, None)
+    assert kraken.at_least() == pytest.approx(5_000_000.0)
+    assert ServerTime(clock).at_least() == 5_000_000.0
+
+
+def test_a_stamp_is_in_kraken_s_time_to_the_millisecond(kraken: ServerTime) -> None:
+    assert kraken.stamp(5.0) == "1970-02-27T20:53:25.550Z"
+
+
 def test_two_contradictions_that_differ_start_nothing(kraken: ServerTime, clock: Clock) -> None:
     kraken.observe(6_000_000, 1000.0, 1000.0)
     clock.now += 10
@@ -162,7 +198,8 @@ def test_kraken_s_own_answer_teaches(clock: Clock, headers: dict[str, str]) -> N
 
 
 @pytest.mark.parametrize(
-    ("wrong", "taught"), [(0, True), (1.9, True), (-1.9, True), (2.5, False), (-2.5, False)]
+    ("wrong", "taught"),
+    [(0, True), (1.9, True), (-1.9, True), (2, True), (-2, True), (2.5, False), (-2.5, False)],
 )
 def test_dates_teach_where_they_are_that_of_kraken_s_own_time(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, wrong: float, *, taught: bool

@@ -823,7 +823,41 @@ async def test_what_was_found_of_a_batch_is_not_asked_for_again() -> None:
     bench.kraken.place(own, txid="O1", visible=START + 5)
     result, _ = await outcome(call)
     assert [one["txid"] for one in result["orders"]] == ["O0", "O1"]
-    assert len([params for _, name, params in bench.kraken.asked if name == "OpenOrders" and not params]) == 1
+    asked = [(name, tuple(params)) for _, name, params in bench.kraken.asked]
+    assert asked.count(("OpenOrders", ())) == 1
+    assert {each for each in asked if each != ("OpenOrders", ())} == {
+        ("OpenOrders", ("userref",)),
+        ("ClosedOrders", ("userref", "start", "closetime")),
+    }
+
+
+@virtual
+@pytest.mark.parametrize("endpoint", ["OpenOrders", "ClosedOrders"])
+async def test_a_batch_is_absent_only_if_every_row_was_looked_for_in_full(endpoint: str) -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    call = await bench.lose("AddOrderBatch", {"pair": "XBTUSD", "orders": [LIMIT, {**LIMIT, "userref": 2}]})
+    ask = bench.kraken.ask
+
+    async def ask_in_part(name: str, params: dict[str, Any], **how: Any) -> Any:
+        if name == endpoint and "userref" in params:
+            raise LOST
+        return await ask(name, params, **how)
+
+    bench.kraken.ask = ask_in_part  # type: ignore[method-assign]  # a Kraken that answers so
+    assert (await unknown(call)).finding == "unreachable"
+    await bench.close()
+
+
+@virtual
+@pytest.mark.parametrize("own", [{"userref": 7}, {"cl_ord_id": "mine"}])
+async def test_an_id_of_the_caller_s_own_is_found_only_once_closed_orders_are_in(own: dict[str, Any]) -> None:
+    """Of two that carry it, one was filled at once."""
+    bench = Bench()
+    call = await bench.lose("AddOrder", {**LIMIT, **own})
+    bench.kraken.place({**LIMIT, **own}, txid="OPEN")
+    bench.kraken.place({**LIMIT, **own}, txid="FILLED", status="closed")
+    assert (await unknown(call)).finding == "not seen"
+    await bench.close()
 
 
 @virtual
