@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import resource
 import sys
 import tempfile
@@ -29,6 +30,8 @@ from kraken_async.gateway import Gateway, GatewayConfig
 #: Of a full run: calls in a round, rounds, and clients that wait at once.
 FULL: Final = (5_000, 5, 2_000)
 AT_ONCE: Final = 8
+#: Calls that each makes before the next one's turn; a multiple of those.
+TURN: Final = 200
 WARM_UP: Final = 200
 KEY: Final = ("key", "c2VjcmV0c2VjcmV0")
 
@@ -104,28 +107,37 @@ async def session(url: str, folder: str) -> None:
 # ------------------------------------------------------------------ load
 
 
-async def load(address: str, calls: int) -> None:
-    """Make calls over eight connections, each its next one when the one before is answered."""
-    url, token = address.split()
-    host, port = url.removeprefix("http://").split(":")
-    body = b"nonce=1"
-    request = (
-        f"POST /0/private/Balance HTTP/1.1\r\nHost: {host}:{port}\r\nAPI-Key: {token}\r\n"
-        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
+class Load:
+    """Calls over eight connections, each its next one when the one before is answered."""
 
-    async def some() -> None:
-        reader, writer = await asyncio.open_connection(host, int(port))
-        for _ in range(calls // AT_ONCE):
-            writer.write(request)
+    def __init__(self, address: str) -> None:
+        url, token = address.split()
+        self._host, self._port = url.removeprefix("http://").split(":")
+        body = b"nonce=1"
+        self._request = (
+            f"POST /0/private/Balance HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nAPI-Key: {token}\r\n"
+            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+        ).encode() + body
+        self._there: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def make(self, calls: int) -> None:
+        """Make so many calls, on connections that stay."""
+        while len(self._there) < AT_ONCE:
+            self._there.append(await asyncio.open_connection(self._host, int(self._port)))
+        await asyncio.gather(*(self._some(*each, calls // AT_ONCE) for each in self._there))
+
+    async def _some(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, calls: int) -> None:
+        for _ in range(calls):
+            writer.write(self._request)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             length = head.split(b"content-length: ")[1].split(b"\r")[0]
             answer = await reader.readexactly(int(length))
             assert answer.startswith(b'{"error":[]'), answer
-        writer.close()
-        await writer.wait_closed()
 
-    await asyncio.gather(*(some() for _ in range(AT_ONCE)))
+    def close(self) -> None:
+        """Close the connections."""
+        for _, writer in self._there:
+            writer.close()
 
 
 async def hold(address: str, clients: int) -> list[asyncio.StreamWriter]:
@@ -175,16 +187,16 @@ async def child(*words: str) -> AsyncIterator[Child]:
         await process.wait()
 
 
-async def cost(one: Child, calls: int, *, by_itself: bool = False) -> float:
-    """Return the CPU of the child for one call, in microseconds."""
+async def cost(one: Child, load: Load | None, calls: int) -> float:
+    """Return the CPU seconds of the child for so many calls; without ``load`` it makes them itself."""
     before = await one.report()
-    if by_itself:
+    if load is None:
         after = await one.report(calls)
     else:
-        await load(one.address, calls)
+        await load.make(calls)
         after = await one.report()
     spent: float = after["cpu"] - before["cpu"]
-    return spent / calls * 1e6
+    return spent
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -230,13 +242,25 @@ async def main(calls: int, rounds: int, clients: int) -> None:
                 child("benchmarks.gateway", "bare") as floor,
                 child("benchmarks.gateway", "gateway", url, two) as serving,
             ):
-                for each in (floor, serving):
-                    await load(each.address, WARM_UP)
-                await alone.report(WARM_UP)
+                loads = {
+                    "session": None,
+                    "aiohttp.web": Load(floor.address),
+                    "gateway": Load(serving.address),
+                }
+                children = {"session": alone, "aiohttp.web": floor, "gateway": serving}
+                for name, load in loads.items():
+                    await cost(children[name], load, WARM_UP)
                 for _ in range(rounds):
-                    found["session"].append(await cost(alone, calls, by_itself=True))
-                    found["aiohttp.web"].append(await cost(floor, calls))
-                    found["gateway"].append(await cost(serving, calls))
+                    spent = dict.fromkeys(children, 0.0)
+                    turns = max(1, calls // TURN)
+                    for _ in range(turns):  # in short turns, so that a busy moment is everyone's
+                        for name in random.sample(list(children), len(children)):
+                            spent[name] += await cost(children[name], loads[name], calls // turns)
+                    for name, seconds in spent.items():
+                        found[name].append(seconds / (calls // turns * turns) * 1e6)
+                for load in loads.values():
+                    if load is not None:
+                        load.close()
         waiting = await memory(three, clients)
     to_session = [one / other for one, other in zip(found["gateway"], found["session"], strict=True)]
     say(
