@@ -10,36 +10,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kraken_async.emulator import Emulator, EmulatorServer, Fault, serve_in_thread
-from kraken_async.gateway import GatewayConfig, TokenFile
-from tests import forked
 from tests.gateway.conftest import write_config
+from tests.gateway.processes import serving, token
 
 CHILD = Path(__file__).with_name("client_child.py")
-
-
-@contextmanager
-def serving(config: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run ``kraken-async gateway`` and give the process and its address."""
-    command = [sys.executable, "-m", "kraken_async", "gateway", "--config", str(config), "--json"]
-    process = forked.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            assert process.stderr is not None
-            pytest.fail(process.stderr.read())
-        yield process, json.loads(line)["url"]
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate(timeout=30)
 
 
 def free_port() -> int:
@@ -55,11 +36,6 @@ def free_port() -> int:
 def server() -> Iterator[EmulatorServer]:
     with serve_in_thread(Emulator(seed=1)) as found:
         yield found
-
-
-def token(config: Path, name: str, allow: str) -> str:
-    loaded = GatewayConfig.load(config)
-    return TokenFile(loaded.tokens).add(name, ["main"], allow.split(","))
 
 
 async def programs(url: str, key: str, count: int, calls: int) -> list[dict[str, Any]]:

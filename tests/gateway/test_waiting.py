@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from kraken_async.emulator import Emulator
 from tests.gateway.conftest import write_config
-from tests.gateway.test_gateway_processes import serving, token
+from tests.gateway.processes import serving, token
 
 CLIENTS = 2000
 #: Bytes that a waiting client may take. It took 11 KiB when this was written.
@@ -111,7 +112,7 @@ async def test_2000_waiting_clients_are_held_in_bounded_memory_and_those_beyond_
             tmp_path, Emulator(seed=1), kraken, more=bound, account="queue_timeout = 100000\n"
         )
         bots, page = token(config, "bots", "read"), token(config, "page", "read")
-        with serving(config) as (process, url):
+        with serving(config, subprocess.Popen) as (process, url):  # with as many descriptors as this one
             await until(http, url, page, 0, 0)
             before = resident(process.pid)
             peaks = []
