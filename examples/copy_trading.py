@@ -2,7 +2,7 @@
 
 The master's key is in KRAKEN_API_KEY; COPY_USERS names a JSON file with each user's name and key pair:
 {"alice": ["key", "secret"], ...}. COPY_RECORD names the file that says what was copied: a line before an order is sent
-and one after it. A user who is locked out holds nobody up.
+and one after it. A user who is locked out holds no one up.
 """
 
 import asyncio

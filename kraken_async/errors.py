@@ -24,7 +24,7 @@
     └── SessionClosed              not sent
 
 What a caller needs first is in `outcome`, whatever the class: "refused" and "not sent" had no effect,
-"unknown" may have had one. Kraken's strings are verbatim in `errors`; nobody has to parse a message.
+"unknown" may have had one. Kraken's strings are verbatim in `errors`; no one has to parse a message.
 
 More than 300 lines: the classes are one tree, and each is read beside what it is not.
 """
@@ -369,7 +369,7 @@ class OutcomeUnknown(KrakenError):
         """Look again, and return the call's result as if nothing had happened.
 
         Raises what Kraken refused it with, or OutcomeUnknown again while it cannot be told. Asks Kraken
-        anew on each await; cancelling it leaves nothing behind. Raises KrakenError if this error belongs to
+        again on each await; cancelling it leaves nothing behind. Raises KrakenError if this error belongs to
         no open session (it came from another process, or nothing can be looked up).
         """
         if self._resolver is None:

@@ -4,7 +4,7 @@ How millions a second are handed out without a lock, and why none comes twice:
 
 1. Numbers come from the iterator of a ``range``, a *stretch*; to draw from it is one step in C, atomic under the GIL.
 2. A number counts only if its stretch is still the current one after the drawing, and after its expiry was looked at;
-   else it is thrown away and drawn anew.
+   else it is thrown away and drawn again.
 3. A stretch is replaced under a lock, in this order: take it away, then ask it for its next number (all that were
    handed out are below it), then begin the new one there or at the clock, whichever is higher. None comes back.
 4. Every stretch ends at a limit that the store has made durable. A thread moves the limit ahead of need.
@@ -173,7 +173,7 @@ class NonceSource:
             return target
 
     def close(self) -> None:
-        """Give back what was reserved and let go of the store. Idempotent; next() raises from now on."""
+        """Give back what was reserved and release the store. Idempotent; next() raises from now on."""
         with self._lock:
             if self._closed or self._forked:
                 return

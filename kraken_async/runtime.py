@@ -294,7 +294,7 @@ class KeyRuntime:
         if config.listeners.on_problem is not None:
             watch = ProblemWatch(lambda: stats.problems(clock()), reporter.problem_changed, board)
             tasks.start(faults.keep_going("the problems", watch.run), name="kraken_async problems")
-        tasks.start(worker.run(), name="kraken_async worker", on_end=replies.worker_ended)  # nobody hangs
+        tasks.start(worker.run(), name="kraken_async worker", on_end=replies.worker_ended)  # no one hangs
         told = (lambda: stats.at(clock())), metrics.last_calls
         await stack.enter_async_context(showing_status(state, store.status_directory(), signer.key_id, *told))
         return runtime

@@ -52,7 +52,7 @@ class KrakenSession(Lifetime, Client, OrderMethods):
         retry: what may be repeated, and for how long (RetryPolicy).
         max_queued: how many calls may wait; None for any number.
         on_orphan: called with an Orphan when a write ends whose caller has left.
-        on_settled: called with an Orphan when it is found out what became of an order whose caller was told "unknown";
+        on_settled: called with an Orphan when the outcome of an order is found out whose caller was told "unknown";
             None: ``on_orphan`` is.
         on_problem: called with a ProblemChange when one of ``stats().problems`` comes or goes.
         observers: called with a CallRecord when a private call has finished.

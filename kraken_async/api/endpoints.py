@@ -185,7 +185,7 @@ def find(name: str, *, private: bool) -> Endpoint:
 
 
 def has_effect(endpoint: Endpoint, params: Mapping[str, Any]) -> bool:
-    """Whether this call is more than a read: DepositAddresses creates an address if it is told to."""
+    """Whether this call is more than a read: DepositAddresses creates an address if it is asked to."""
     return endpoint.changes or (endpoint.name == "DepositAddresses" and is_true(params.get("new")))
 
 

@@ -131,7 +131,7 @@ class CallChoice:
                 return call
 
     def fail_first(self, fault: Exception, *, cancels: bool) -> None:
-        """Fail the most urgent waiting cancel, or of the other calls, for a fault that was nobody's in particular."""
+        """Fail the most urgent waiting cancel, or of the other calls, for a fault that was no one's in particular."""
         call, _ = self._queue.choose(_only_cancels if cancels else _no_cancels, self._clock())
         if call is None:
             self._faults.log("the worker", fault)

@@ -10,7 +10,7 @@ Rules kept here:
 An amend is reconciled by OrderAmends, which names it, so the caller gets ``{"amend_id": ...}`` as from Kraken. An edit
 is reconciled by the order that took the old one's place.
 
-More than 300 lines: the ways on which news of a lost order comes in end in one place, so that its caller is told once.
+More than 300 lines: the ways on which news of a lost order comes in end in one place, so that its caller hears it once.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ class LostOrders:
         return found
 
     async def dismiss(self, what: Intent | OutcomeUnknown) -> None:
-        """Strike an intent off the record, whatever became of it. Raises KeyError: it is not open."""
+        """Strike an intent off the record, whatever its outcome. Raises KeyError: it is not open."""
         intent_id = what.intent_id if isinstance(what, OutcomeUnknown) else what.id
         order = self._tracker.dismiss(str(intent_id))
         self._end_search(order)
@@ -287,7 +287,7 @@ def _proven(order: PendingOrder) -> Any:
 def _leaves_open(call: Call, order: PendingOrder, error: KrakenError) -> bool:
     if error.outcome is Outcome.UNKNOWN:
         return True
-    # "cl_ord_id not unique": an earlier sending of this very order lives, if there was one or nobody else has the id.
+    # "cl_ord_id not unique": an earlier sending of this very order lives, if there was one or no one else has the id.
     earlier = getattr(error, "effect", "none") == "earlier"
     return earlier and (order.intent.generated or call.unknown_before)
 

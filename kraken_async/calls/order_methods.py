@@ -108,7 +108,7 @@ class OrderMethods:
         return await parts.cancellation.ensure(cl_ord_id=cl_ord_id, txid=txid)
 
     async def dismiss(self, intent: Intent | OutcomeUnknown) -> None:
-        """Strike one of :meth:`unresolved` off the record: it is known otherwise what became of it, or does not matter.
+        """Strike one of :meth:`unresolved` off the record: its outcome is known otherwise, or does not matter.
 
         Raises KeyError if it is not open.
         """

@@ -7,7 +7,7 @@ Rules:
 3. What may not go closes its resource for everything less urgent, so dear calls are not starved by cheap ones.
 4. After ``AGEING`` seconds of waiting a read or a history call moves up one class, once, to that class's end: behind
    what had come before. Nothing ever counts as CANCEL but a cancel.
-5. A call is reserved while its nonce is fetched: it still waits, but nobody else chooses it.
+5. A call is reserved while its nonce is fetched: it still waits, but no one else chooses it.
 6. Nothing is O(n) per call: cancelled calls are skipped at the head of a lane, and swept once they are the majority.
 
 The queue knows nothing of Kraken and does no I/O: the worker that drains it says what may go. It moves no call from

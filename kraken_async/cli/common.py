@@ -195,7 +195,7 @@ def dump(value: Any) -> None:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask, unless ``yes``. Where nobody can answer, end the command and name the option."""
+    """Ask, unless ``yes``. Where no one can answer, end the command and name the option."""
     if yes:
         return
     if not sys.stdin.isatty():

@@ -31,7 +31,7 @@ FromKey = Annotated[
 
 @app.command(epilog=EXIT_CODES)
 def unresolved(from_key: FromKey = None, state_dir: StateDir = None, as_json: Json = False) -> None:
-    """List the orders of KRAKEN_API_KEY that were sent, or about to be, and of which nobody knows what became.
+    """List the orders of KRAKEN_API_KEY that were sent, or about to be, and whose outcome is not known.
 
     Those that a living session has in flight are not among them. Nothing is sent. Exits with 3 if there are any.
 
@@ -95,7 +95,7 @@ def dismiss(
     state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
-    """Strike an unresolved order off the record, when it is known otherwise what became of it. Nothing is sent.
+    """Strike an unresolved order off the record, when its outcome is known otherwise. Nothing is sent.
 
     Example: kraken-async orders dismiss 6c9b3f0e-7d61-4f2c-9a55-0d2f8f0f7a11
     """
@@ -103,7 +103,7 @@ def dismiss(
 
 
 def _settle(found: list[dict[str, Any]], name: str | None, *, as_json: bool) -> None:
-    """Print what became of orders, and end with its exit code."""
+    """Print the outcome of orders, and end with its exit code."""
     if name is not None and not found:
         usage(f"no unresolved order has the id {name}", "kraken-async orders unresolved")
     if as_json:

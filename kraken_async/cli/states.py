@@ -1,4 +1,4 @@
-"""A key's state file as it lies there: read for people, changing nothing and joining nobody."""
+"""A key's state file as it lies there: read for people, changing nothing and joining no one."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ class Writes:
             reply = replies.invalid(str(wrong))
         except (
             Exception
-        ) as fault:  # ours: the client is told what may have been done, as after any other failure
+        ) as fault:  # ours: the client learns what may have been done, as after any other failure
             log.exception("%s ended by a fault of the gateway", endpoint.name)
             reply = replies.faulty(fault, sent=job.trace.sent)
         except asyncio.CancelledError:
@@ -298,7 +298,7 @@ class Writes:
             )
 
     def told(self, token: str, client_id: str) -> None:
-        """Note that a token has asked for, and now knows, what became of its order."""
+        """Note that a token has asked for, and now knows, the outcome of its order."""
         for owner, fingerprint, _ in self._doubts.told_under(client_id):
             if owner == token:
                 self._doubts.drop(owner, fingerprint)

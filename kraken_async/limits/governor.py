@@ -216,7 +216,7 @@ class Admission:
             self._burst_at = now
 
     def close(self) -> None:
-        """Let go of what the session waited for. Idempotent."""
+        """Release what the session waited for. Idempotent."""
         self._waits.close()
 
     # -- which call may go ---------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """ProblemWatch: tell the caller's ``on_problem`` when a problem comes, and when it goes.
 
 Most problems are conditions of the moment, such as the age of the call in flight, so they are looked at once a second;
-those that are put on the board, at once. A problem is told again only after it has gone.
+those that are put on the board, at once. A problem is reported again only after it has gone.
 """
 
 from __future__ import annotations

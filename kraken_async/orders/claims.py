@@ -1,10 +1,10 @@
 """Claims on orders, over all sessions of a key: what they tell each other in the list of placed names. Pure.
 
 Kraken tells orders apart by ids made here alone. An order that carries none (a ``cl_ord_id`` or ``userref`` of the
-caller's own, an amend, an edit) is told to no second caller, in any session, because each session
+caller's own, an amend, an edit) is reported to no second caller, in any session, because each session
 
 1. claims what identifies its order before its bytes leave: ``~key~order+``;
-2. names what became of it: ``txid~order``, before it gives the claim back: ``~key~order-``.
+2. names its outcome: ``txid~order``, before it gives the claim back: ``~key~order-``.
 
 An order that another call has named is not this one. While another call's claim to the same key stands, nothing that
 carries the key is certain to be this one.
@@ -30,7 +30,7 @@ def claim(order: PendingOrder) -> list[str]:
 
 
 def release(order: PendingOrder, names: Iterable[str]) -> list[str]:
-    """Return the names that say what became of an order, and give its claims back."""
+    """Return the names that say the outcome of an order, and give its claims back."""
     became = [f"{name}{_MARK}{order.mark}" for name in names]
     return became + [f"{_MARK}{short(key)}{_MARK}{order.mark}-" for key in order.keys]
 

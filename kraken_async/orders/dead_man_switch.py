@@ -33,7 +33,7 @@ class DeadManSwitch:
     programs and of Kraken's web page too, and so does a second program that arms it with another time.
     Refreshes go before everything but cancels. Leaving in good order disarms it. Leaving by an exception
     leaves it armed: the program that watched the orders has failed, and unless it comes back and arms it
-    anew, they are cancelled in time. A refresh that fails is logged and tried again at the next beat.
+    again, they are cancelled in time. A refresh that fails is logged and tried again at the next beat.
     That the switch is late, and that it must have fired, is logged and among the session's problems, also while a
     refresh only waits; so is a maintenance that Kraken has announced.
 

@@ -7,7 +7,7 @@ Rules:
 2. A dead session stays dead: what was read of its file counts until the file changes, so that many of them cost a look
    at the directory and no more.
 3. A file that cannot be read is named, and hides no other. A directory that cannot be looked through is an error:
-   "nothing is left" is said by nobody who could not look.
+   "nothing is left" is said by no one who could not look.
 """
 
 from __future__ import annotations

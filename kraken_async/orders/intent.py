@@ -1,4 +1,4 @@
-"""Intent: an order that is about to be sent, or was; what is needed to find out later what became of it."""
+"""Intent: an order that is about to be sent, or was; what is needed to find out its outcome later."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Intent:
 
 
 def new_cl_ord_id() -> str:
-    """Return a new client order id: a UUID with dashes, which Kraken takes and nobody else has."""
+    """Return a new client order id: a UUID with dashes, which Kraken takes and no one else has."""
     # As uuid.uuid4() makes it, without its object.
     bits = os.urandom(16)
     digits = bits.hex()

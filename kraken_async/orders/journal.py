@@ -8,9 +8,9 @@ Rules kept here:
 2. The session holds ``flock`` on its file, and the kernel drops it when the process dies: so a free lock says
    that a session is dead, and nothing else does. A file gets its name only once it is locked.
 3. An order is on record before its turn is asked for, and marked as sent before its bytes leave. A dead
-   session's order without the mark was never sent, unless lines are damaged or the machine has been started anew since.
+   session's order without the mark was never sent, unless lines are damaged or the machine has been restarted since.
 4. A line that cannot be read is counted and skipped: it must not hide the others.
-   The file keeps its name: if its directory is moved or removed in mid-run, it is made anew before an order goes out.
+   The file keeps its name: if its directory is moved or removed in mid-run, it is made again before an order goes out.
 5. No secrets: see :func:`kraken_async.order_fields.redacted`.
 """
 
@@ -127,7 +127,7 @@ class Journal:
             self._say(error)
 
     def close(self) -> None:
-        """Let go of the file; without open intents it is deleted. What waits for the disk fails, unsent. Idempotent."""
+        """Release the file; without open intents it is deleted. What waits for the disk fails, unsent. Idempotent."""
         for intent_id, syncing in self._syncing.items():
             self.done(intent_id)
             if not syncing.done():
@@ -176,16 +176,16 @@ class Journal:
         watch_forks(self)
 
     def _keep_name(self) -> None:
-        """Look whether what was just written can be found; if its directory was moved or removed, write it there anew.
+        """Look whether what was just written can be found; if its directory was moved or removed, write it there again.
 
-        Raises NonceStoreError when that fails: the intent is on nobody's record then, and must not be sent.
+        Raises NonceStoreError when that fails: the intent is on no one's record then, and must not be sent.
         """
         if self._path is None or self._fd < 0:
             return
         try:
             if names_file(str(self._path), self._file):
                 return
-            log.warning("the intent journal %s was moved or removed in mid-run; it is made anew", self._path)
+            log.warning("the intent journal %s was moved or removed in mid-run; it is made again", self._path)
             make_directory(self._path.parent)
         except OSError as error:
             raise self._failed(error) from error

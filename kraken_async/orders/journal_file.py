@@ -156,7 +156,7 @@ def bounded(intent: Intent, seen_dead: float) -> Intent:
 def new_file(path: Path, lines: list[dict[str, Any]], *, synced: bool) -> int:
     """Put a locked file of ``lines`` in ``path``'s place in one step and return its descriptor."""
     data = b"".join(map(encode, lines))
-    # Locked before it has its name: nobody finds it unlocked.
+    # Locked before it has its name: no one finds it unlocked.
     return put_in_place(path, data, synced=synced, append=True, prepare=lambda fd: flock(fd, TRY))
 
 

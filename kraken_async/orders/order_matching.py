@@ -278,7 +278,7 @@ def judge_amend(fields: Mapping[str, Any], amends: Iterable[Any], look: Look) ->
 
 
 def amended_at(timestamp: Any) -> float | None:
-    """Return OrderAmends' ``timestamp`` as unix seconds. Its unit is told by its size: ms were seen, ns documented."""
+    """Return OrderAmends' ``timestamp`` as unix seconds. Its size shows its unit: ms were seen, ns documented."""
     found = number(timestamp)
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""OutcomeLog: an append-only file of what became of each order, for those who have to tell later. Rotated.
+"""OutcomeLog: an append-only file of the outcome of each order, for those who have to tell later. Rotated.
 
 A line is a JSON object: ``time`` (unix seconds), ``intent``, ``nonce``, ``endpoint``, ``cl_ord_id``, ``finding`` and
 ``outcome``: "done", "refused", "not sent", "unknown", "cancelled" or "dismissed". No fields of the order but its id.
@@ -43,7 +43,7 @@ class OutcomeLog(CallListener):
             self.write(call.order, "done" if error is None else str(error.outcome), finding)
 
     def write(self, order: PendingOrder, outcome: str, finding: str | None = None) -> None:
-        """Write what became of an order. Never raises."""
+        """Write the outcome of an order. Never raises."""
         if self._path is None:
             return
         intent = order.intent

@@ -159,7 +159,7 @@ class PendingOrder:
             afresh=self.call is not None and epoch != self.epoch,
         )
 
-    # -- what its caller is told ---------------------------------------------------------------------------
+    # -- what its caller learns ----------------------------------------------------------------------------
 
     def unknown(
         self, finding: Finding | None, *, why: str = "", decidable_at: float | None = None

@@ -31,7 +31,7 @@ class OrderPolicy:
             the longest that was reported.
         hold_pair_while_unknown: refuse new orders on a pair (GuardRefused, not sent) as long as the outcome of one on
             it is not known.
-        outcome_log: a file to which a line is appended when it is known what became of an order, and when it is not
+        outcome_log: a file to which a line is appended when the outcome of an order is known, and when it is not
             (orders/outcome_log.py); None: none.
         journal: True: what is about to be sent survives a crash of the process; "synced": power loss too, at
             the price of a disk flush per order; False: no journal.

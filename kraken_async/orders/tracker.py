@@ -8,7 +8,7 @@ Rules kept here:
 4. What carries no id made here is claimed before it leaves, in the list that all sessions of the key share, until its
    outcome is known: one order is never told to two callers. What was found is named there with its owner.
 
-How a lost order is looked up stands in reconciler.py, what its caller is told meanwhile in calls/lost_orders.py.
+How a lost order is looked up stands in reconciler.py, what its caller learns meanwhile in calls/lost_orders.py.
 
 More than 300 lines: an order's way from its id to its end, which the rules above bind together.
 """
@@ -293,7 +293,7 @@ class OrderTracker(CallListener):
         return bool(self._left)
 
     def dismiss(self, intent_id: str) -> PendingOrder:
-        """Strike an open intent off the record, whatever became of it. Raises KeyError: it is not open."""
+        """Strike an open intent off the record, whatever its outcome. Raises KeyError: it is not open."""
         self._read_left()
         order = self._given_up.get(intent_id) or self._left.get(intent_id)
         if order is None and (stranger := self._strangers.get(intent_id)) and stranger.journal is not None:

@@ -187,7 +187,7 @@ class KeyState(abc.ABC):
 
     @abc.abstractmethod
     async def close(self) -> None:
-        """Give back the reservation if nobody else uses the key, and let go of every lock and handle.
+        """Give back the reservation if no one else uses the key, and release every lock and handle.
 
         Idempotent.
         """
@@ -204,7 +204,7 @@ class KeyState(abc.ABC):
         return []
 
     def drop(self) -> None:
-        """Let go of every lock and handle at once, giving no reservation back: the session was never closed.
+        """Release every lock and handle at once, giving no reservation back: the session was never closed.
 
         For the end of its loop. Idempotent; close() does nothing any more.
         """
@@ -359,4 +359,4 @@ class Reservation(abc.ABC):
 
     @abc.abstractmethod
     def close(self, last: int) -> None:
-        """Give back what was reserved above ``last``, and let go of the lock. Idempotent."""
+        """Give back what was reserved above ``last``, and release the lock. Idempotent."""

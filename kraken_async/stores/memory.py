@@ -86,7 +86,7 @@ class _Turn:
                     return
 
     def release(self) -> None:
-        """Hand over to the next in line. `_held` stays True meanwhile, so that nobody slips in between."""
+        """Hand over to the next in line. `_held` stays True meanwhile, so that no one slips in between."""
         with self._mutex:
             while self._waiting:
                 loop, future = self._waiting.popleft()
@@ -259,7 +259,7 @@ class MemoryKey(KeyState):
     async def close(self) -> None:
         """Leave.
 
-        A turn held is given on, and whoever still waits for one gets NonceStoreError. Idempotent.
+        A turn held is given on, and callers that still wait for one get NonceStoreError. Idempotent.
         """
         self.drop()
 
@@ -401,7 +401,7 @@ class MemoryReservation(Reservation):
         return start, start + size
 
     def close(self, last: int) -> None:
-        """Keep ``last`` for whoever uses the key next. Idempotent."""
+        """Keep ``last`` for the next user of the key. Idempotent."""
         key, self._key = self._key, None
         if key is not None:
             key.shared.last = max(key.shared.last, last)

@@ -132,7 +132,7 @@ class KrakenSession(Client):
             return self._thread
 
     def _forked(self) -> None:
-        """Begin anew in a child process: the thread, the loop and the lock stayed with the parent."""
+        """Begin again in a child process: the thread, the loop and the lock stayed with the parent."""
         self._lock = threading.Lock()
         self._thread = None
         if not self._closed:
@@ -268,10 +268,10 @@ class DeadManSwitch:
 _sessions: Final[weakref.WeakSet[KrakenSession]] = weakref.WeakSet()
 
 
-def _begin_anew_in_child() -> None:
+def _begin_again_in_child() -> None:
     for session in list(_sessions):
         session._forked()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew_in_child)
+    os.register_at_fork(after_in_child=_begin_again_in_child)

@@ -59,7 +59,7 @@ def put_in_place(
     """Write a file under another name, put it in ``path``'s place in one step and return its descriptor, to be closed.
 
     ``synced``: contents and name survive a power cut when this returns. ``append``: what is written to the descriptor
-    goes to the end. ``prepare(fd)`` is called before anything is written: to lock a file that nobody else has seen.
+    goes to the end. ``prepare(fd)`` is called before anything is written: to lock a file that no one else has seen.
     Mode 0600. OSError: ``path`` is as it was, and nothing is left beside it.
     """
     draft = draft_of(path)
@@ -89,7 +89,7 @@ def replace(path: Path, data: bytes, *, synced: bool = False) -> None:
 
 
 def draft_of(path: Path) -> Path:
-    """Return a name beside ``path`` that nobody else uses."""
+    """Return a name beside ``path`` that no one else uses."""
     return path.with_name(f"{path.name}.{secrets.token_hex(4)}")
 
 

@@ -50,7 +50,7 @@ class FileLock:
         flock(self.fd, LOCK_EX)
 
     def try_acquire(self) -> bool:
-        """Take it if nobody has it."""
+        """Take it if no one has it."""
         try:
             flock(self.fd, TRY)
         except BlockingIOError:

@@ -40,5 +40,5 @@ def _leave_behind() -> None:
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=_leave_behind)
 
-#: What a user is told who goes on with a parent's session, store or source in a forked child.
+#: The message for a user who goes on with a parent's session, store or source in a forked child.
 FORKED: Final = "it belongs to the parent process; after a fork, open one of your own in the child"

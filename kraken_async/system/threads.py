@@ -38,7 +38,7 @@ def in_thread(
                 undo(result)  # type: ignore[arg-type]  # no error: it is a T
         elif error is not None:
             future.set_exception(error)
-            future.exception()  # seen: whoever waited may have gone, and asyncio would complain
+            future.exception()  # seen: its waiter may have gone, and asyncio would complain
         else:
             future.set_result(result)  # type: ignore[arg-type]  # no error: it is a T
 
@@ -50,7 +50,7 @@ def in_thread(
             error = failure
         try:
             loop.call_soon_threadsafe(deliver, result, error)
-        except RuntimeError:  # the loop was closed in the meantime: nobody will ever ask
+        except RuntimeError:  # the loop was closed in the meantime: no one will ever ask
             if error is None and undo is not None:
                 undo(result)  # type: ignore[arg-type]  # no error: it is a T
 

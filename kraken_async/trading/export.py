@@ -191,7 +191,7 @@ class Export:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            log.warning("%s cannot be read (%s): the report is asked for anew", self._note, error)
+            log.warning("%s cannot be read (%s): the report is asked for again", self._note, error)
             return None
         return kept if wanted == self._wanted else None
 

@@ -63,7 +63,7 @@ class Headers(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._read())
 
-    def __repr__(self) -> str:  # a cookie of the edge is nobody else's business
+    def __repr__(self) -> str:  # a cookie of the edge is no one else's business
         return f"<Headers {', '.join(self)}>"
 
 

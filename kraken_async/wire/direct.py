@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kraken_async.wire.messages import Response, SignedRequest
 
 CONNECT: Final = 10.0
-#: Seconds for the loop to let go of connections that were dropped: some turns of it, in fact.
+#: Seconds for the loop to drop connections that were dropped: some turns of it, in fact.
 CLOSING: Final = 1.0
 #: Connections that are made for one request, each of which had something to say before it was asked.
 TRIES: Final = 3

@@ -75,7 +75,7 @@ class Signer:
         raise TypeError(msg)
 
     def encode(self, endpoint: Endpoint, params: Mapping[str, Any]) -> bytes:
-        """Return the fields as `sign` takes them, so that a call signed anew is not encoded anew.
+        """Return the fields as `sign` takes them, so that a call signed again is not encoded again.
 
         Raises ValueError naming the field that cannot be encoded, and for "nonce" and "otp".
         """

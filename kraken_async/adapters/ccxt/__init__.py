@@ -10,7 +10,7 @@ For ``ccxt.async_support.kraken`` and ``ccxt.pro.kraken`` (whose token for priva
   touch private calls. Public calls stay ccxt's, unless ``public=True``.
 - The bot sees ccxt's exceptions. A write that may have been done is KrakenOutcomeUnknown, an ExchangeError and never
   a NetworkError, as bots repeat those.
-- ``exchange.close()`` leaves the session to whoever made it.
+- ``exchange.close()`` leaves the session to its owner.
 - Withdrawals are refused by the session's guard: KrakenSession(guard=guards.allow_all) permits them.
 - The session goes through the proxy that HTTPS_PROXY names, or that of its ``http=``. Proxy options of ccxt's own do
   not reach it, so that they are refused, unless ``proxied=True`` says that the session has a proxy of its own.

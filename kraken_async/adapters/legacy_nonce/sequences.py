@@ -71,7 +71,7 @@ atexit.register(close_all)
 
 
 def _forget() -> None:
-    # A forked child must not use its parent's reservation: it opens its own, or is told who has it.
+    # A forked child must not use its parent's reservation: it opens its own, or learns who has it.
     global _registry_lock
     _registry.clear()
     _registry_lock = threading.Lock()
@@ -123,7 +123,7 @@ class Sequence:
             self._source.jump_forward(max(0, nonce - now))
 
     def close(self) -> None:
-        """Let the mirror tell the last nonce, and let go of the state. Idempotent."""
+        """Let the mirror tell the last nonce, and release the state. Idempotent."""
         with self._lock:
             if self.issued:
                 self._write(self.last)
@@ -135,7 +135,7 @@ class Sequence:
         except FileNotFoundError:
             return 0
         except (OSError, ValueError) as error:
-            log.warning("%s holds no nonce and is written anew: %s", self.mirror, error)
+            log.warning("%s holds no nonce and is written again: %s", self.mirror, error)
             return 0
 
     def _write(self, nonce: int) -> None:

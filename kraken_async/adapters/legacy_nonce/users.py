@@ -81,7 +81,7 @@ class UserNonceManager:
         return True
 
     def record_success(self, user_id: str, nonce: int) -> None:
-        """Note an accepted nonce: the count of errors starts anew."""
+        """Note an accepted nonce: the count of errors starts over."""
         with self._lock:
             user = self._user(user_id)
             user.errors, user.last_success = 0, nonce

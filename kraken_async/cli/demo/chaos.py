@@ -1,4 +1,4 @@
-"""``kraken-async demo --chaos``: lost answers, killed processes, a clock set back; what becomes of orders."""
+"""``kraken-async demo --chaos``: lost answers, killed processes, a clock set back; the outcome of orders."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _live(kind: str, notes: Path, env: dict[str, str], kill: threading.Event | N
     child = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)  # nosec B603  # no shell, our own words
     try:
         if kill is not None:
-            # The child may also end by itself: nobody waits for a kill that never comes.
+            # The child may also end by itself: no one waits for a kill that never comes.
             while child.poll() is None and not kill.wait(0.1):
                 pass
             kill.clear()

@@ -1,6 +1,6 @@
 """Keeping a session's ceiling ahead of its nonces, in the background, on a disk that may be slow or fail.
 
-What a failing disk means: calls go on above the durable ceiling and everybody is told, because a bot that
+What a failing disk means: calls go on above the durable ceiling and it is said, because a bot that
 cannot cancel is worse off than one that may, after a crash *and* a clock that was set back, meet one
 refused nonce. ``strict_durability`` is the other choice.
 """
@@ -134,7 +134,7 @@ class Ceiling:
             return Raised(file.raise_ceiling(last), file, None)
         except Moved as moved:
             log.error(
-                "nonce state %s: %s; it is made anew from what this session knows", file.path, moved.strerror
+                "nonce state %s: %s; it is made again from what this session knows", file.path, moved.strerror
             )
         new = StateFile(file.directory, file.name, file.unit, file.disk)
         new.enter()
@@ -152,7 +152,7 @@ class Ceiling:
             return
         error = raising.exception()
         if error is not None and self._stopped:
-            return  # closed meanwhile: not the disk's fault, and nobody's loss
+            return  # closed meanwhile: not the disk's fault, and no one's loss
         if error is not None:
             self.failed(error if isinstance(error, OSError) else OSError(None, str(error)))
             return

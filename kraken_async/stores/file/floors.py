@@ -88,7 +88,7 @@ class Floors(SideFile):
         raise OSError(None, "a nonce could not be put on record", str(self.path))
 
     def empty(self) -> None:
-        """Forget all of them: nobody uses the key, and it starts above them."""
+        """Forget all of them: no one uses the key, and it starts above them."""
         os.ftruncate(self.fd, 0)
         self.at = 0
 

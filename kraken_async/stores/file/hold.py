@@ -94,7 +94,7 @@ class Hold(KeyState):
                     await turn.wait(urgent=urgent)
             if turn is self._turn:
                 return
-            turn.close()  # the directory was made anew meanwhile, and the line is another one
+            turn.close()  # the directory was made again meanwhile, and the line is another one
         raise self._unusable()
 
     def hurry(self) -> None:

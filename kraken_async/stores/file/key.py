@@ -118,7 +118,7 @@ class FileKey(Steps):
     async def close(self) -> None:
         """Give back the reservation if no other session uses the key, and every lock and descriptor. Idempotent.
 
-        Waits for the disk, at most 1.1 s; a thread that the disk holds longer lets go when it returns. So does a
+        Waits for the disk, at most 1.1 s; a thread that the disk holds longer is released when it returns. So does a
         thread that waits for the turn (see Turn).
         """
         if self._lock_fd < 0:
@@ -214,7 +214,7 @@ class FileKey(Steps):
             found.shared.level, found.shared.level_at = known.level, known.level_at
             found.shared.read_seldom(known.slow_fields())
             found.shared.mark_changed()
-        self._say(f"nonce state {self.place} was removed or replaced in mid-run; it was made anew")
+        self._say(f"nonce state {self.place} was removed or replaced in mid-run; it was made again")
         old_lock.close()
         old_file.close()
         if old_turn.held:

@@ -45,7 +45,7 @@ fault: Callable[[str], None] | None = None
 
 
 def step_done(name: str) -> None:
-    """Mark a point at which a crash must do no harm. Costs one comparison when nobody listens."""
+    """Mark a point at which a crash must do no harm. Costs one comparison when no one listens."""
     if fault is not None:
         fault(name)
 

@@ -72,7 +72,7 @@ class FileReservation(Reservation):
                 file.reserve(ceiling)
                 return
         except Moved as moved:
-            log.error("nonce state %s: %s; it is made anew", file.path, moved.strerror)
+            log.error("nonce state %s: %s; it is made again", file.path, moved.strerror)
             # First the old one: when only a lock file was removed, it is the same, and locked by ourselves.
             file.close()
         new = self._file = StateFile(file.directory, file.name, file.unit, file.disk, exclusive=True)
@@ -88,7 +88,7 @@ class FileReservation(Reservation):
             log.error("%s; nonces go on without a durable ceiling", text)
 
     def close(self, last: int) -> None:
-        """Give back what was reserved above ``last``, and let go of the lock. Idempotent."""
+        """Give back what was reserved above ``last``, and release the lock. Idempotent."""
         unwatch_forks(self)
         self._closed = True
         try:

@@ -6,10 +6,10 @@ Synchronous: the durable steps run in a thread. Invariants, each by the crash it
    out. Power cut at any point: either slot alone covers every nonce, whatever happened to the other.
 2. The header's ceiling is raised only after that. Killed between sync and header: the raise is merely done again.
 3. The header's ``last`` is written before its nonce is used. Killed: the page cache still has it.
-4. Users hold a shared lock on the state file. The first one in (nobody else holds it) starts above
+4. Users hold a shared lock on the state file. The first one in (no one else holds it) starts above
    everything the slots and the header know; the last one out may lower the ceiling to ``last``.
 5. Coming, going, creating and raising happen under ``disk.lock``; the header changes under ``nonce.lock``.
-   Order: disk before nonce, and nobody syncs while holding ``nonce.lock``.
+   Order: disk before nonce, and no one syncs while holding ``nonce.lock``.
 
 More than 300 lines: the invariants above hold over all of these steps together.
 """
@@ -127,7 +127,7 @@ class StateFile:
     def _join_beside(self) -> bool:
         """Become a user without ``disk.lock``, if there are other users: then nothing has to be recovered.
 
-        Nobody else can come or go meanwhile, as that takes ``disk.lock``. Its holder, should it go on in this moment,
+        No one else can come or go meanwhile, as that takes ``disk.lock``. Its holder, should it go on in this moment,
         either finds us on the file or has it for itself, and then we are not let in.
         """
         if self.exclusive:
@@ -253,7 +253,7 @@ class StateFile:
             if self.first:
                 found = self._start(raw, slots, said, clock(), floor)
                 if not self.exclusive:
-                    flock(self.fd, TRY_SHARED)  # nobody else comes or goes while we hold disk.lock
+                    flock(self.fd, TRY_SHARED)  # no one else comes or goes while we hold disk.lock
             else:
                 # The users before us know the state; their header is read under nonce.lock with the first
                 # step. A finer unit is written down at once: from now on the coarser one is closed to everybody.
@@ -408,7 +408,7 @@ class StateFile:
         step_done("given back")
 
     def close(self) -> None:
-        """Let go of everything, giving nothing back. Idempotent."""
+        """Release everything, giving nothing back. Idempotent."""
         with self._mutex:
             if self.fd >= 0:
                 flock(self.fd, UNLOCK)

@@ -1,6 +1,6 @@
 """A line in order of asking, between processes, that a killed process cannot hold up.
 
-``flock`` alone is not a line: a waiter that has been woken competes with whoever asks at that moment, and
+``flock`` alone is not a line: a waiter that has been woken competes with others that ask at that moment, and
 goes to the end when it loses (eight processes measured: up to 53 turns waited where 7 are due; 32 sessions:
 225).
 

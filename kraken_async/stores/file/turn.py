@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger("kraken_async.store")
 
-#: How long closing waits for an idle helper thread to end. One that stands in line is not waited for.
+#: How long closing waits for an idle helper thread to end. One that waits in line is not waited for.
 _CLOSING: Final = 0.25
 #: Seconds without a move after which the line counts as stuck, and between tries to go past it.
 STUCK: Final = 1.0
@@ -106,7 +106,7 @@ class Turn:
         return self._held is None and not self._waiters and not waits
 
     def try_acquire(self) -> bool:
-        """Take the turn if it is free and nobody waits for it.
+        """Take the turn if it is free and no one waits for it.
 
         OSError when the descriptors are gone.
         """
@@ -210,7 +210,7 @@ class Turn:
                 flock(self._turn.fd, UNLOCK)
             else:
                 held.release()
-        except OSError:  # a closed descriptor has let go of its lock
+        except OSError:  # a closed descriptor has released its lock
             log.exception("the turn could not be unlocked")
         if self._waiters and any(not future.done() for future in self._waiters):
             try:

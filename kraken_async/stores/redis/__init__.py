@@ -4,11 +4,11 @@ What protects what:
 
 1. The *turn* is a lease on a ticket, renewed while it is held. A holder that dies loses it when the lease
    runs out, one that stalls for longer may be overtaken. Tickets are served first come first served;
-   waiters block on a list, nobody polls.
+   waiters block on a list and do not poll.
 2. *The nonce is the fencing token.* A holder that stalled past its lease between taking its nonce and
    sending it delivers a nonce lower than the one its successor took, and Kraken refuses it: no effect, and
    InvalidNonce heals by itself. A holder that stalled before it took its nonce is found out by the script,
-   which takes none; it then stands in line again.
+   which takes none; it then waits in line again.
 3. One script compares the generation, raises the nonce and writes the counters, or does nothing. A nonce is
    above the stored one, above every nonce this caller knows of, and not below the caller's and the server's clock.
 4. State may be lost: the server comes back empty, or from disk without the last second, or an older replica

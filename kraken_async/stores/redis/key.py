@@ -195,7 +195,7 @@ class RedisKey(KeyState):
     async def step(
         self, choose: Callable[[Shared], T | None], *, overtake: bool = False
     ) -> tuple[T | None, int]:
-        """See :class:`KeyState`. One round trip, if nobody has written since this session last looked."""
+        """See :class:`KeyState`. One round trip, if no one has written since this session last looked."""
         if not overtake:
             return await self._write("take", choose)
         self._connected().check()  # a forked child has no local floor of its own

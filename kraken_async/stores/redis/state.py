@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The state of generation ``gen`` in its era; nobody changes ``shared`` in place."""
+    """The state of generation ``gen`` in its era; no one changes ``shared`` in place."""
 
     gen: int
     era: str

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
-#: Who waits asks again after so many seconds, to know who has the turn by the time that a long wait is told of.
+#: Who waits asks again after so many seconds, to know who has the turn by the time that a long wait is reported.
 LOOK: Final = 3.0
 
 
