@@ -21,7 +21,7 @@ def promises(found: Mapping[str, Any]) -> Iterator[Row]:
         what = "gateway: CPU a call, ratio to a session's own"
         yield _most(what, 2.5, gateway["ratio"]["median"], 2)
     for name, figures in found.get("nonces", {}).items():
-        if name.startswith("NonceSource"):
+        if name.startswith("NonceSource") and "ratio" in figures:
             source, _, threads = name.partition(" / ")
             thread, bound = ("one thread", 0.25) if threads == "1" else ("eight threads", 0.2)
             ratio = figures["ratio"]["median"]
