@@ -141,14 +141,16 @@ class Names:
 class Bench:
     """The parts that deal with lost orders, with a fake Kraken, and what they told."""
 
-    def __init__(self, policy: OrderPolicy | None = None, journal: Journal | None = None) -> None:
+    def __init__(
+        self, policy: OrderPolicy | None = None, journal: Journal | None = None, *, trip: float = 0.0
+    ) -> None:
         loop = asyncio.get_running_loop()
         policy = policy or OrderPolicy(journal=False)
         self.kraken = Kraken()
         self.nonce = 100  # of the look-ups
         self.orphans: list[Orphan] = []
         self.time = ServerTime(loop.time)
-        self.time.observe(int(START + loop.time() - 1000), loop.time(), loop.time())
+        self.time.observe(int(START + loop.time() - 1000), loop.time() - trip, loop.time())
         self.tasks, self.queue = Tasks(), RequestQueue()
         reporter = Reporter(Metrics(), Listeners(on_orphan=self.orphans.append), self.tasks.start, loop.time)
         self.names = Names()
@@ -325,6 +327,8 @@ async def test_the_switch_for_ids_leaves_orders_without() -> None:
     bench = Bench(OrderPolicy(cl_ord_id=False, deadline=None, journal=False))
     done, deadline = bench.complete("AddOrder", dict(LIMIT))
     assert (done, deadline) == (LIMIT, None)
+    batch = {"pair": "XBTUSD", "orders": [dict(LIMIT)]}
+    assert bench.complete("AddOrderBatch", batch) == (batch, None)
     call = await bench.send("AddOrder", dict(LIMIT))
     assert bench.fail(call) is False, "there is nothing to look for"
 
@@ -359,7 +363,7 @@ async def test_a_userref_made_here_is_one_that_kraken_takes(
     drawn: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """0 stands for none; the field has 32 bits with their sign."""
-    monkeypatch.setattr("secrets.randbelow", lambda bound: min(drawn, bound - 1))
+    monkeypatch.setattr("secrets.randbelow", lambda bound: {0: 0, 2**31 - 2: bound - 1}[drawn])
     fields, _ = Bench().complete("AddOrder", {**LIMIT, "close[ordertype]": "limit", "close[price]": "30000"})
     assert fields["userref"] == drawn + 1
 
@@ -399,7 +403,7 @@ async def test_an_order_is_looked_for_open_then_closed_with_growing_pauses() -> 
     assert names[-1] == "OpenOrders"
     at = sorted({when for when, _, _ in bench.kraken.asked})
     pauses = [round(b - a, 3) for a, b in pairwise(at)]
-    assert pauses[0] == 0.25
+    assert pauses[:6] == [0.25, 0.4, 0.64, 1.024, 1.638, 2.0]
     assert pauses == sorted(pauses)
     assert max(pauses) == 2.0
 
@@ -560,6 +564,48 @@ async def test_look_ups_that_fail_leave_it_unreachable() -> None:
     assert orphan.error.finding == "unreachable"
     assert len(bench.tracker.unresolved()) == 1
     assert len(asyncio.all_tasks()) == 1
+
+
+@virtual
+@pytest.mark.parametrize("answer", [None, [], "open", {}, {"open": []}, {"open": None}, {"closed": {}}])
+async def test_an_answer_in_another_shape_answers_nothing(answer: Any) -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    call = await bench.lose("AddOrder", LIMIT)
+    ask = bench.kraken.ask
+
+    async def ask_oddly(name: str, params: dict[str, Any], **how: Any) -> Any:
+        return answer if name == "OpenOrders" else await ask(name, params, **how)
+
+    bench.kraken.ask = ask_oddly  # type: ignore[method-assign]  # a Kraken that answers so
+    error = await unknown(call)
+    assert error.finding == "unreachable"
+    assert "an answer without 'open'" in {look.answer for look in error.looks}
+    await bench.close()
+
+
+@virtual
+async def test_an_error_tells_what_each_look_met() -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    bench.kraken.failing = {
+        "OpenOrders": LOST,
+        "ClosedOrders": refused("EService:Busy", "ClosedOrders", changes=False),
+    }
+    error = await unknown(await bench.lose("AddOrder", LIMIT))
+    assert {(look.endpoint, look.answer) for look in error.looks} == {
+        ("OpenOrders", str(LOST)),
+        ("ClosedOrders", "EService:Busy"),
+    }
+    await bench.close()
+
+
+@virtual
+@pytest.mark.parametrize(("trip", "seconds"), [(0.0, 6.5), (4.0, 8.5)])
+async def test_absence_waits_for_the_slowest_that_kraken_s_clock_can_be(trip: float, seconds: float) -> None:
+    """The deadline, a second, and what is not known of Kraken's clock."""
+    bench = Bench(OrderPolicy(visibility=0, journal=False), trip=trip)
+    error, waited = await outcome(await bench.lose("AddOrder", LIMIT))
+    assert error.finding == "absent"
+    assert seconds - 0.1 < waited < seconds + 0.1
 
 
 @virtual
@@ -1032,6 +1078,37 @@ async def test_a_lost_amend_of_one_of_two_orders_of_an_id_is_not_told() -> None:
         bench.kraken.amends[txid] = [amend_row(f"of {txid}", 0, limit_price="27510.0")]
     error = await unknown(await bench.lose("AmendOrder", {"cl_ord_id": "mine", "limit_price": "27510"}))
     assert error.finding == "not seen"
+    await bench.close()
+
+
+@virtual
+async def test_an_amend_of_an_order_that_does_not_show_is_never_absent() -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    error = await unknown(await bench.lose("AmendOrder", {"cl_ord_id": "mine", "limit_price": "27510"}))
+    assert error.finding == "unreachable"
+    await bench.close()
+
+
+@virtual
+async def test_an_order_that_was_closed_as_the_amend_was_sent_may_be_the_one_that_it_is_about() -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    bench.kraken.place(LIMIT, txid="ONE", cl_ord_id="mine", status="closed", closetm=START - 0.05)
+    bench.kraken.place(LIMIT, txid="TWO", cl_ord_id="mine")
+    bench.kraken.amends["TWO"] = [amend_row("A1", 0, limit_price="27510.0")]
+    error = await unknown(await bench.lose("AmendOrder", {"cl_ord_id": "mine", "limit_price": "27510"}))
+    assert error.finding == "not seen"
+    await bench.close()
+
+
+@virtual
+async def test_an_edit_that_one_of_two_orders_may_be_is_never_absent() -> None:
+    bench = Bench(OrderPolicy(visibility=0, journal=False))
+    bench.kraken.place(LIMIT, txid="OLD", opentm=START - 50)
+    call = await bench.lose("EditOrder", {"txid": "OLD", "pair": "XBTUSD", "price": "27600"})
+    bench.kraken.orders["OLD"]["status"] = "canceled"
+    for txid in ("ONE", "TWO"):
+        bench.kraken.place({**LIMIT, "price": "27600"}, txid=txid)
+    assert (await unknown(call)).finding == "not seen"
     await bench.close()
 
 

@@ -128,6 +128,11 @@ def test_without_its_mark_it_was_sent_at_any_time_since(monkeypatch: pytest.Monk
     assert sent.latest == math.inf
 
 
+def test_the_nonce_of_an_order_is_that_of_its_intent() -> None:
+    assert pending(nonce=17).nonce == 17
+    assert pending().nonce == 0
+
+
 # -- by what it is known -----------------------------------------------------------------------------------
 
 
