@@ -81,7 +81,7 @@ class Client(TradingMethods, abc.ABC):
             """
             # Copied now: what is sent and recorded does not change with the caller's own lists while it waits.
             try:
-                if params or fields:
+                if fields or params is not None:
                     fields = given(params, fields)
                 name = endpoint if type(endpoint) is str else _name(endpoint)
                 return self._ask(self._options, name, None, fields)

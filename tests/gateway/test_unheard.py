@@ -21,7 +21,7 @@ NOW = time.time()
 
 def asked(number: str, **more: Any) -> dict[str, Any]:
     line = {
-        "at": NOW,
+        "at": time.time(),
         "op": "asked",
         "call": number,
         "token": "bot",
@@ -33,7 +33,7 @@ def asked(number: str, **more: Any) -> dict[str, Any]:
 
 def ended(number: str, outcome: str = "answered", **more: Any) -> dict[str, Any]:
     return {
-        "at": NOW,
+        "at": time.time(),
         "op": "ended",
         "call": number,
         "token": "bot",

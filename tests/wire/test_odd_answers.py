@@ -102,27 +102,42 @@ def ends_early(case: Odd) -> bool:
     return False
 
 
-async def compare(seed: int, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    case, found = odd(seed), []
-    for way in WAYS:
-        with monkeypatch.context() as patched:
-            choose(patched, way)
-            talk.case = case
-            talk.said.clear()
-            async with Transport(talk.url) as transport:
-                found.append(await ask(transport, 0.05))
-                await talk.said.wait()
-                following = await ask(transport, 5.0)
-                assert following == ("answered", {"txid": ["THE NEXT"]}), (seed, way, case)
-    directly, through_aiohttp = found
+async def exchange(case: Odd, way: str, talk: Talk, patch: pytest.MonkeyPatch, patience: float) -> Any:
+    """Return the outcome of a call that is answered oddly; None: its time was over before the server heard of it."""
+    with patch.context() as patched:
+        choose(patched, way)
+        talk.case = case
+        talk.said.clear()
+        async with Transport(talk.url) as transport:
+            found = await ask(transport, patience)
+            if talk.case is not None:
+                return None
+            await talk.said.wait()
+            following = await ask(transport, 5.0)
+            assert following == ("answered", {"txid": ["THE NEXT"]}), (way, case)
+            return found
+
+
+def agree(directly: Any, through_aiohttp: Any, case: Odd) -> bool:
+    if None in (directly, through_aiohttp):
+        return False
     if directly == through_aiohttp:
-        return
+        return True
     unknown = ("unknown", None)
     # aiohttp fails an answer that is followed, in the same packet, by what is none; the direct way has read it.
     more = through_aiohttp == unknown and ends_early(case)
     # To aiohttp a connection that was reset has ended like any other; here what it should have framed is cut short.
     less = directly == unknown and case.ending == "reset"
-    assert more or less, (seed, found, case)
+    return more or less
+
+
+async def compare(seed: int, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    case, found = odd(seed), []
+    for patience in (0.05, 0.5, 4.0):  # on a busy machine more: what takes too long is unknown on either way
+        found = [await exchange(case, way, talk, monkeypatch, patience) for way in WAYS]
+        if agree(*found, case):
+            return
+    raise AssertionError((seed, found, case))
 
 
 @pytest.fixture(autouse=True)
