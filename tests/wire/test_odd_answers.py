@@ -135,7 +135,8 @@ async def compare(seed: int, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Non
     case, found = odd(seed), []
     for patience in (0.05, 0.5, 4.0):  # on a busy machine more: what takes too long is unknown on either way
         found = [await exchange(case, way, talk, monkeypatch, patience) for way in WAYS]
-        if agree(*found, case):
+        directly, through_aiohttp = found
+        if agree(directly, through_aiohttp, case):
             return
     raise AssertionError((seed, found, case))
 
