@@ -376,3 +376,13 @@ def test_five_million_a_second_is_within_reach(tmp_path: Path) -> None:
                 draw()
             best = min(best, time.thread_time() - begun)
     assert best / 20_000 < 1e-6
+
+
+def test_a_reservation_that_was_closed_gives_no_more_nonces(tmp_path: Path) -> None:
+    reservation = FileStore(tmp_path).reserve("k", "ns")
+    start, stop = reservation.block(0, 10)
+    assert stop - start >= 10
+    reservation.close(start)
+    with pytest.raises(NonceStoreError, match="it is closed"):
+        reservation.block(start, 10)
+    reservation.close(start)

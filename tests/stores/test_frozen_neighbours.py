@@ -218,6 +218,19 @@ async def test_the_next_start_is_above_what_went_past_the_lock_and_above_the_cei
     await key.close()
 
 
+def test_floors_that_were_emptied_begin_anew_and_none_of_the_new_ones_is_missed(tmp_path: Path) -> None:
+    one = Floors(tmp_path / "f", Disk())
+    assert [one.publish(100), one.publish(50)] == [101, 102]  # above all floors, whatever it was asked above
+    one.empty()
+    two = Floors(tmp_path / "f", Disk())
+    assert two.highest == 0
+    assert two.publish(200) == 201
+    assert one.read() == 201
+    assert [one.publish(201), two.publish(0)] == [202, 203]
+    for each in (one, two):
+        each.close()
+
+
 def test_a_torn_entry_hides_no_other(tmp_path: Path) -> None:
     one, two = Floors(tmp_path / "f", Disk()), Floors(tmp_path / "f", Disk())
     one.publish(100)

@@ -110,6 +110,17 @@ async def test_what_is_missing_in_the_file_is_doubt(tmp_path: Path) -> None:
         await key.close()
 
 
+async def test_one_placed_order_is_known_to_who_comes_later(store: Store) -> None:
+    one = await opened(store)
+    one.note_placed(["the only one"])
+    await one.step(yes)
+    later = await opened(store)
+    await later.step(yes)
+    assert later.placed(0.0) == ("the only one",)
+    for key in (one, later):
+        await key.close()
+
+
 async def test_placed_orders_are_known_to_all_sessions_and_to_those_that_come_later(
     store: Store, tmp_path: Path
 ) -> None:

@@ -86,7 +86,7 @@ def _read(path: Path, raw: bytes, status: os.stat_result, problems: tuple[str, .
     if newer:
         error = "was written by a newer release"
     ceiling = max((slot.ceiling for slot in slots), default=0)
-    shared, last = _shared(raw)
+    shared = _shared(raw)
     users = [holder for holder in lock_holders(status) if not holder.waiting]
     turn, waiting = _turn(path)
     return StateInspection(
@@ -96,7 +96,7 @@ def _read(path: Path, raw: bytes, status: os.stat_result, problems: tuple[str, .
         newer=newer,
         unit=min((slot.unit for slot in slots), key=lambda unit: UNITS[unit], default="ns"),
         ceiling=ceiling,
-        last=last if shared is not None else ceiling,
+        last=shared.last if shared is not None else ceiling,
         seq=max((slot.seq for slot in slots), default=0),
         damaged=tuple(
             f"slot {name}: {slot.why}" for name, slot in found.items() if isinstance(slot, Damaged)
@@ -110,18 +110,18 @@ def _read(path: Path, raw: bytes, status: os.stat_result, problems: tuple[str, .
     )
 
 
-def _shared(raw: bytes) -> tuple[Shared | None, int]:
+def _shared(raw: bytes) -> Shared | None:
     header = unpack_header(raw[HEADER_AT : HEADER_AT + HEADER_SIZE])
     if header is None:
-        return None, 0
+        return None
     rest = slow_fields_of(header)
     slow_fields = unpack_slow_fields(raw[rest.at : rest.at + rest.size], rest)
     if slow_fields is None:
-        return None, header.last
+        return None
     shared = Shared(last=header.last)
     take_level(shared, header)
     shared.read_seldom(slow_fields)
-    return shared, header.last
+    return shared
 
 
 def _turn(path: Path) -> tuple[int | None, tuple[int, ...]]:
