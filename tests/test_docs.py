@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import dataclasses
 import inspect
 import os
 import re
@@ -167,6 +168,15 @@ def test_the_reference_describes_nothing_that_is_not_there() -> None:
         assert hasattr(sys.modules[home], name), where
 
 
+@pytest.mark.parametrize("name", ["Statistics", "CallRecord", "Orphan", "Budget"])
+def test_the_reference_says_what_every_field_means(name: str) -> None:
+    text = text_of("reference.md")
+    table = text[text.index(f"Fields of `{name}`") :].partition("\n\n")[2].partition("\n\n")[0]
+    described = {word for row in table.splitlines()[2:] for word in re.findall(r"`(\w+)`", row.split("|")[1])}
+    fields = {field.name for field in dataclasses.fields(getattr(kraken_async, name))}
+    assert described == fields
+
+
 @pytest.mark.parametrize("error", ERROR_TABLE)
 def test_troubleshooting_has_every_error_of_kraken_s_catalogue(error: str) -> None:
     assert f"`{error}" in text_of("troubleshooting.md")
@@ -190,6 +200,23 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
     links += re.findall(r"^```\{(?:literalinclude|include)\} (\S+)", text, re.MULTILINE)
     assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as Sphinx and forges make them."""
+    heads = re.findall(
+        r"^#{1,4} (.+)$", re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S), re.M
+    )
+    return {
+        re.sub(r"[^\w\- ]", "", head.replace("`", "").lower()).strip().replace(" ", "-") for head in heads
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_to_headings_lead_to_one(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", text)
+    assert not [link for link in links if link[1] not in anchors(page.parent / link[0] if link[0] else page)]
 
 
 def test_every_page_is_in_a_table_of_contents() -> None:
