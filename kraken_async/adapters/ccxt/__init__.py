@@ -21,6 +21,7 @@ The hook is ``fetch2``, which every REST call of ccxt goes through.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -141,7 +142,7 @@ def _sent(value: Any) -> Any:
 def _checked(exchange: Any, *, asynchronous: bool) -> Any:
     if getattr(exchange, "id", None) != "kraken":
         raise TypeError(f"only ccxt's kraken can be attached, not {getattr(exchange, 'id', exchange)!r}")
-    if asyncio.iscoroutinefunction(exchange.fetch2) is not asynchronous:
+    if inspect.iscoroutinefunction(exchange.fetch2) is not asynchronous:
         right = "attach_sync" if asynchronous else "attach"
         raise TypeError(f"this is ccxt's {'' if asynchronous else 'a'}synchronous exchange: use {right}")
     # ccxt asks for a key and a secret before it calls; they are the session's, and ccxt never sees them.

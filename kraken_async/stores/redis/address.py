@@ -10,6 +10,7 @@ User and password are those of the servers. Sentinels that ask for their own get
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -52,7 +53,11 @@ def address_of(url: str) -> Address:
 
 
 def _read(url: str) -> Address | None:
-    parts = urlsplit(url)
+    # From Python 3.14 on, urlsplit takes no list of hosts with an IPv6 address in it: it is given none.
+    start = url.find("://") + 3
+    netloc = re.split(r"[/?#]", url[start:], maxsplit=1)[0] if start > 2 else ""
+    several = "," in netloc.rpartition("@")[2]
+    parts = urlsplit(f"{url[:start]}hosts{url[start + len(netloc) :]}" if several else url)
     scheme, _, kind = parts.scheme.partition("+")
     if parts.scheme == "unix":
         return Address(f"unix://{parts.path}", "single", url) if parts.path else None
@@ -61,7 +66,7 @@ def _read(url: str) -> Address | None:
     if not kind:
         host, port = parts.hostname or "localhost", parts.port or PORT
         return Address(f"{scheme}://{_shown(host)}:{port}/{parts.path.strip('/') or 0}", "single", url)
-    who, at, where = parts.netloc.rpartition("@")
+    who, at, where = (netloc if several else parts.netloc).rpartition("@")
     hosts = tuple(_host(each, SENTINEL_PORT if kind == "sentinel" else PORT) for each in where.split(","))
     service, _, database = parts.path.strip("/").partition("/")
     if kind == "cluster":
