@@ -122,8 +122,8 @@ class AnswerReader:
         self.response: Response | None = None
         self.size = 0
 
-    def feed(self, data: bytes) -> Response | None:
-        """Read what came; return the answer once it is whole. Raises BadAnswer."""
+    def feed(self, data: bytes | memoryview) -> Response | None:
+        """Read what came, and keep none of it by reference; return the answer once it is whole. Raises BadAnswer."""
         self.size += len(data)
         try:
             self._parser.feed_data(data)
