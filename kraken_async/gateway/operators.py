@@ -66,7 +66,7 @@ class Operators:
             if path == "/api/status":
                 return http.json_response(await self._status(token, accounts))
             shown = [
-                {"account": account.name} | status.shown(intent, self._resolve_with(account))
+                {"account": account.name} | status.shown(account, intent, self._resolve_with(account))
                 for account in accounts
                 for intent in account.session.unresolved()
             ]

@@ -53,7 +53,7 @@ async def of_account(account: Account, *, config: Path, resolve_with: str) -> di
         "waiting_by_token": account.gates.waiting(),
         "calls_by_token": dict(account.calls_by_token),
         "last_calls": [call._asdict() for call in list(account.last_calls)[-SHOWN_CALLS:]],
-        "unresolved": [shown(intent, resolve_with) for intent in account.session.unresolved()],
+        "unresolved": [shown(account, intent, resolve_with) for intent in account.session.unresolved()],
         "unheard": account.writes.unheard.shown(),
         "sessions": sessions,
         "halt_with": command("halt", account, config),
@@ -71,12 +71,13 @@ def command(what: str, account: Account, config: Path) -> str:
     return shlex.join(["kraken-async", "gateway", what, "--account", account.name, "--config", str(config)])
 
 
-def shown(intent: Intent, resolve_with: str) -> dict[str, Any]:
+def shown(account: Account, intent: Intent, resolve_with: str) -> dict[str, Any]:
     """Return an order whose outcome is not known, with the command that goes on from here."""
     name = name_of(intent)
     params = intent.params
     return {
         "id": intent.id,
+        "token": None if name is None else account.writes.asked_by(name),
         "cl_ord_id": intent.cl_ord_id,
         "userref": intent.userref,
         "endpoint": intent.endpoint,

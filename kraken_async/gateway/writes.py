@@ -297,6 +297,10 @@ class Writes:
                 )
             )
 
+    def asked_by(self, client_id: str) -> str | None:
+        """Return the token that was told of this order as unknown; None if a gateway before this one told it."""
+        return next((token for token, _, _ in self._doubts.told_under(client_id)), None)
+
     def told(self, token: str, client_id: str) -> None:
         """Note that a token has asked for, and now knows, the outcome of its order."""
         for owner, fingerprint, _ in self._doubts.told_under(client_id):

@@ -10,6 +10,7 @@ LONG_ID: Final = "0a0b0c0d-0000-4000-8000-000000000000"
 
 _ORDER: Final[dict[str, Any]] = {
     "id": LONG_ID,
+    "token": "grid-bot",
     "cl_ord_id": LONG_ID,
     "userref": None,
     "endpoint": "AddOrder",

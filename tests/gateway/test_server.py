@@ -259,6 +259,7 @@ async def test_an_unresolved_order_is_listed_with_what_goes_on_from_here(running
         "XBTUSD",
         "0.01",
     )
+    assert order["token"] == "read-trade-0"
     assert told[CLIENT_ID] in order["command"]
     assert order["command"].startswith("curl ")
     assert bot.token not in order["command"]

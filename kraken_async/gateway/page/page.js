@@ -6,10 +6,10 @@
   const EVERY = 1000, PATIENCE = 5000, OLD = 4000, HISTORY = 60;
   const PRIORITIES = [
     ["CANCEL", "Cancels", "Cancels go before everything else."],
-    ["AMEND", "Changes", "Changes to open orders, and the gateway's own look-ups of lost ones."],
+    ["AMEND", "Changes, look-ups", "Changes to open orders (amend, edit), and the gateway's own look-ups of orders whose answer was lost."],
     ["PLACE", "New orders", "New orders, and other calls that change something."],
-    ["READ", "Reads", "Balances, open orders and other short reads."],
-    ["HISTORY", "History", "Ledgers, past trades and other long reads go last."],
+    ["READ", "Reads (balances)", "Balances, open orders, single orders, positions."],
+    ["HISTORY", "History (ledgers)", "Ledgers, closed orders, past trades and exports go last."],
   ];
   const TIPS = {
     counter: "Kraken counts the private calls of this API key and refuses them above the maximum. Each call adds its cost in points; the counter falls by itself. The gateway waits rather than exceed it.",
@@ -21,7 +21,7 @@
     lead: "Kraken wants each call numbered higher than the one before; the gateway takes the number from the clock. A large lead means that the clock was set back, or that another program moved the number. Where the last number is kept over a crash, none is used twice.",
     breaker: "After too many bad calls Kraken locks a key out for some minutes. Private calls then fail here at once, since each try would make it longer. The same is done for a while when Kraken keeps refusing the numbers of calls.",
   };
-  const NO_ANSWER = { TransportError: "no usable answer", RequestTimeout: "no answer in time", QueueTimeout: "waited too long" };
+  const NO_ANSWER = { TransportError: "the answer was lost", RequestTimeout: "no answer came in time", QueueTimeout: "waited too long" };
   const ENDS = { answered: "answered", refused: "refused", "not-sent": "not sent", unknown: "answer lost" };
   const byId = (id) => document.getElementById(id);
   const state = { token: "", timer: 0, round: 0, answeredAt: 0, accounts: new Map(), tokenMayHalt: false, haltWith: "" };
@@ -134,7 +134,7 @@
     const old = Boolean(state.token) && state.answeredAt > 0 && age > OLD;
     live.hidden = !state.token || !state.answeredAt;
     live.classList.toggle("old", old);
-    text(live, `${old ? "No answer since" : "Up to date:"} ${clock(state.answeredAt / 1000)} ${zone()}`);
+    text(live, `${old ? "No answer since" : "Up to date:"} ${clock(state.answeredAt / 1000)}. All times are ${zone()}`);
     byId("stale").hidden = !old;
     byId("accounts").classList.toggle("old-figures", old);
     if (old) {
@@ -220,7 +220,7 @@
     parts.state.classList.toggle("bad", stats.halted);
     parts.state.classList.toggle("warn", locked && !stats.halted);
     const real = account.base_url === "https://api.kraken.com";
-    text(parts.facts, `Kraken tier: ${account.tier}${real ? "" : `. Calls go to ${account.base_url}, not to Kraken`}${account.governor ? "" : ". Kraken's limits are not kept here"}`);
+    text(parts.facts, `Kraken tier ${account.tier}: limit ${stats.counter_maximum} points, ${stats.counter_decay} back a second${real ? "" : `. Calls go to ${account.base_url}, not to api.kraken.com: \u201cKraken\u201d below is that server`}${account.governor ? "" : ". Kraken's limits are not kept here"}`);
     parts.facts.dataset.tip = "The account's verification level at Kraken, which sets its limits.";
     text(parts.halt, stats.halted ? "Halt again" : "Halt trading");
     parts.halt.setAttribute("aria-label", `Halt trading on account ${account.name}`);
@@ -240,7 +240,7 @@
     const most = stats.counter_maximum, free = stats.counter_decay ? stats.counter_level / stats.counter_decay : 0;
     const falls = `Falls by ${plural(stats.counter_decay, "point", "points")} a second`;
     figure(parts, "level", points(stats.counter_level), "of", `of ${most} points used`, "free",
-      `${stats.counter_level > 0.05 ? `${falls}: empty in ${seconds(free)}` : falls}. Above ${most} Kraken refuses calls.`);
+      `${stats.counter_level > 0.05 ? `${falls}: empty in ${seconds(free)}` : falls}. Above ${most} Kraken refuses calls. Most reads cost 1 point, history 2, orders none.`);
     meter(parts["counter-bar"], stats.counter_level, most, "Kraken's call counter, in points");
     const age = stats.in_flight_age;
     figure(parts, "age", age === null ? "None" : age.toFixed(1), "age-unit", age === null ? "" : "s without an answer",
@@ -263,13 +263,13 @@
     const shut = stats.breaker !== "closed", until = stats.breaker_until;
     const why = stats.breaker === "locked out" ? "Kraken locked the key out" : "Kraken kept refusing the numbers of calls";
     figure(parts, "open", !shut ? "None" : until ? seconds(until - status.time) : "Now", "open-unit", shut && until ? "left" : "", "breaker-sub",
-      !shut ? "Private calls go to Kraken." : `${why}: calls fail here at once${until ? ` until ${clock(until)}` : ""}.`);
+      !shut ? "Calls go to Kraken." : `${why}: calls fail here at once${until ? ` until ${clock(until)}` : ""}.`);
     parts.breaker.classList.toggle("alarm", shut);
     const lead = stats.nonce_lead, used = stats.last_nonce > 0, idle = lead < -10;
     const safe = stats.durable ? "Saved, so that none is used twice, even after a crash." : "Not saved: it is lost in a crash.";
     figure(parts, "ahead", !used ? "None" : idle ? seconds(-lead).split(" ")[0] : Math.max(0, lead).toFixed(1),
       "ahead-unit", !used ? "used yet" : idle ? `${seconds(-lead).split(" ")[1]} since the last one` : "s ahead of this computer's clock", "durable",
-      used && !idle ? `Near 0 s is normal. ${safe}` : safe);
+      used && !idle ? `Near 0 s is normal; above 60 s, check this computer's clock. ${safe}` : safe);
   }
 
   function spark(parts, rate) {
@@ -317,11 +317,11 @@
   function showCounts(parts, account, stats) {
     text(parts["counts-title"], `How calls ended, since ${moment(account.since)}`);
     const shown = [
-      ["answered", stats.answered, "answered", "Kraken did what was asked."],
+      ["answered", stats.answered, "done by Kraken", "Kraken did what was asked."],
       ["refused", stats.refused, "refused by Kraken", "Kraken refused it: no effect."],
-      ["not-sent", stats.not_sent, "not sent", "It did not leave the gateway: no effect."],
+      ["not-sent", stats.not_sent, "not sent, ended here", "It did not leave the gateway: no effect."],
       ["unknown", stats.unknown, "answer lost", "No answer came, and it could not be found out in time what became of the call. Of a read that is harmless; orders among them are listed on this page until it is known."],
-      ["retries", stats.retries, "sent again", "Sendings that were repeated because the one before was certain to have had no effect. They are not calls of their own."],
+      ["retries", stats.retries, "retries, on top", "Sendings that were repeated because the one before was certain to have had no effect. They are not calls of their own."],
     ];
     rows(parts.counts, [...shown, stats.unresolved], () => shown.map(([name, n, label, sentence]) => {
       const item = make("li", undefined, name === "unknown" && stats.unresolved ? "bad" : "");
@@ -357,7 +357,7 @@
       button.setAttribute("aria-label", `Copy the command for order ${order.cl_ord_id || order.id}`);
       button.addEventListener("click", () => copy(order.command, button));
       command.append(make("code", order.command), button);
-      return row(moment(order.sent_at), described(order.endpoint, order), order.cl_ord_id || order.userref || "none", command);
+      return row(moment(order.sent_at), order.token || "not known", described(order.endpoint, order), make("td", String(order.cl_ord_id || order.userref || "none"), "id"), command);
     }));
   }
 
@@ -404,8 +404,8 @@
     rows(parts.sessions, data, (all) => all.length ? all.map((each) => {
       const name = `process ${each.pid}${each.host ? ` on ${each.host}` : ""}`;
       const worst = each.problems.find((problem) => problem.severity === "critical") || each.problems[0];
-      const said = each.gone ? `not heard of for ${seconds(each.silent)}` : each.halted ? "halted" : worst ? worst.text : "well";
-      const cell = make("td", said, said === "well" ? "ok" : "no wrap");
+      const said = each.gone ? `not heard of for ${seconds(each.silent)}` : each.halted ? "halted" : worst ? worst.text : "healthy";
+      const cell = make("td", said, said === "healthy" ? "ok" : "no wrap");
       return row(name, moment(each.since), make("td", count(each.sent), "num"), make("td", count(each.waiting), "num"), cell);
     }) : nothing(5, "None is seen: this gateway alone uses the key."));
   }
@@ -416,15 +416,23 @@
     const dialog = byId("confirm"), { account, status } = parts.shown, name = account.name;
     text(byId("confirm-title"), `Halt account \u201c${name}\u201d?`);
     const facts = make("ul");
+    const others = account.sessions.filter((each) => !each.here && !each.gone).map((each) => `process ${each.pid}${each.host ? ` on ${each.host}` : ""}`);
     for (const each of [
       `All open orders of the Kraken account behind \u201c${name}\u201d are cancelled: protective stops too, and those placed elsewhere.`,
-      "Orders that wait are taken back unsent, and new ones are refused, in every program on this key.",
+      "An order that is on its way at that moment is cancelled too, or refused.",
+      `Orders and changes that wait are taken back unsent, and new ones are refused, in every program on this key${others.length ? `, ${others.join(" and ")} too` : ""}.`,
       "Open positions stay open. Reads and cancels go on.",
     ]) facts.append(make("li", each));
     const resume = make("li", account.resume_with
-      ? `It holds until somebody resumes it, in a shell on ${status.host}, as the user that runs the gateway:`
+      ? `It holds, over restarts too, until somebody resumes it in a shell on ${status.host}, as the user that runs the gateway. The page shows the command while it is halted:`
       : "It holds until the gateway is started again, since this account's state is in its memory.");
-    if (account.resume_with) resume.append(make("code", account.resume_with, "command"));
+    if (account.resume_with) {
+      const button = make("button", "Copy", "copy");
+      button.type = "button";
+      button.setAttribute("aria-label", "Copy the command that resumes trading");
+      button.addEventListener("click", () => copy(account.resume_with, button));
+      resume.append(make("code", account.resume_with, "command"), button);
+    }
     facts.append(resume);
     byId("confirm-text").replaceChildren(facts);
     text(byId("confirm-yes"), `Halt ${name}`);
