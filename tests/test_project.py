@@ -239,3 +239,13 @@ async def test_aioresponses_works_with_the_aiohttp_at_hand(mocked_http: aiorespo
         session.get("https://api.kraken.com/0/public/Time") as response,
     ):
         assert (response.status, await response.read()) == (520, b"no")
+
+
+def test_no_test_module_is_imported_by_another() -> None:
+    names = re.compile(r"^(?:from|import) tests\.(?:\w+\.)*test_", re.MULTILINE)
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests").rglob("*.py")
+        if names.search(path.read_text())
+    ]
+    assert not found

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import re
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -42,42 +39,9 @@ from kraken_async import (
     TradingHalted,
     guards,
 )
-from kraken_async.emulator import Emulator, EmulatorServer, Fault
+from kraken_async.emulator import Fault
 from tests.conftest import key_state
-
-ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
-
-
-class Exchange:
-    """The emulator on a socket, and sessions on one of its keys."""
-
-    def __init__(self, emulator: Emulator, server: EmulatorServer, state_dir: Path) -> None:
-        self.emulator, self.server, self.state_dir = emulator, server, state_dir
-        self.key = emulator.add_key()
-
-    def session(self, **options: Any) -> KrakenSession:
-        given: dict[str, Any] = {
-            "base_url": self.server.url,
-            "state_dir": self.state_dir,
-            "governor": BurstGovernor.off(),
-        }
-        return KrakenSession(self.key.api_key, self.key.api_secret, **{**given, **options})
-
-    def calls(self) -> list[str]:
-        return [arrival.endpoint for arrival in self.emulator.history if arrival.api_key == self.key.api_key]
-
-    @property
-    def most_in_flight(self) -> int:
-        return self.emulator.max_in_flight[self.key.api_key]
-
-
-@asynccontextmanager
-async def exchange(
-    tmp_path: Path, jitter: tuple[float, float] = (0.0, 0.0), **options: Any
-) -> AsyncIterator[Exchange]:
-    emulator = Emulator(**options)
-    async with EmulatorServer(emulator, jitter=jitter) as server:
-        yield Exchange(emulator, server, tmp_path)
+from tests.exchange import ORDER, exchange, until
 
 
 async def test_a_thousand_gathered_calls_arrive_in_order_one_at_a_time(tmp_path: Path) -> None:
@@ -605,14 +569,3 @@ async def test_a_restart_with_the_clock_an_hour_back_each_time_is_never_refused(
                 await asyncio.gather(*(client.private("Balance") for _ in range(5)))
         assert kraken.emulator.refused() == 0
         assert len(kraken.calls()) == 50
-
-
-async def until(true: Any, seconds: float = 5.0) -> None:
-    """Let the loop run until something holds; fails loudly when it does not."""
-    deadline = time.monotonic() + seconds
-    for _ in itertools.count():
-        if true():
-            return
-        if time.monotonic() > deadline:
-            pytest.fail("it never came to hold")
-        await asyncio.sleep(0.001)

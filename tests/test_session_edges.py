@@ -41,7 +41,7 @@ from kraken_async.system.flock import FileLock
 from kraken_async.wire.messages import Response
 from tests import forked
 from tests.conftest import LeakCheck
-from tests.test_session import ORDER, exchange, until
+from tests.exchange import ORDER, exchange, until
 
 SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
 

@@ -16,7 +16,6 @@ import ccxt.pro
 import pytest
 
 from kraken_async import (
-    BurstGovernor,
     KrakenSession,
     MemoryStore,
     OrderPolicy,
@@ -37,6 +36,7 @@ from kraken_async.adapters.ccxt.errors import refused
 from kraken_async.emulator import Fault
 from kraken_async.emulator.plugin import RunningEmulator
 from tests.adapters.tunnels import tunnel
+from tests.exchange import session
 
 BOT = """
 async def bot(exchange):
@@ -56,11 +56,6 @@ def options(emulator: RunningEmulator, **more: Any) -> dict[str, Any]:
     """Settings of an exchange that talks to the emulator, and knows no key."""
     api = dict.fromkeys(("public", "private", "zendesk"), emulator.url)
     return {"urls": {"api": api}, "enableRateLimit": False, "timeout_on_exit": 0, **more}
-
-
-def session(emulator: RunningEmulator, **more: Any) -> KrakenSession:
-    more = {"governor": BurstGovernor.off(), "store": MemoryStore(), **more}
-    return KrakenSession(emulator.api_key, emulator.api_secret, base_url=emulator.url, **more)
 
 
 @pytest.fixture(params=["async_support", "pro"])

@@ -21,6 +21,7 @@ from kraken_async.adapters import prometheus
 from kraken_async.adapters.background import BackgroundSession
 from kraken_async.adapters.prometheus import KrakenCollector
 from kraken_async.emulator.plugin import RunningEmulator
+from tests import exchange
 
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana" / "kraken_async.json"
 
@@ -28,10 +29,9 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def session(emulator: RunningEmulator, **more: Any) -> KrakenSession:
-    more = {"governor": BurstGovernor("pro", startup_window=0), "store": MemoryStore(), "tier": "pro", **more}
     # Sessions of one account share its counters, those of other tests too.
-    more["account"] = emulator.url
-    return KrakenSession(emulator.api_key, emulator.api_secret, base_url=emulator.url, **more)
+    given = {"governor": BurstGovernor("pro", startup_window=0), "tier": "pro", "account": emulator.url}
+    return exchange.session(emulator, **{**given, **more})
 
 
 def read(registry: CollectorRegistry) -> Samples:

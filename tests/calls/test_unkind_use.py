@@ -12,19 +12,13 @@ from kraken_async import (
     BurstGovernor,
     InvalidArguments,
     KrakenError,
-    KrakenSession,
-    MemoryStore,
     RetryPolicy,
     guards,
 )
 from kraken_async.emulator import Fault
 from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.limits.governor import Admission
-
-
-def session(emulator: RunningEmulator, **options: Any) -> KrakenSession:
-    options = {"store": MemoryStore(), "governor": BurstGovernor.off(), **options}
-    return KrakenSession(emulator.api_key, emulator.api_secret, base_url=emulator.url, **options)
+from tests.exchange import session
 
 
 @pytest.mark.parametrize("checks", [True, False, "warn"])

@@ -12,7 +12,7 @@ from kraken_async.limits.counters import AGE_COSTS, FIXED_COSTS, age_cost, decay
 from kraken_async.limits.governor import BurstGovernor
 from kraken_async.limits.matching_engine import MANY_PAIRS, MARGIN, EngineCharge, EngineCounter, account
 from kraken_async.stores.base import Shared
-from tests.limits.test_governor import Clock, admission, call
+from tests.limits.limits_support import Clock, admission, call
 
 _names = itertools.count()
 NOW = 5000.0

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from dataclasses import replace
 
 import pytest
 
-from kraken_async.api.endpoints import Priority, Tier, find
+from kraken_async.api.endpoints import Tier
 from kraken_async.call import DEFAULTS, Call
 from kraken_async.limits.counters import age_cost, decayed
 from kraken_async.limits.governor import RESERVE, Admission, BurstGovernor
 from kraken_async.limits.order_ages import Age
 from kraken_async.stores.base import Shared
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.limits.limits_support import Clock, admission, call
 
 
 class Oracle:
@@ -35,27 +27,6 @@ class Oracle:
         self.level = max(0.0, self.level - self.decay * (now - self.at)) + cost
         self.at = now
         self.refused += self.level > self.maximum
-
-
-def call(name: str, priority: Priority | None = None, **params: object) -> Call:
-    endpoint = find(name, private=True)
-    future = asyncio.get_running_loop().create_future()
-    return Call(
-        endpoint,
-        dict(params),
-        b"",
-        endpoint.priority if priority is None else priority,
-        10.0,
-        DEFAULTS,
-        future,
-    )
-
-
-_names = itertools.count()
-
-
-def admission(governor: BurstGovernor, clock: Clock) -> Admission:
-    return governor.admission(None, f"account {next(_names)}", clock, lambda: None)
 
 
 def wait(gate: Admission, each: Call, shared: Shared, clock: Clock) -> float:

@@ -7,7 +7,7 @@ import pytest
 from kraken_async.limits import order_ages
 from kraken_async.limits.counters import OLDEST
 from kraken_async.limits.order_ages import Age, OrderAges, ages
-from tests.limits.test_governor import call
+from tests.limits.limits_support import call
 
 ORDER = Age(("OAAAAA-BBBBB-CCCCCC", "mine"), "XXBTZUSD", 1000.0)
 

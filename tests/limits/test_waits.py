@@ -12,7 +12,7 @@ import pytest
 from kraken_async import BurstGovernor, KrakenSession, MemoryStore, Priority, Response, SignedRequest
 from kraken_async.limits.waits import LULL
 from kraken_async.stores.base import Shared
-from tests.limits.test_governor import Clock, admission, call
+from tests.limits.limits_support import Clock, admission, call
 from tests.virtual_time import virtual
 
 ORDER = {

@@ -7,22 +7,17 @@ import copy
 import json
 import pickle
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from kraken_async import BurstGovernor, KrakenSession, MemoryStore, ProblemChange
+from kraken_async import KrakenSession, MemoryStore, ProblemChange
 from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.monitoring.problem_watch import EVERY, ProblemWatch
 from kraken_async.problems import SEVERITIES, Problem, ProblemBoard, coded
+from tests.exchange import session
 from tests.virtual_time import virtual
 
 Told = list[tuple[str, bool]]
-
-
-def session(emulator: RunningEmulator, **options: Any) -> KrakenSession:
-    key = emulator.api_key, emulator.api_secret
-    return KrakenSession(*key, base_url=emulator.url, governor=BurstGovernor.off(), **options)
 
 
 class Watched:

