@@ -19,6 +19,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -123,8 +124,9 @@ class ServerTime:
 
     def stamp(self, seconds: float) -> str:
         """Return the RFC 3339 time ``seconds`` from now, in Kraken's time."""
-        at = datetime.fromtimestamp(self.now() + seconds, UTC)
-        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = self.now() + seconds
+        second = math.floor(at)
+        return f"{_text_of(second)}.{int((at - second) * 1000):03d}Z"
 
     # -- learning ------------------------------------------------------------------------------------------
 
@@ -177,6 +179,11 @@ class ServerTime:
         elif sent_at - self._odd[1] >= APART:
             self._offset, self._odd = self._odd[0].narrowed(sample, now_at), None
             self.epoch += 1
+
+
+@lru_cache(maxsize=2)
+def _text_of(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _kept(headers: Mapping[str, str]) -> bool:

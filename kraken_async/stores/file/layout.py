@@ -23,7 +23,6 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kraken_async.stores.base import MAX_NONCE, UNITS
@@ -192,8 +191,7 @@ def unpack_trailer(raw: bytes) -> Trailer:
 # ----------------------------------------------------------------------------------------------------- rest
 
 
-@dataclass(frozen=True, slots=True)
-class SlowFields:
+class SlowFields(NamedTuple):
     """Where the slow fields lies and how to know it again."""
 
     at: int = REST_AT
