@@ -12,6 +12,7 @@ import dataclasses
 import inspect
 import os
 import re
+import runpy
 import sys
 import tempfile
 import types
@@ -268,3 +269,11 @@ def test_a_page_reads_on_a_forge_as_well(page: Path) -> None:
         re.MULTILINE,
     )
     assert not raw
+
+
+def test_the_drawings_are_those_of_their_program() -> None:
+    script = runpy.run_path(str(DOCS / "drawings.py"))
+    for name, draw in script["DRAWINGS"].items():
+        assert (DOCS / "images" / name).read_text(encoding="utf-8") == draw(), "python docs/drawings.py"
+    rooms = [room for _, rooms in script["HOUSE"] for room in rooms]
+    assert not [room for room in rooms if not list((ROOT / "kraken_async").glob(f"{room}*"))]

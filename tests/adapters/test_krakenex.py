@@ -384,9 +384,10 @@ async def test_only_a_refusal_becomes_an_envelope(outcome: Outcome) -> None:
 def test_ctrl_c_cancels_the_call_that_is_waited_for(
     kraken_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cancelled = threading.Event()
+    begun, cancelled = threading.Event(), threading.Event()
 
     async def wait(session: KrakenSession) -> None:
+        begun.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -394,6 +395,7 @@ def test_ctrl_c_cancels_the_call_that_is_waited_for(
             raise
 
     def interrupted(*_: Any) -> Any:
+        assert begun.wait(10)  # work that has not begun is dropped without a word
         monkeypatch.undo()
         raise KeyboardInterrupt
 
