@@ -240,7 +240,7 @@
     const most = stats.counter_maximum, free = stats.counter_decay ? stats.counter_level / stats.counter_decay : 0;
     const falls = `Falls by ${plural(stats.counter_decay, "point", "points")} a second`;
     figure(parts, "level", points(stats.counter_level), "of", `of ${most} points used`, "free",
-      `${stats.counter_level > 0.05 ? `${falls}: empty in ${seconds(free)}` : falls}. Above ${most} Kraken refuses calls. Most reads cost 1 point, history 2, orders none.`);
+      `${stats.counter_level > 0.05 ? `${falls}: empty in ${seconds(free)}` : falls}. Counted for all programs on this key. Above ${most} Kraken refuses calls; the last 2 or so are kept for cancelling all orders. Most reads cost 1 point, history 2, orders none.`);
     meter(parts["counter-bar"], stats.counter_level, most, "Kraken's call counter, in points");
     const age = stats.in_flight_age;
     figure(parts, "age", age === null ? "None" : age.toFixed(1), "age-unit", age === null ? "" : "s without an answer",
@@ -253,8 +253,9 @@
       lost ? "Its answer was lost: listed below." : "What became of every order is known.");
     if (lost > 1) text(parts["lost-sub"], "Their answers were lost: listed below.");
     parts.doubt.classList.toggle("alarm", lost > 0);
-    const any = stats.round_trip.max > 0, unit = (value) => (any ? `${value < 1 ? "ms" : "s"}, median` : "");
-    const over = `99 in 100 of the last ${plural(Math.min(200, stats.total_nonces_issued), "call", "calls")}: at most`;
+    const sent = `the last ${plural(Math.min(200, stats.total_nonces_issued), "call", "calls")} sent`;
+    const any = stats.round_trip.max > 0, unit = (value) => (any ? `${value < 1 ? "ms" : "s"} or less for half of ${sent}` : "");
+    const over = "99 in 100 of these calls: at most";
     const head = (value) => (!any ? "None" : value < 1 ? milliseconds(value) : value.toFixed(1));
     figure(parts, "wait", head(stats.wait.p50), "wait-unit", unit(stats.wait.p50), "wait-sub",
       any ? `${over} ${duration(stats.wait.p99)}` : "No call was sent yet.");
@@ -309,7 +310,7 @@
     const all = Object.values(account.waiting_by_token).reduce((sum, n) => sum + n, 0);
     const more = Math.max(0, all - queued - stats.in_flight);
     const turn = "they wait for their turn, as one call at a time is at Kraken";
-    text(parts.why, !queued ? "No call waits." : `Why: ${account.waiting_for || turn}. A full bar is ${count(most)} calls.`);
+    text(parts.why, !queued ? "No call waits." : `Why: ${account.waiting_for ? `${account.waiting_for}. The others go one at a time` : turn}. A full bar is ${count(most)} calls.`);
     parts.lines.hidden = !more;
     text(parts.lines, more ? `${plural(more, "more call waits", "more calls wait")} behind these, in a line for each program.` : "");
   }
@@ -321,7 +322,7 @@
       ["refused", stats.refused, "refused by Kraken", "Kraken refused it: no effect."],
       ["not-sent", stats.not_sent, "not sent, ended here", "It did not leave the gateway: no effect."],
       ["unknown", stats.unknown, "answer lost", "No answer came, and it could not be found out in time what became of the call. Of a read that is harmless; orders among them are listed on this page until it is known."],
-      ["retries", stats.retries, "retries, on top", "Sendings that were repeated because the one before was certain to have had no effect. They are not calls of their own."],
+      ["retries", stats.retries, "retries, not in the rest", "Sendings that were repeated because the one before was certain to have had no effect. They are not calls of their own."],
     ];
     rows(parts.counts, [...shown, stats.unresolved], () => shown.map(([name, n, label, sentence]) => {
       const item = make("li", undefined, name === "unknown" && stats.unresolved ? "bad" : "");
