@@ -104,6 +104,7 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
         monkeypatch.setenv("KRAKEN_API_URL", server.url)
         monkeypatch.setenv("KRAKEN_API_KEY", emulator.key.api_key)
         monkeypatch.setenv("KRAKEN_API_SECRET", emulator.key.api_secret)
+        (tmp_path / "kraken.key").write_text("\n".join(emulator.key) + "\n")  # as krakenex keeps it
         yield tmp_path
 
 
