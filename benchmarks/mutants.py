@@ -50,7 +50,7 @@ TARGETS = {
     "orders/order_agreement.py": [MATCHING],
     "orders/order_answers.py": [ORDERS],
     "orders/order_lookup.py": [ORDERS, OUTCOMES, SCHEDULES],
-    "orders/order_matching.py": [MATCHING, ORDERS, OUTCOMES, SCHEDULES],
+    "orders/order_matching.py": [MATCHING, "tests/orders/test_pending_order.py", ORDERS, OUTCOMES, SCHEDULES],
     "orders/pending_order.py": [
         "tests/orders/test_pending_order.py",
         ORDERS,
