@@ -63,7 +63,7 @@ def run(name: str, code: str | None = None, **env: str) -> str:
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(EXAMPLES)]), **env},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=55,
         check=False,
     )
     assert done.returncode == 0, done.stderr

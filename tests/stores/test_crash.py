@@ -111,6 +111,7 @@ def test_the_steps_tested_are_the_steps_there_are() -> None:
     assert there == set(STEPS)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["session", "source"])
 def test_killed_at_any_step_the_next_start_is_above_everything_used(kind: str, nursery: Nursery) -> None:
     hours = 0

@@ -23,7 +23,7 @@ from tests.stores.store_support import draw, opened
 
 async def in_line(path: Path, count: int) -> None:
     """Until so many threads wait in the kernel, at the head of the line or in it."""
-    while waiting(path) < count:
+    while min(waiting(path) for _ in range(5)) < count:  # one look may show one that is not there yet
         await asyncio.sleep(0)
 
 
