@@ -163,3 +163,12 @@ def test_the_higher_level_of_two_sessions_counts_unless_kraken_has_named_it_sinc
     assert engine.level("XBTUSD", NOW + 60.0) == 5.0
     engine.pairs(Shared(engine={"XBTUSD": [40.0, NOW + 58.5]}), NOW + 60.0)  # and this it may not have
     assert engine.level("XBTUSD", NOW + 60.0) == 38.5
+
+
+def test_what_is_not_counted_goes_at_once_though_the_counter_is_above_its_room() -> None:
+    clock, shared = Clock(), Shared()
+    shared.level, shared.level_at = 15.0, clock.now
+    budget = Budget.of(admission(BurstGovernor("starter", startup_window=0), clock), shared, clock.now)
+    assert budget.level > budget.room
+    assert budget.seconds("Balance") > 0.0
+    assert budget.seconds("AddOrderBatch") == 0.0
