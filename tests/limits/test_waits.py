@@ -193,6 +193,12 @@ async def test_the_last_of_those_held_at_start_up_goes_by_the_pace() -> None:
     (wait,) = gate.waits([(orders[10], 3)], shared, clock.now)
     assert (wait.limit, wait.calls) == ("start-up", 3)
     assert wait.seconds == pytest.approx(0.5)
+    quote = gate.seconds_until_free(orders[10], shared, clock.now)
+    assert not quote.scarce  # what has another pace, or another limit, may go before it
+    shared.level, shared.level_at = 20.0, clock.now
+    read = call("Balance")
+    read.resource = gate.resource(read)
+    assert gate.seconds_until_free(read, shared, clock.now).scarce
     clock.now += 0.25
     (later,) = gate.waits([(orders[10], 3)], shared, clock.now)
     assert later.seconds == pytest.approx(0.25)
