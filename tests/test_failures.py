@@ -32,7 +32,8 @@ def _marks(source: str) -> set[str]:
     return set(re.findall(r"mark\.(\w+)", source))
 
 
-ROWS = [found["cells"].split(" | ") for found in ROW.finditer(PAGE.read_text())]
+FAILURES = PAGE.read_text().partition("## What of the code")[0]
+ROWS = [found["cells"].split(" | ") for found in ROW.finditer(FAILURES)]
 
 
 def test_there_is_a_row_for_each_kind() -> None:

@@ -93,6 +93,9 @@ async def test_the_end_of_a_wait_is_said_once_and_the_next_one_is_another(
     what, _, seconds = end.removesuffix(" s").rpartition(", after ")
     assert what == "no call waits any more for Kraken's call counter"
     assert float(seconds) == pytest.approx(took, abs=1.5)
+    record = next(each for each in caplog.records if each.getMessage() == end)
+    assert record.__dict__["seconds"] == pytest.approx(took, abs=1.5)
+    assert record.__dict__["limit"] == "counter"
     assert [line.partition(" ")[0] for line in lines(caplog, logging.INFO)] == ["TradesHistory", "no"] * 2
 
 
@@ -172,6 +175,7 @@ async def test_each_limit_has_its_line(
     for _ in range(3):  # looked at again and again, said once
         quote = gate.seconds_until_free(waiting, shared, clock.now)
         assert quote.limit == limit
+        assert quote.scarce
         clock.now += 0.5
     (line,) = lines(caplog, logging.INFO)
     assert line.startswith(f"{name} waits ")
