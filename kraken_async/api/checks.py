@@ -32,16 +32,22 @@ class Checks:
     """Checks calls for one session, and remembers what was said.
 
     With ``refuse=False`` what would be refused is a warning too, and the call is sent; so it is by ``lenient``, which
-    shares what was said.
+    shares what was said. ``way_out``: how the caller sends it all the same, "" where there is no way.
     """
 
-    __slots__ = ("_log", "_refuse", "_said", "_table", "lenient")
+    __slots__ = ("_log", "_refuse", "_said", "_table", "_way_out", "lenient")
 
     def __init__(
-        self, log: logging.Logger, *, refuse: bool = True, said: set[tuple[str, str]] | None = None
+        self,
+        log: logging.Logger,
+        *,
+        refuse: bool = True,
+        said: set[tuple[str, str]] | None = None,
+        way_out: str = "checks=False sends it as it is",
     ) -> None:
         self._log = log
         self._refuse = refuse
+        self._way_out = f" ({way_out})" if way_out else ""
         self._said: set[tuple[str, str]] = set() if said is None else said
         self._table: dict[str, Fields] | None = None
         self.lenient: Checks = Checks(log, refuse=False, said=self._said) if refuse else self
@@ -222,7 +228,7 @@ class Checks:
         if not self._refuse:
             self._say(endpoint, field, f"{what}: {cure}; sent as it is")
             return
-        msg = f"{endpoint} is not sent: {what}: {cure} (checks=False sends it as it is)"
+        msg = f"{endpoint} is not sent: {what}: {cure}{self._way_out}"
         raise InvalidArguments(msg, endpoint=endpoint, outcome=Outcome.NOT_SENT)
 
     def _say(self, endpoint: str, what: str, message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import re
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from kraken_async import KrakenSession, guards
+from kraken_async.api.checks import Checks
 from kraken_async.api.endpoints import find, known_endpoints, nearest
 from kraken_async.cli.common import (
     EXIT_CODES,
@@ -93,18 +95,21 @@ def call(
     if not endpoint.known:
         near = nearest(name, private=is_private)
         err.print(f"{name} is not a known endpoint" + (f": {near}?" if near else ""), markup=False)
-    if endpoint.changes and not emulator and str(params.get("validate", "")).lower() not in ("true", "1"):
-        confirm(f"{name} changes something at Kraken.", yes=yes)
+    validates = str(params.get("validate", "")).lower() in ("true", "1")
+    asks = endpoint.changes and not emulator and not validates
     if emulator and base_url:
         usage("--emulator has an address of its own", "leave one of --emulator and --base-url away")
-    options: dict[str, Any] = {"guard": guards.allow_all} if allow_funding else {}
+    # ``_check`` looks at the fields, before anything is asked; what is found is said once.
+    options: dict[str, Any] = {"checks": False, **({"guard": guards.allow_all} if allow_funding else {})}
     if base_url:
         options["base_url"] = base_url
     if otp:
         options["otp"] = otp
     with _emulated(options) if emulator else contextlib.nullcontext():
         client = session(private=is_private, **options)
-        result = run(_ask(client, name, params, private=is_private, timeout=timeout, yes=yes or emulator))
+        result = run(
+            _ask(client, name, params, private=is_private, timeout=timeout, asks=asks, yes=yes or emulator)
+        )
     deliver(lambda: _show(result))
 
 
@@ -122,14 +127,26 @@ async def _ask(
     *,
     private: bool,
     timeout: float | None,
+    asks: bool,
     yes: bool,
 ) -> Any:
+    _check(client, name, params, private=private)
+    if asks:
+        confirm(f"{name} changes something at Kraken.", yes=yes)
     async with opened(client):
         view = client.with_options(timeout=timeout)
         if not private:
             return await view.public(name, params)
         confirm_first_use(client, yes=yes)
         return await view.private(name, params)
+
+
+def _check(client: KrakenSession, name: str, params: dict[str, Any], *, private: bool) -> None:
+    """Check a call as its session would, before anything is asked. Raises GuardRefused and InvalidArguments."""
+    if private:
+        guard = client._config.guard or guards.no_funding
+        guard(guards.Request(name, params, find(name, private=True).changes))
+    Checks(logging.getLogger("kraken_async"), way_out="").check(name, params)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from kraken_async.cli.common import EXIT_CODES, Json, Yes, confirm, dump, err, opened, out, run, usage
+from kraken_async.cli.common import (
+    EXIT_CODES,
+    Json,
+    Yes,
+    confirm,
+    counted,
+    dump,
+    err,
+    opened,
+    out,
+    run,
+    usage,
+)
 from kraken_async.gateway import GatewayConfig, TokenFile
 from kraken_async.gateway.scopes import checked
 from kraken_async.gateway.status import MEMORY
@@ -84,7 +96,7 @@ def _say_where(serving: Gateway, *, as_json: bool) -> None:
         sys.stdout.write(serving.url + "\n")
     sys.stdout.flush()
     count = len(serving.tokens.read())
-    err.print(f"serving {', '.join(serving.accounts)}; {count} tokens; Ctrl-C ends it")
+    err.print(f"serving {', '.join(serving.accounts)}; {counted(count, 'token')}; Ctrl-C ends it")
     if not count:
         err.print("no token yet: kraken-async gateway token add NAME --account ... --allow read")
 
@@ -112,7 +124,7 @@ def halt(
         dump({"account": chosen.name, "halted": True, "cancelled": answer})
     else:
         count = answer["count"] if answer else 0
-        out.print(f"{chosen.name} is halted; {count} orders cancelled", markup=False)
+        out.print(f"{chosen.name} is halted; {counted(count, 'order')} cancelled", markup=False)
 
 
 @app.command("resume", epilog=EXIT_CODES)

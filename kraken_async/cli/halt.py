@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from kraken_async.cli.common import EXIT_CODES, Json, Yes, confirm, deliver, dump, opened, out, run, session
+from kraken_async.cli.common import (
+    EXIT_CODES,
+    Json,
+    Yes,
+    confirm,
+    counted,
+    deliver,
+    dump,
+    opened,
+    out,
+    run,
+    session,
+)
 from kraken_async.cli.states import StateDir, sessions
 
 if TYPE_CHECKING:
@@ -38,10 +50,11 @@ def halt(
 
     Example: kraken-async halt --yes
     """
+    client = session(state_dir=state_dir)  # a missing key is said before anything is asked
     orders = "stay open" if no_cancel else "will be cancelled, protective stops too"
     confirm(f"All open orders of the account {orders}, and new ones are refused.", yes=yes)
     others = [each for each in sessions(state_dir) if each["silent"] < LIVING]
-    result = run(_halt(session(state_dir=state_dir), cancel=not no_cancel))
+    result = run(_halt(client, cancel=not no_cancel))
     deliver(lambda: _show(result, others, as_json=as_json))
 
 
@@ -50,9 +63,11 @@ def _show(result: Any, others: list[dict[str, Any]], *, as_json: bool) -> None:
         reached = [{"pid": each.get("pid"), "host": each.get("host", "")} for each in others]
         dump({"halted": True, "cancelled": result, "sessions": reached})
         return
-    cancelled = "no order was cancelled" if result is None else f"{result['count']} orders cancelled"
+    cancelled = (
+        "no order was cancelled" if result is None else f"{counted(result['count'], 'order')} cancelled"
+    )
     seen = (
-        f"{len(others)} running sessions are stopped"
+        f"{counted(len(others), 'running session')} stopped"
         if others
         else "no running session was seen on this store"
     )
@@ -69,8 +84,9 @@ def resume(state_dir: StateDir = None, yes: Yes = False, as_json: Json = False) 
 
     Example: kraken-async resume --yes
     """
+    client = session(state_dir=state_dir)
     confirm("Every program on the key may place orders again.", yes=yes)
-    run(_resume(session(state_dir=state_dir)))
+    run(_resume(client))
     if as_json:
         dump({"halted": False})
     else:

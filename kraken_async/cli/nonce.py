@@ -10,7 +10,19 @@ from rich.table import Table
 
 from kraken_async import InvalidNonce, KrakenError, KrakenSession, Outcome, TemporaryLockout
 from kraken_async.api.key_info import KeyInfo
-from kraken_async.cli.common import EXIT_CODES, FAILED, Json, Yes, confirm, dump, out, run, session, usage
+from kraken_async.cli.common import (
+    EXIT_CODES,
+    FAILED,
+    Json,
+    Yes,
+    confirm,
+    counted,
+    dump,
+    out,
+    run,
+    session,
+    usage,
+)
 from kraken_async.cli.states import State, StateDir, directory, key_id, problems, states, store
 from kraken_async.client import unhealed
 from kraken_async.stores.base import UNITS
@@ -132,7 +144,7 @@ def audit(
     else:
         for finding in findings:
             out.print(f"[yellow]WARN[/] {finding}")
-        out.print(f"{len(found)} state files, {len(findings)} findings")
+        out.print(f"{counted(len(found), 'state file')}, {counted(len(findings), 'finding')}")
     if findings:
         raise typer.Exit(FAILED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -35,7 +36,7 @@ def add_to(app: typer.Typer, group: str) -> None:
 
 
 def top(
-    once: Annotated[bool, typer.Option("--once", help="Print once and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print once and end, as into a pipe.")] = False,
     every: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks.")] = 1.0,
     state_dir: StateDir = None,
     as_json: Json = False,
@@ -44,7 +45,8 @@ def top(
 
     Queue by priority, what calls wait for, what is in flight, the counters and when they are empty, how far
     nonces are ahead of the clock, lockouts, problems and the last calls. Nothing is sent and nothing is locked:
-    it reads what sessions write once a second. --json prints once. Works over ssh; Ctrl-C ends it.
+    it reads what sessions write once a second. --json prints once, and so does output that goes to no terminal, such as
+    a pipe or a file. Works over ssh; Ctrl-C ends it.
 
     Example: kraken-async top --once
     """
@@ -52,7 +54,7 @@ def top(
     if as_json:
         dump(sessions(state_dir))
         return
-    if once:
+    if once or not sys.stdout.isatty():
         out.print(picture(sessions(state_dir), folder))
         return
     try:

@@ -216,6 +216,18 @@ def test_load_key_reads_two_lines(kraken_emulator: RunningEmulator, tmp_path: Pa
         assert kraken.query_private("Balance")["error"] == []
 
 
+@pytest.mark.parametrize(("text", "missing"), [("key\n", "secret"), ("", "key"), ("\nsecret\n", "key")])
+def test_load_key_warns_of_a_missing_line(
+    text: str, missing: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "kraken.key"
+    path.write_text(text)
+    with ours.API() as kraken:
+        kraken.load_key(path)
+    assert f"lacks the {missing}, the" in caplog.text
+    assert "secret\n" not in caplog.text
+
+
 def test_the_environment_names_address_and_state(
     kraken_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -132,6 +132,46 @@ def test_a_write_asks_and_names_yes(known: EmulatorServer) -> None:
     assert not known.emulator.orders
     assert run("call", "AddOrder", *ORDER, "--yes").exit_code == 0
     assert len(known.emulator.orders) == 1
+    assert "; 1 order cancelled;" in run("halt", "--yes").stdout
+
+
+@pytest.mark.parametrize(
+    "words", [["call", "AddOrder", "pair=XBTUSD"], ["halt"], ["resume"], ["nonce", "jump", "1"]], ids=" ".join
+)
+def test_a_missing_key_is_said_before_anything_is_asked(words: list[str]) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "no API key" in result.stderr
+    assert "--yes" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["AddOrder", "pair=XBTUSD"], "is missing"),
+        (["AddOrder", *ORDER, "oflag=post"], '"oflags" is meant'),
+        (["Withdraw", "asset=XBT", "key=mine", "amount=1"], "--allow-funding"),
+    ],
+)
+def test_what_would_not_be_sent_is_said_before_anything_is_asked(
+    known: EmulatorServer, words: list[str], message: str
+) -> None:
+    before = len(known.emulator.history)
+    result = run("call", *words)
+    assert result.exit_code == 4
+    assert message in result.stderr
+    assert "--yes" not in result.stderr
+    assert "checks=False" not in result.stderr
+    assert len(known.emulator.history) == before
+
+
+def test_a_field_that_is_not_known_is_said_once_and_sent(known: EmulatorServer) -> None:
+    command = [sys.executable, "-m", "kraken_async", "call", "Balance", "novelty=1"]
+    done = forked.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert done.stderr.count("novelty") == 1
 
 
 def test_a_refusal_ends_with_1_and_a_cure(known: EmulatorServer) -> None:
@@ -423,6 +463,15 @@ def test_top_shows_what_a_session_wrote_and_says_when_it_is_silent(
 ) -> None:
     assert "no running session" in run("top", "--once").stdout
     assert data(run("top", "--json")) == []
+
+
+def test_top_into_a_pipe_prints_once_and_ends() -> None:
+    command = [sys.executable, "-m", "kraken_async", "top"]
+    done = forked.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert "no running session" in done.stdout
 
 
 # ------------------------------------------------------------------ emulator, demo

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kraken_async.client import Client
+
+log: logging.Logger = logging.getLogger("kraken_async")
 
 _PLAIN: Final = (str, int, float, Decimal, list, tuple, dict)
 
@@ -80,10 +83,13 @@ class Settings:
         return self
 
     def load_key(self, path: str | os.PathLike[str]) -> None:
-        """Read key and secret from a file, a line each."""
+        """Read key and secret from a file, a line each. A missing line is warned of; krakenex takes it silently."""
         with Path(path).open(encoding="utf-8") as file:
             self.key = file.readline().strip()
             self.secret = file.readline().strip()
+        if not self.key or not self.secret:
+            missing = "key, the first line" if not self.key else "secret, the second line"
+            log.warning("%s lacks the %s: private calls are refused", path, missing)
 
     def identity(self) -> tuple[Any, ...]:
         """Return what a session is made for: when it changes, so must the session."""

@@ -69,7 +69,7 @@ def conformance(
     Example: kraken-async conformance --validate --report conformance.json
     """
     private = bool(Settings.from_env().api_key)
-    if place_order:
+    if place_order and private:
         confirm(f"One post-only order of the smallest size is placed in {pair}, and cancelled.", yes=yes)
     with quiet():
         findings, reads = run(_ask(pair, private, validate or place_order, place_order, state_dir, yes))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 
-from kraken_async.cli.common import err, fail, out
+from kraken_async.cli.common import counted, err, fail, out
 from kraken_async.cli.demo.judging import BAD_NONCE
 from kraken_async.emulator import Emulator, serve_in_thread
 from kraken_async.gateway import GatewayConfig, TokenFile
@@ -214,7 +214,7 @@ def show(found: Found) -> None:
     cancelled = (found.halt.get("cancelled") or {}).get("count", 0)
     out.print(
         f"\nrefused for their nonce: {found.refused_for_nonce}; in flight at once: {found.most_in_flight} at most\n"
-        f"halt: {cancelled} orders cancelled, {found.open_orders_after_halt} left open; "
+        f"halt: {counted(cancelled, 'order')} cancelled, {found.open_orders_after_halt} left open; "
         f"the next order: {', '.join(found.order_after_halt)}",
         markup=False,
     )
