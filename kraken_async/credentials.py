@@ -84,7 +84,24 @@ def secret_variable(env: Mapping[str, str] | None, name: str) -> str | None:
     """Return what a variable says, or the file that the variable with ``_FILE`` behind its name leads to."""
     value = variable(env, name)
     path = None if value else variable(env, f"{name}_FILE")
-    return value if path is None else read_secret(path, f"{name}_FILE")
+    return value if path is None else _one_value(path, name)
+
+
+def _one_value(path: str, name: str) -> str:
+    """Return the key or the secret that a file holds. Raises ValueError for an empty file, and for one of both."""
+    value = read_secret(path, f"{name}_FILE")
+    lines = len([line for line in value.splitlines() if line.strip()])
+    if lines == 1 or (lines > 1 and name != "KRAKEN_API_KEY"):  # a secret may be broken into lines
+        return value
+    del value  # nothing for a traceback that shows locals
+    if not lines:
+        msg = f"{name}_FILE names {path}, which is empty: write the value into it"
+    else:
+        msg = (
+            f"{name}_FILE names {path}, which holds {lines} lines: it takes one, the API key; the secret goes into "
+            "a file of its own, which KRAKEN_API_SECRET_FILE names"
+        )
+    raise ValueError(msg)
 
 
 def otp_variable(env: Mapping[str, str] | None) -> str | Callable[[], str] | None:

@@ -277,9 +277,10 @@ def store_from_env(
     Raises ValueError for what names no store, and for two directories that contradict each other.
     """
     store, directory = variable(env, "KRAKEN_STORE"), state_dir or variable(env, "KRAKEN_STATE_DIR")
-    if variable(env, "KRAKEN_PROFILE") is not None:
-        settings = Settings.from_env(env)
-        store, directory = settings.store, state_dir or settings.state_dir
+    name = variable(env, "KRAKEN_PROFILE")
+    if name is not None:
+        profile = Settings.from_profile(name, env=env)
+        store, directory = store or profile.store, directory or profile.state_dir
     return store_of(store, directory)
 
 

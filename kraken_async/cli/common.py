@@ -239,7 +239,15 @@ def session(*, private: bool = True, **options: Any) -> KrakenSession:
             options = options if unit is None else {"nonce_unit": unit, **options}
         return KrakenSession.from_env(**options)
     except ValueError as error:
-        usage(str(error))
+        usage(str(error), _cure_of_variable(str(error)))
+
+
+def _cure_of_variable(message: str) -> str:
+    """Return which variable holds the key or the secret that cannot be one."""
+    for argument, name in (("api_key is ", "KRAKEN_API_KEY"), ("api_secret is ", "KRAKEN_API_SECRET")):
+        if message.startswith(argument):
+            return f"correct {name}, or the file that {name}_FILE names"
+    return ""
 
 
 def _kept_unit(settings: Settings, state_dir: Path | None) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -16,7 +17,7 @@ from kraken_async.cli.doctor_checks import Check
 from kraken_async.cli.doctor_online import ask_kraken
 from kraken_async.cli.states import State, StateDir, directory, key_id, problems
 from kraken_async.cli.states import states as _states
-from kraken_async.settings import Settings, store_from_env
+from kraken_async.settings import Settings, governor_wanted, store_from_env
 from kraken_async.system.paths import make_directory
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ VARIABLES: Final = (
     "KRAKEN_PROFILE",
     "KRAKEN_PROFILES",
     "KRAKEN_GATEWAY_TOKEN",
+)
+#: What can be read whatever is wrong with the key, the profile and the governor.
+_WITHOUT_KEY: Final = (
+    "KRAKEN_API_TIER",
+    "KRAKEN_API_URL",
+    "KRAKEN_STATE_DIR",
+    "KRAKEN_STORE",
+    "KRAKEN_NONCE_UNIT",
 )
 LEAD_WARN: Final = 60.0
 LEAD_FAIL: Final = 86_400.0
@@ -65,15 +74,19 @@ def doctor(
     Example: kraken-async doctor --offline --json
     """
     with quiet():  # what a session would warn of is among the checks
-        found = list(_surroundings(state_dir))
-        if not any(check.name == "environment" and check.grade == "FAIL" for check in found):
-            found += _place(state_dir)
+        env = _read(state_dir)
+        found = [*_surroundings(env), *_place(state_dir, env.trouble)]
         failed = {check.name for check in found if check.grade == "FAIL"}
-        known = _states(state_dir) if "environment" not in failed else []
-        found += _state(known)
+        known: list[State] = []
+        if not env.settings.api_key or "environment" in failed:
+            until = " until the environment is corrected" if "environment" in failed else ""
+            found.append(Check("nonce state", "WARN", f"not looked at: no key{until}"))
+        else:
+            known = _states(state_dir)
+            found += _state(known)
         if not offline:
             private = not failed & {"environment", "API key", "state directory"}
-            found += run(ask_kraken(state_dir, private=private, yes=yes, known=bool(known)))
+            found += run(ask_kraken(state_dir, env.base_url, private=private, yes=yes, known=bool(known)))
     worst = max((check.grade for check in found), key=("OK", "WARN", "FAIL").index)
     if as_json:
         dump({"grade": worst, "checks": [asdict(check) for check in found]})
@@ -89,19 +102,54 @@ def doctor(
 # ------------------------------------------------------------------------------------------------- offline
 
 
-def _surroundings(state_dir: Path | None) -> Iterator[Check]:
+@dataclass(frozen=True, slots=True)
+class _Environment:
+    """What could be read of the environment; ``trouble``: why not all; ``base_url`` None: no address could."""
+
+    settings: Settings
+    base_url: str | None
+    trouble: str = ""
+
+
+def _read(state_dir: Path | None) -> _Environment:
+    try:
+        settings = Settings.from_env()
+    except ValueError as error:
+        trouble = str(error)
+    else:
+        return _Environment(settings, settings.base_url, _store_trouble(state_dir))
+    plain = {name: os.environ[name] for name in _WITHOUT_KEY if name in os.environ}
+    with contextlib.suppress(ValueError):  # of the governor; the trouble names it
+        governor_wanted()
+        plain["KRAKEN_GOVERNOR"] = os.environ.get("KRAKEN_GOVERNOR", "")
+    profile = {name: os.environ[name] for name in ("KRAKEN_PROFILE", "KRAKEN_PROFILES") if name in os.environ}
+    try:
+        settings = Settings.from_env({**plain, **profile})
+        return _Environment(settings, settings.base_url, trouble)
+    except ValueError:  # of the profile; the address may be in it
+        settings = Settings.from_env(plain)
+        return _Environment(settings, settings.base_url if plain.get("KRAKEN_API_URL") else None, trouble)
+
+
+def _store_trouble(state_dir: Path | None) -> str:
+    """Return why it is not known where state is kept, "" when it is."""
+    try:
+        store_from_env(state_dir)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _surroundings(read: _Environment) -> Iterator[Check]:
     for name in sorted(os.environ):
         if name.startswith("KRAKEN_") and name.removesuffix("_FILE") not in VARIABLES:
             near = get_close_matches(name, VARIABLES, n=1, cutoff=0.85)
             cure = f"{near[0]}?" if near else "unset it, if it is meant for this program"
             yield Check("environment", "WARN", f"{name} is not read by kraken_async", cure)
-    try:
-        env = Settings.from_env()
-        store_from_env(state_dir)
-    except ValueError as error:
-        yield Check("environment", "FAIL", str(error), "correct the variable, or unset it")
-        return
-    if not env.api_key:
+    env = read.settings
+    if read.trouble:
+        yield Check("environment", "FAIL", read.trouble, "correct the variable, or unset it")
+    elif not env.api_key:
         yield Check("API key", "FAIL", "not set", "set KRAKEN_API_KEY and KRAKEN_API_SECRET (or ..._FILE)")
     else:
         try:
@@ -130,7 +178,12 @@ def _surroundings(state_dir: Path | None) -> Iterator[Check]:
         )
 
 
-def _place(state_dir: Path | None) -> Iterator[Check]:
+def _place(state_dir: Path | None, said: str) -> Iterator[Check]:
+    trouble = _store_trouble(state_dir)
+    if trouble:
+        if trouble != said:
+            yield Check("environment", "FAIL", trouble, "correct the variable, or unset it")
+        return
     folder = directory(state_dir)
     try:
         make_directory(folder)

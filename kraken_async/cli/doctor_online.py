@@ -11,7 +11,6 @@ from kraken_async import KrakenError, KrakenSession, QueueTimeout
 from kraken_async.api.key_info import KeyInfo
 from kraken_async.cli.common import cure_of, session
 from kraken_async.cli.doctor_checks import Check, Grade
-from kraken_async.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -26,16 +25,29 @@ _DELIBERATE: Final = "stop the other writer; then --yes asks Kraken now: once ac
 _LOOK: Final = {"query-open-trades", "query-closed-trades"}
 
 
-async def ask_kraken(state_dir: Path | None, *, private: bool, yes: bool, known: bool) -> list[Check]:
-    """Ask Kraken. Without ``private``, of a key or a state that cannot be used, only what needs neither."""
+async def ask_kraken(
+    state_dir: Path | None, base_url: str | None, *, private: bool, yes: bool, known: bool
+) -> list[Check]:
+    """Ask Kraken. Without ``private``, of a key or a state that cannot be used, only what needs neither.
+
+    ``base_url`` None: the address could not be read, so that none is asked.
+    """
+    if base_url is None:
+        return [
+            Check("Kraken", "WARN", "not asked: its address could not be read", "correct the environment")
+        ]
     async with contextlib.AsyncExitStack() as stack:
         try:
             # A key without state gets none: it would be kept in a unit that was never chosen.
             asked = private and (known or yes)
-            client = session(private=False, state_dir=state_dir) if asked else _keyless()
+            client = (
+                session(private=False, state_dir=state_dir) if asked else KrakenSession(base_url=base_url)
+            )
             await stack.enter_async_context(client)
         except KrakenError as error:
             return [Check("session", "FAIL", str(error), cure_of(error))]
+        except ValueError as error:
+            return [Check("Kraken", "FAIL", str(error), "correct KRAKEN_API_URL, or the profile's base_url")]
         found = [check async for check in _public(client)]
         if asked:
             found += [check async for check in _private(client, yes=yes)]
@@ -49,14 +61,6 @@ async def ask_kraken(state_dir: Path | None, *, private: bool, yes: bool, known:
                 )
             )
         return found
-
-
-def _keyless() -> KrakenSession:
-    """Return a session for public calls at the environment's address, or at Kraken's if that cannot be read."""
-    try:
-        return KrakenSession(base_url=Settings.from_env().base_url)
-    except ValueError:
-        return KrakenSession()
 
 
 async def _public(client: KrakenSession) -> AsyncIterator[Check]:

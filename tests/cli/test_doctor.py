@@ -93,6 +93,70 @@ def test_an_unreadable_key_file_fails_in_one_line(monkeypatch: pytest.MonkeyPatc
     assert "KRAKEN_API_KEY_FILE" in result.stdout
 
 
+@pytest.mark.parametrize("file", ["KRAKEN_API_KEY_FILE", "KRAKEN_API_OTP_FILE"])
+def test_what_can_be_read_beside_an_unreadable_file_is_kept(
+    known: EmulatorServer, file: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("KRAKEN_API_KEY")
+    monkeypatch.setenv(file, str(tmp_path / "missing"))
+    monkeypatch.setenv("KRAKEN_API_TIER", "pro")
+    before = len(known.emulator.history)
+    result = run("doctor", "--json")
+    found = {check["name"]: (check["grade"], check["found"]) for check in data(result)["checks"]}
+    assert result.exit_code == 1
+    assert found["environment"][0] == "FAIL"
+    assert (found["tier"], found["Kraken"]) == (("OK", "pro"), ("OK", "online"))
+    assert found["state directory"][1].startswith(os.environ["KRAKEN_STATE_DIR"])
+    assert found["nonce state"] == ("WARN", "not looked at: no key until the environment is corrected")
+    assert {each.endpoint for each in known.emulator.history[before:]} == {"SystemStatus", "Time"}
+
+
+def test_without_a_key_the_state_of_another_is_not_shown(
+    known: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KRAKEN_API_KEY")
+    monkeypatch.delenv("KRAKEN_API_SECRET")
+    found = data(run("doctor", "--offline", "--json"))["checks"]
+    assert [(each["grade"], each["found"]) for each in found if each["name"] == "nonce state"] == [
+        ("WARN", "not looked at: no key")
+    ]
+    assert "lock holders" not in {each["name"] for each in found}
+
+
+def test_an_address_in_a_profile_that_cannot_be_read_is_not_replaced_by_krakens(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    profiles = tmp_path / "profiles.toml"
+    profiles.write_text('[profile.main]\nkey_file = "missing"\nbase_url = "http://127.0.0.1:9"\n')
+    monkeypatch.setenv("KRAKEN_PROFILES", str(profiles))
+    monkeypatch.setenv("KRAKEN_PROFILE", "main")
+    found = {check["name"]: check["found"] for check in data(run("doctor", "--json"))["checks"]}
+    assert found["Kraken"] == "not asked: its address could not be read"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("KRAKEN_API_SECRET", "", "is empty"),
+        ("KRAKEN_API_KEY", "\n", "is empty"),
+        ("KRAKEN_API_KEY", "a-key\na-secret\n", "holds 2 lines: it takes one"),
+        ("KRAKEN_API_SECRET", "no base64!\n", "correct KRAKEN_API_SECRET"),
+    ],
+)
+def test_a_file_without_its_one_value_is_named_with_the_cure(
+    server: EmulatorServer, name: str, text: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "value"
+    file.write_text(text)
+    monkeypatch.delenv(name)
+    monkeypatch.setenv(f"{name}_FILE", str(file))
+    result = run("call", "Balance")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert f"{name}_FILE" in result.stderr
+    assert "a-secret" not in result.stderr
+
+
 @pytest.mark.parametrize("words", ["nonce show", "nonce audit", "nonce jump 1 --yes", "top --once"])
 def test_other_commands_name_an_unreadable_key_file_and_end_with_2(
     words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
