@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -75,8 +74,8 @@ async def test_a_hash_of_the_old_release_opens_with_all_that_it_says() -> None:
         assert key.seen.halted
         assert key.seen.trading
         assert set(key.seen.engine) == {"XBTUSD", "?"}
-        assert key.seen.recalled.names("taken-back", -math.inf)
-        assert not key.seen.recalled.names("another", -math.inf)
+        assert key.seen.recalled.names("taken-back", -1e9)
+        assert not key.seen.recalled.names("another", -1e9)
         assert await draw(key) > int(told["last"])
         await key.update(setting(touched=True, halted=False))
         assert json.loads(node.ask("HGET", f"{{kraken_async:{KEY_ID}}}:state", "seldom"))["halted"] is False
