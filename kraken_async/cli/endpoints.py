@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from kraken_async.api.endpoints import Endpoint, known_endpoints, nearest
 from kraken_async.cli.common import EXIT_CODES, Json, dump, out, usage
@@ -44,24 +46,50 @@ def endpoints(
 ) -> None:
     """List Kraken's endpoints: what a call costs, how urgent it is, which permission the key needs. Nothing is sent.
 
+    Of one endpoint also its parameters, required ones first, and its page of the documentation.
+
     Cost is what a call adds to Kraken's call counter; orders and cancels are counted per pair instead.
 
     Example: kraken-async endpoints AddOrder
     """
     found = [known(name)] if name is not None else list(_all().values())
     rows = [_described(endpoint) for endpoint in found]
-    if as_json:
-        dump(rows[0] if name is not None else rows)
-        return
     if name is not None:
-        for title, value in rows[0].items():
-            out.print(f"{title + ':':<12} {value}", markup=False)
+        _show_one(found[0], rows[0], as_json=as_json)
+        return
+    if as_json:
+        dump(rows)
         return
     table = Table(show_edge=False, pad_edge=False)
     for title in ("endpoint", "cost", "priority", "permission"):
         table.add_column(title, overflow="fold", no_wrap=title == "endpoint")
     for row in rows:
         table.add_row(row["endpoint"], row["cost"], row["priority"], row["permission"])
+    out.print(table)
+
+
+def _show_one(endpoint: Endpoint, row: dict[str, Any], *, as_json: bool) -> None:
+    from kraken_async.cli.parameters import (
+        page,
+        parameters,
+    )  # typed methods are many: read when they are asked for
+
+    row = {**row, "page": page(endpoint.name)}
+    fields = parameters(endpoint.name)
+    if as_json:
+        dump({**row, "parameters": [asdict(field) for field in fields]})
+        return
+    for title, value in row.items():
+        out.print(f"{title + ':':<12} {value}", markup=False)
+    if not fields:
+        out.print("parameters:  none")
+        return
+    out.print()
+    table = Table(show_edge=False, pad_edge=False)
+    for title in ("parameter", "required", "type, or values"):
+        table.add_column(title, overflow="fold", no_wrap=title == "parameter")
+    for field in fields:
+        table.add_row(Text(field.name), "yes" if field.required else "", Text(field.type))
     out.print(table)
 
 

@@ -20,9 +20,13 @@ import pytest
 import kraken_async
 from kraken_async import BurstGovernor, KrakenSession
 from kraken_async.adapters.background import BackgroundSession
+from kraken_async.api.endpoints import known_endpoints
+from kraken_async.api.parameters import PARAMETERS
 from kraken_async.cli import main
+from kraken_async.cli.app import app
 from kraken_async.cli.call import parse_fields
 from kraken_async.cli.endpoints import complete_endpoint
+from kraken_async.cli.parameters import page, parameters
 from kraken_async.emulator import EmulatorServer, Fault
 from kraken_async.errors import TradingHalted
 from tests import forked
@@ -640,6 +644,45 @@ def test_endpoints_lists_every_endpoint_with_its_permission() -> None:
     assert {"Balance", "AddOrder", "Time", "Earn/Strategies"} <= {row["endpoint"] for row in rows}
     assert all(row["permission"] and row["cost"] for row in rows)
     assert "AddOrder" in run("endpoints").stdout
+
+
+def test_one_endpoint_is_listed_with_its_parameters_and_its_page() -> None:
+    found = data(run("endpoints", "AddOrder", "--json"))
+    assert found["page"] == "docs/endpoints/add-order.md"
+    required = [each["required"] for each in found["parameters"]]
+    assert required == sorted(required, reverse=True)
+    types = {each["name"]: each["type"] for each in found["parameters"]}
+    assert (types["type"], types["volume"], types["userref"]) == ("buy, sell", "decimal", "integer")
+    assert types["oflags"] == "list of post, fcib, fciq, viqc, nompp"
+    shown = run("endpoints", "AddOrder").stdout
+    assert all(each in shown for each in (*types, "trailing-stop-limit", "docs/endpoints/add-order.md"))
+
+
+def test_every_endpoint_has_a_page_and_the_parameters_that_are_checked() -> None:
+    for private in (True, False):
+        for name in known_endpoints(private=private):
+            assert (ROOT / page(name)).is_file()
+            found = parameters(name)
+            checked = PARAMETERS.get(name)
+            if checked is not None:  # cancels are not
+                assert {each.name for each in found} == set(checked.table)
+                assert {each.name for each in found if each.required} == checked.required
+
+
+def test_the_page_of_the_commands_names_each_and_its_lines_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    names = [command.name for command in app.registered_commands]
+    for name in [*names, *(group.name for group in app.registered_groups)]:
+        assert f"`{name}" in text
+    file = re.search("cat > orders.json <<'END'\n(.*?)\nEND\n", text, re.DOTALL)
+    assert file is not None
+    (tmp_path / "orders.json").write_text(file[1])
+    monkeypatch.chdir(tmp_path)
+    line = re.search(r"^kraken-async (call AddOrderBatch .*)$", text, re.MULTILINE)
+    assert line is not None
+    assert len(data(run(*line[1].split(), "--emulator"))["orders"]) == 2
 
 
 def test_endpoints_names_the_nearest_of_a_name_that_is_not_known() -> None:
