@@ -109,16 +109,22 @@ class Schedule(World):
 
     # -- calls ---------------------------------------------------------------------------------------------
 
+    def volume_of(self, number: int) -> str:
+        """Return the volume of a call's order. An exchange that refuses more digits than a lot has is given some."""
+        if self.emulator.behaviour.volumes == "refuse" and number % 4:
+            return f"{number}.12345678"
+        return volume_of(number)
+
     def fields(self, rng: random.Random, kind: str, number: int) -> tuple[str, dict[str, Any]]:
         """Return the call of a kind."""
-        volume = volume_of(ALIKE if kind == "twin ref" else number)
+        volume = self.volume_of(ALIKE if kind == "twin ref" else number)
         base = {**LIMIT, "volume": volume}
         if kind in ("batch", "mixed batch"):
             row = {"type": "buy", "ordertype": "limit", "price": "20000"}
             own: list[dict[str, Any]] = [{}, {}, {}]
             if kind == "mixed batch":
                 own = [{}, {"userref": SHARED_REF}, {"cl_ord_id": f"row-{number}"}]
-            rows = [{**row, **more, "volume": volume_of(number + 500 * n)} for n, more in enumerate(own)]
+            rows = [{**row, **more, "volume": self.volume_of(number + 500 * n)} for n, more in enumerate(own)]
             return "AddOrderBatch", {"pair": "XBTUSD", "orders": rows[: rng.randint(2, 3)]}
         if kind in ("amend", "edit"):
             txid = self.targets.pop() if self.targets else "OAAAAA-AAAAA-AAAAAA"
@@ -294,6 +300,10 @@ def _world(seed: int, rng: random.Random, directory: Path, plan: Plan) -> Schedu
     behaviour = replace(
         unkind(rng), open_delay=(delay / 4, delay), closed_delay=(0.0, rng.choice((0.0, delay)))
     )
+    if (
+        random.Random(f"volumes {seed}").random() < 1 / 3
+    ):  # of its own, so that a seed stays the schedule that it was
+        behaviour = replace(behaviour, volumes="refuse")
     policy = OrderPolicy(
         deadline=rng.choice((5.0, 5.0, 20.0, None)), cl_ord_id=not (plan.nameless and rng.random() < 0.05)
     )
@@ -369,7 +379,7 @@ def _foreign(world: Schedule, rng: random.Random, number: int, params: dict[str,
     fields = {name: value for name, value in params.items() if name not in ("orders", "txid", "order_qty")}
     if "pair" not in fields or "type" not in fields:
         fields = {**LIMIT, "userref": SHARED_REF}
-    volume = volume_of(number) if kind == "twin" else volume_of(number + 5000)
+    volume = world.volume_of(number if kind == "twin" else number + 5000)
     fields = {**fields, "volume": volume}
     if rng.random() < 0.3:
         fields = {**{k: v for k, v in fields.items() if k != "cl_ord_id"}, "userref": SHARED_REF}
