@@ -33,7 +33,7 @@ class Plan:
     cancel_rate: float = 2.5  # cancels a second in each session
     dead_sessions: int = 1_000  # with an open order each
     known_orders: tuple[int, ...] = (100, 1_000, 5_000)
-    schedules: int = 300  # random histories of orders
+    schedules: int = 10_000  # random histories of orders
     refusal_calls: int = 300  # gathered
     gateway: tuple[int, int, int] = (5_000, 5, 2_000)  # calls in a round, rounds, clients that wait
 

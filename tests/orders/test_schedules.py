@@ -71,7 +71,8 @@ def test_what_is_placed_with_an_id_made_here_and_shows_in_time_is_never_told_unk
     """However late within ``settle_timeout`` it shows, and whatever it looks like."""
     figures = run_all(range(EVERY_DAY), tmp_path, CLEAR)
     assert figures.lost[MADE] > EVERY_DAY / 2
-    assert figures.unknown_placed == {MADE: 0}  # what was refused for its digits, with its answer lost, is unknown
+    # What was refused for its digits, and whose answer was lost, is unknown, and not placed.
+    assert figures.unknown_placed == {MADE: 0}
 
 
 @pytest.mark.proof
