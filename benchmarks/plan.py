@@ -28,7 +28,7 @@ class Plan:
     through_stub: bool  # also over HTTP, not in memory alone
     pieces: int
     nonces: float = 1.0
-    cancel_seconds: float = 60.0  # for so long cancels are asked for
+    cancel_seconds: float = 40.0  # for so long cancels are asked for
     cancel_sessions: int = 8  # in a process, each on a key of its own
     cancel_rate: float = 2.5  # cancels a second in each session
     dead_sessions: int = 1_000  # with an open order each
@@ -39,7 +39,7 @@ class Plan:
 
 
 FULL: Final = Plan(
-    generations=6,
+    generations=4,
     calls={1: (600, 6), 10: (600, 6), 1_000: (1_000, 3), 10_000: (10_000, 1)},
     repeats=5,
     waiting_repeats=5,
