@@ -63,8 +63,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are cores: some tests wait for a time, and not for a core."""
-    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+    """Two workers more than there are cores: some tests wait for a time, and not for a core."""
+    return len(os.sched_getaffinity(0)) + 2 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 2
+
+
+def pytest_collection_finish() -> None:
+    """Keep what thousands of collected tests are made of out of every later collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 # Properties are tried with few examples every day, and with many by `.ci/run` (``--hypothesis-profile proof``).

@@ -46,6 +46,7 @@ from tests.exchange import ORDER, exchange, until
 SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
 
 
+@pytest.mark.proof
 async def test_an_order_like_one_just_placed_is_not_taken_for_it(tmp_path: Path) -> None:
     """Another session placed it half a second ago; what this one sent is lost before Kraken sees it."""
     policy = OrderPolicy(deadline=2.0, visibility=0.2, settle_timeout=6.0)
@@ -76,6 +77,7 @@ BOT = """if 1:
 """
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 async def test_nor_is_one_that_a_killed_process_left_open(tmp_path: Path) -> None:
     policy = OrderPolicy(deadline=2.0, visibility=0.2, settle_timeout=8.0)

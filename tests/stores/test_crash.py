@@ -155,7 +155,7 @@ def random_kills(nursery: Nursery, kind: str, cycles: int, *, back: float) -> li
     return check(nursery)
 
 
-@pytest.mark.parametrize("kind", ["session", "source"])
+@pytest.mark.parametrize("kind", ["session", pytest.param("source", marks=pytest.mark.proof)])
 def test_killed_at_random_with_the_clock_an_hour_further_back_each_time(kind: str, nursery: Nursery) -> None:
     assert len(random_kills(nursery, kind, 40, back=3600)) > 40
 

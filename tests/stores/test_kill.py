@@ -92,12 +92,14 @@ def kill(directory: Path, cycles: int, seed: int) -> tuple[int, int, int, float]
     return count, reused, regressed, (highest - time.time_ns()) / 1e9
 
 
+@pytest.mark.proof
 def test_killed_again_and_again_with_the_clock_an_hour_further_back_each_time(tmp_path: Path) -> None:
     count, reused, regressed, _ = kill(tmp_path, cycles=40, seed=1)
     assert count > 1000
     assert (reused, regressed) == (0, 0)
 
 
+@pytest.mark.proof
 def test_restarts_by_kill_do_not_drift_away_from_the_clock(tmp_path: Path) -> None:
     for _ in range(60):
         nonces = cycle(tmp_path, 0, 0.0)
