@@ -67,12 +67,6 @@ def pytest_xdist_auto_num_workers() -> int:
     return len(os.sched_getaffinity(0)) + 2 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 2
 
 
-def pytest_collection_finish() -> None:
-    """Keep what thousands of collected tests are made of out of every later collection of garbage."""
-    gc.collect()
-    gc.freeze()
-
-
 # Properties are tried with few examples every day, and with many by `.ci/run` (``--hypothesis-profile proof``).
 hypothesis.settings.register_profile("everyday", max_examples=40, deadline=None)
 hypothesis.settings.register_profile("proof", max_examples=300, deadline=None)
