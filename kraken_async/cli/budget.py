@@ -25,6 +25,7 @@ def budget(
     ] = "Balance",
     calls: Annotated[int, typer.Option(min=1, help="How many calls.")] = 1,
     pair: Annotated[str | None, typer.Option(help="For orders: their pair.")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="For AddOrderBatch: the orders in each call.")] = 2,
     state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
@@ -33,7 +34,7 @@ def budget(
     Example: kraken-async budget Ledgers --calls 5
     """
     known(endpoint, private=True)
-    found = run(_budget(session(state_dir=state_dir), endpoint, calls, pair))
+    found = run(_budget(session(state_dir=state_dir), endpoint, calls, pair, rows))
     if as_json:
         dump(found)
         return
@@ -53,8 +54,10 @@ def budget(
     out.print(f"{calls} × {endpoint} may go {when}")
 
 
-async def _budget(client: KrakenSession, endpoint: str, calls: int, pair: str | None) -> dict[str, Any]:
+async def _budget(
+    client: KrakenSession, endpoint: str, calls: int, pair: str | None, rows: int
+) -> dict[str, Any]:
     async with client:
         found = client.budget()
-        seconds = found.seconds(endpoint, calls, pair=pair)
+        seconds = found.seconds(endpoint, calls, pair=pair, rows=rows)
         return {**found.as_dict(), "endpoint": endpoint, "calls": calls, "seconds": seconds}

@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kraken_async.api.endpoints import find
-from kraken_async.limits.counters import FIXED_COSTS, seconds_until
-from kraken_async.limits.governor import RESERVE
+from kraken_async.api.endpoints import Priority, find
+from kraken_async.limits.counters import FIXED_COSTS, batch_cost, seconds_until
+from kraken_async.limits.governor import NEVER_HELD, RESERVE
 from kraken_async.limits.matching_engine import MARGIN
 from kraken_async.order_fields import pair_key
 
@@ -56,15 +56,22 @@ class Budget:
             open_orders_cap=tier.open_orders,
         )
 
-    def seconds(self, endpoint: str, calls: int = 1, *, pair: str | None = None) -> float:
+    def seconds(self, endpoint: str, calls: int = 1, *, pair: str | None = None, rows: int = 2) -> float:
         """Return the seconds until ``calls`` more calls of an endpoint may all have gone; 0 if they may go at once.
 
-        For orders name the ``pair``. Costs by age (amend, edit) are not counted.
+        For orders name the ``pair``, and for an AddOrderBatch the ``rows`` of each call. Costs by age (amend, edit)
+        are not counted. Cancels go at once, whatever the counters say. Raises ValueError for a batch without rows.
         """
+        if rows < 1:
+            msg = f"a batch has rows, 2 to 15 at Kraken, not {rows!r}"
+            raise ValueError(msg)
         found = find(endpoint, private=True)
-        if found.engine in FIXED_COSTS:
+        if found.priority == Priority.CANCEL or found.name in NEVER_HELD:
+            return 0.0
+        cost = batch_cost(rows) if found.engine == "add_batch" else FIXED_COSTS.get(found.engine or "")
+        if cost is not None:
             level = self.pairs.get(pair_key(pair or ""), 0.0)
-            return seconds_until(level + calls * FIXED_COSTS[found.engine], self.pair_room, self.pair_decay)
+            return seconds_until(level + calls * cost, self.pair_room, self.pair_decay)
         return seconds_until(self.level + calls * found.cost, self.room, self.decay) if found.cost else 0.0
 
     def as_dict(self) -> dict[str, Any]:

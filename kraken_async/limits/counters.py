@@ -34,6 +34,11 @@ def seconds_until(level: float, room: float, decay: float) -> float:
     return excess / decay if excess > 1e-6 else 0.0
 
 
+def batch_cost(rows: int) -> float:
+    """Return what the matching engine charges for a batch of so many new orders."""
+    return rows / 2
+
+
 def age_cost(kind: str, age: float) -> float:
     """Return what Kraken's engine adds for an order of ``age`` seconds that is amended, edited or cancelled."""
     for below, cost in AGE_COSTS[kind]:

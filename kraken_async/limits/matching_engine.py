@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from kraken_async.limits.counters import (
     FIXED_COSTS,
     age_cost,
+    batch_cost,
     decayed,
     seconds_until,
 )
@@ -164,7 +165,7 @@ class EngineCounter:
         kind = call.endpoint.engine
         if kind == "add_batch":
             rows = call.params.get("orders")
-            return len(rows) / 2 if isinstance(rows, (list, tuple)) else 0.5
+            return batch_cost(len(rows) if isinstance(rows, (list, tuple)) else 1)
         if kind in ("add", "cancel_all"):
             return 1.0
         one = "cancel" if kind == "cancel_batch" else kind

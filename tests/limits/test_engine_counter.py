@@ -119,6 +119,37 @@ def test_a_budget_counts_the_calls_that_may_all_have_gone() -> None:
     assert budget.seconds("Balance", int(budget.room) + 1) == pytest.approx((1 - least) / budget.decay)
 
 
+async def test_a_budget_counts_what_the_engine_is_charged_for_a_batch() -> None:
+    clock, shared = Clock(), Shared()
+    gate = admission(BurstGovernor("starter", startup_window=0), clock)
+    for rows in (2, 3, 15):
+        gate.engine.account.levels["XBTUSD"] = [59.0, clock.now]
+        budget = Budget.of(gate, shared, clock.now)
+        batch = call("AddOrderBatch", pair="XBTUSD", orders=[{}] * rows)
+        batch.resource = gate.resource(batch)
+        waits = gate.seconds_until_free(batch, shared, clock.now).seconds
+        assert waits > 0
+        assert budget.seconds("AddOrderBatch", pair="XBT/USD", rows=rows) == pytest.approx(waits)
+        assert budget.seconds("AddOrderBatch", 4, pair="XBTUSD", rows=rows) == pytest.approx(
+            waits + 3 * rows / 2 / budget.pair_decay
+        )
+        assert budget.seconds("AddOrderBatch", pair="ETHUSD", rows=rows) == 0.0
+    assert budget.seconds("AddOrderBatch", pair="XBTUSD") == budget.seconds("AddOrder", pair="XBTUSD") > 0
+    with pytest.raises(ValueError, match="a batch has rows"):
+        budget.seconds("AddOrderBatch", rows=0)
+
+
+def test_cancels_go_at_once_whatever_a_budget_holds() -> None:
+    clock, shared = Clock(), Shared()
+    shared.level, shared.level_at = 15.0, clock.now
+    gate = admission(BurstGovernor("starter", startup_window=0), clock)
+    gate.engine.account.levels["XBTUSD"] = [60.0, clock.now]  # as Kraken's refusal sets it
+    budget = Budget.of(gate, shared, clock.now)
+    assert budget.seconds("AddOrder", pair="XBTUSD") > 0
+    for name in ("CancelOrder", "CancelOrderBatch", "CancelAll", "CancelAllOrdersAfter"):
+        assert budget.seconds(name, 50, pair="XBTUSD") == 0.0
+
+
 def test_the_reserve_is_kept_from_a_budget_once_the_key_trades() -> None:
     clock, shared = Clock(), Shared()
     gate = admission(BurstGovernor("pro", startup_window=0), clock)
@@ -171,4 +202,12 @@ def test_what_is_not_counted_goes_at_once_though_the_counter_is_above_its_room()
     budget = Budget.of(admission(BurstGovernor("starter", startup_window=0), clock), shared, clock.now)
     assert budget.level > budget.room
     assert budget.seconds("Balance") > 0.0
-    assert budget.seconds("AddOrderBatch") == 0.0
+    for name in (
+        "AddOrder",
+        "AddOrderBatch",
+        "AmendOrder",
+        "CancelOrder",
+        "CancelAll",
+        "CancelAllOrdersAfter",
+    ):
+        assert budget.seconds(name) == 0.0
