@@ -38,17 +38,17 @@ def budget(
     if as_json:
         dump(found)
         return
-    rows = Table(show_edge=False, pad_edge=False)
+    table = Table(show_edge=False, pad_edge=False)
     for title in ("counter", "level", "maximum", "decay per s"):
-        rows.add_column(title)
-    rows.add_row(
+        table.add_column(title)
+    table.add_row(
         f"calls ({found['tier']})", f"{found['level']:.2f}", f"{found['maximum']:g}", f"{found['decay']:g}"
     )
     for name, level in found["pairs"].items():
-        rows.add_row(
+        table.add_row(
             f"orders {name}", f"{level:.2f}", f"{found['pair_threshold']:g}", f"{found['pair_decay']:g}"
         )
-    out.print(rows)
+    out.print(table)
     wait = found["seconds"]
     when = "at once" if not wait else f"in {wait:.1f} s"
     out.print(f"{calls} × {endpoint} may go {when}")
