@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from kraken_async.errors import AuthenticationError, Outcome
+from kraken_async.problems import counted
 from kraken_async.stores.url import store_of
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 log: logging.Logger = logging.getLogger("kraken_async")
 
 _QUOTES: Final = ('"', "'")
+_EMPTY_PASSWORD: Final = "is empty: write the password into it, or name no file if the key has none"
+_EMPTY_PAIR: Final = "is empty: write the key and the secret into it, on a line each"
 
 
 def clean(text: str) -> str:
@@ -50,7 +54,10 @@ def read_key_pair(path: Path, name: str) -> tuple[str, str]:
     if len(pair) != 2:
         count = len(pair)
         del lines, pair  # nothing for a traceback that shows locals
-        msg = f"{name} names {path}, which holds {count} lines: it takes two, the key and the secret"
+        what = (
+            f"holds {counted(count, 'line')}: it takes two, the key and the secret" if count else _EMPTY_PAIR
+        )
+        msg = f"{name} names {path}, which {what}"
         raise ValueError(msg)
     if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         log.warning("%s may be read by others on this machine: chmod 600 %s", path, path)
@@ -58,17 +65,35 @@ def read_key_pair(path: Path, name: str) -> tuple[str, str]:
 
 
 class OtpFile:
-    """A one-time password that another program keeps in a file: read for each call that is signed."""
+    """A one-time password that another program keeps in a file: read for each call that is signed.
+
+    Raises ValueError for a file that cannot be read, is empty, or holds more than one line: when it is made, not only
+    when the first call is signed.
+    """
 
     __slots__ = ("_name", "_path")
 
     def __init__(self, path: str | os.PathLike[str], name: str) -> None:
         self._path, self._name = Path(path), name
-        read_secret(path, name)
+        self._read()
 
     def __call__(self) -> str:
-        """Return the password that the file holds now. Raises ValueError."""
-        return read_secret(self._path, self._name)
+        """Return the password that the file holds now. Raises AuthenticationError ("not sent")."""
+        try:
+            return self._read()
+        except ValueError as error:
+            msg = f"the call was not sent: {error}"
+        raise AuthenticationError(msg, outcome=Outcome.NOT_SENT)
+
+    def _read(self) -> str:
+        password = read_secret(self._path, self._name)
+        lines = len(password.splitlines())
+        if lines == 1:
+            return password
+        del password  # nothing for a traceback that shows locals
+        what = f"holds {counted(lines, 'line')}: it takes one, the password" if lines else _EMPTY_PASSWORD
+        msg = f"{self._name} names {self._path}, which {what}"
+        raise ValueError(msg)
 
     def __repr__(self) -> str:
         return f"<OtpFile {self._path}>"

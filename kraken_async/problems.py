@@ -76,6 +76,11 @@ class Problem(str):
         return SEVERITIES[self.code]
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a count with its words: "1 order", "2 orders". ``many``: the plural, where it is not ``one`` with an s."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def coded(sentences: Iterable[str], code: str = "store") -> Iterator[Problem]:
     """Yield sentences as problems; those without a code of their own have ``code``."""
     for sentence in sentences:

@@ -153,13 +153,21 @@ def _key(name: str, given: dict[str, Any], folder: Path) -> tuple[str | None, st
     if ("key" in given) != ("secret" in given):
         msg = f"[profile.{name}] has one of key and secret: they go together"
         raise ValueError(msg)
-    return (clean(given["key"]), clean(given["secret"])) if "key" in given else (None, None)
+    return (_value(name, given, "key"), _value(name, given, "secret")) if "key" in given else (None, None)
 
 
 def _otp(name: str, given: dict[str, Any], folder: Path) -> str | Callable[[], str] | None:
     if "otp_file" in given:
         return OtpFile(_path(given["otp_file"], folder), f"[profile.{name}] otp_file")
-    return clean(given["otp"]) if "otp" in given else None
+    return _value(name, given, "otp") if "otp" in given else None
+
+
+def _value(name: str, given: dict[str, Any], entry: str) -> str:
+    value = clean(given[entry])
+    if not value:
+        msg = f"[profile.{name}] {entry} is empty: write the value into it, or leave the entry out"
+        raise ValueError(msg)
+    return value
 
 
 def _governor(name: str, value: str | bool) -> bool:

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from kraken_async import AuthenticationError, BurstGovernor, KrakenSession, MemoryStore, sync
-from kraken_async.credentials import clean, read_key_pair
+from kraken_async.api.endpoints import find
+from kraken_async.credentials import OtpFile, clean, read_key_pair
 from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.profiles import profiles_file
 from kraken_async.settings import Settings
+from kraken_async.wire.signer import Signer
 
 SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
 
@@ -137,10 +139,60 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         KrakenSession.from_profile("main", path=tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("lines", ["one", "one\ntwo\nthree"])
-def test_a_key_file_holds_two_lines(tmp_path: Path, lines: str) -> None:
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("one", "holds 1 line: it takes two"),
+        ("one\ntwo\nthree", "holds 3 lines: it takes two"),
+        ("", "is empty: write the key and the secret into it"),
+        ("\ufeff \n\n", "is empty: write the key and the secret into it"),
+    ],
+)
+def test_a_key_file_holds_two_lines(tmp_path: Path, lines: str, why: str) -> None:
     path = write(tmp_path, '[profile.main]\nkey_file = "main.key"', lines)
-    with pytest.raises(ValueError, match="it takes two"):
+    with pytest.raises(ValueError, match=why) as caught:
+        KrakenSession.from_profile("main", path=path)
+    assert str(tmp_path / "main.key") in str(caught.value)
+
+
+PASSWORDS = [("", "is empty: write the password"), (' ""\n', "is empty: write"), ("1\n2\n", "holds 2 lines")]
+
+
+@pytest.mark.parametrize(("text", "why"), PASSWORDS)
+def test_a_password_file_without_one_password_is_named_when_a_session_is_made(
+    tmp_path: Path, text: str, why: str
+) -> None:
+    path = write(tmp_path, '[profile.main]\nkey_file = "main.key"\notp_file = "main.otp"')
+    (tmp_path / "main.otp").write_text(text)
+    with pytest.raises(ValueError, match=why) as caught:
+        KrakenSession.from_profile("main", path=path)
+    assert str(tmp_path / "main.otp") in str(caught.value)
+    env = {"KRAKEN_API_KEY": "key", "KRAKEN_API_OTP_FILE": str(tmp_path / "main.otp")}
+    with pytest.raises(ValueError, match=f"KRAKEN_API_OTP_FILE names .*{why}"):
+        Settings.from_env(env)
+
+
+@pytest.mark.parametrize(("text", "why"), PASSWORDS)
+def test_a_password_file_that_is_emptied_later_is_named_by_the_call(
+    tmp_path: Path, text: str, why: str
+) -> None:
+    path = tmp_path / "code"
+    path.write_text("123456\n")
+    password = OtpFile(path, "KRAKEN_API_OTP_FILE")
+    assert password() == "123456"
+    path.write_text(text)
+    with pytest.raises(AuthenticationError, match=why) as caught:
+        Signer("key", SECRET, password).sign(find("Balance", private=True), b"", 1)
+    assert caught.value.outcome == "not sent"
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("entry", ["key", "secret", "otp"])
+def test_an_empty_entry_of_a_profile_is_named(tmp_path: Path, entry: str) -> None:
+    entries = {"key": "some key", "secret": SECRET, "otp": "123456"} | {entry: ""}
+    text = "\n".join(f'{name} = "{value}"' for name, value in entries.items())
+    path = write(tmp_path, f"[profile.main]\n{text}")
+    with pytest.raises(ValueError, match=rf"{path.name}: \[profile.main\] {entry} is empty"):
         KrakenSession.from_profile("main", path=path)
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 from kraken_async.api.rules import Fields, OneOf, Rule, texts
 from kraken_async.api.slips import slip
 from kraken_async.errors import InvalidArguments, Outcome
+from kraken_async.problems import counted
 
 # Set by the session; the encoder refuses them with its own words.
 _OURS: Final = frozenset({"nonce", "otp"})
@@ -211,11 +212,11 @@ class Checks:
             self._combination(endpoint, where, rule.any_of[0], what, "give one of them")
         for name, count in rule.least.items():
             if name in params and (length := _length(params[name])) < count:
-                what = f"{name} has {length} entries, Kraken takes {count} at least"
+                what = f"{name} has {counted(length, 'entry', 'entries')}, Kraken takes {count} at least"
                 self._combination(endpoint, where, name, what, "give more")
         for name, count in rule.most.items():
             if name in params and (length := _length(params[name])) > count:
-                what = f"{name} has {length} entries, Kraken takes {count} at most"
+                what = f"{name} has {counted(length, 'entry', 'entries')}, Kraken takes {count} at most"
                 self._combination(endpoint, where, name, what, "make several calls")
 
     def _combination(self, endpoint: str, where: str, name: str, what: str, cure: str) -> None:

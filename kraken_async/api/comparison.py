@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from kraken_async.api.description import Description
 from kraken_async.api.notation import Field, ListOf, MapOf, Object, Row, Scalar, Type, Union, Values
+from kraken_async.problems import counted
 
 _DECIMAL: Final = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?").fullmatch
 _INTEGER: Final = re.compile(r"-?[0-9]+").fullmatch
@@ -132,7 +133,7 @@ def _compare_row(value: object, type_: Row, known: Description, path: str) -> li
         return [_other(path, value, "list")]
     most = len(type_.places)
     if not most - type_.short <= len(value) <= most:
-        return [Difference(path, "other", f"has {len(value)} places, described are {most}")]
+        return [Difference(path, "other", f"has {counted(len(value), 'place')}, described are {most}")]
     return [
         each
         for index, (item, place) in enumerate(zip(value, type_.places, strict=False))
@@ -168,7 +169,7 @@ def _kind(value: object) -> str:
     if isinstance(value, str):
         return f"text ({_looks_like(value)})"
     if isinstance(value, int):
-        return f"integer of {len(str(abs(value)))} digits"
+        return f"integer of {counted(len(str(abs(value))), 'digit')}"
     if isinstance(value, float):
         return "number"
     if isinstance(value, Mapping):

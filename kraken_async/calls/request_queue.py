@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from kraken_async.api.endpoints import Priority
 from kraken_async.errors import QueueFull
+from kraken_async.problems import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,7 +102,10 @@ class RequestQueue:
         if full and not (
             call.internal or call.priority == Priority.CANCEL or "cancel" in call.endpoint.engine
         ):
-            msg = f"{self.size} calls are waiting, max_queued={self._max}: slow down, or raise max_queued"
+            msg = (
+                f"{counted(self.size, 'call is', 'calls are')} waiting, max_queued={self._max}: "
+                "slow down, or raise max_queued"
+            )
             raise QueueFull(msg, endpoint=call.endpoint.name)
         self._seq += 1
         call.seq = self._seq

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kraken_async.limits.budget import Budget
 from kraken_async.monitoring import statistics
 from kraken_async.monitoring.metrics import Statistics
-from kraken_async.problems import Problem, coded
+from kraken_async.problems import Problem, coded, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,4 +109,5 @@ class SessionStatistics:
         if met != self._faults_met:
             self._faults_met, self._faults_at = met, now
         if now - self._faults_at < OF_LATE:
-            yield Problem("faults", f"faults were met, {met} since the session was opened: see the log")
+            count = counted(met, "fault was", "faults were")
+            yield Problem("faults", f"{count} met since the session was opened: see the log")

@@ -194,11 +194,6 @@ def dump(value: Any) -> None:
     sys.stdout.flush()
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun: "1 order", "2 orders"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def confirm(question: str, *, yes: bool) -> None:
     """Ask, unless ``yes``. Where no one can answer, end the command and name the option."""
     if yes:

@@ -20,7 +20,6 @@ from kraken_async.cli.common import (
     Json,
     Yes,
     confirm,
-    counted,
     dump,
     err,
     opened,
@@ -32,6 +31,7 @@ from kraken_async.gateway import GatewayConfig, TokenFile
 from kraken_async.gateway.scopes import checked
 from kraken_async.gateway.status import MEMORY
 from kraken_async.gateway.tokens import seconds_of
+from kraken_async.problems import counted
 
 if TYPE_CHECKING:
     from kraken_async import KrakenSession

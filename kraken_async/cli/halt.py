@@ -11,7 +11,6 @@ from kraken_async.cli.common import (
     Json,
     Yes,
     confirm,
-    counted,
     deliver,
     dump,
     opened,
@@ -20,6 +19,7 @@ from kraken_async.cli.common import (
     session,
 )
 from kraken_async.cli.states import StateDir, sessions
+from kraken_async.problems import counted
 
 if TYPE_CHECKING:
     from kraken_async import KrakenSession

@@ -16,7 +16,6 @@ from kraken_async.cli.common import (
     Json,
     Yes,
     confirm,
-    counted,
     dump,
     out,
     run,
@@ -25,6 +24,7 @@ from kraken_async.cli.common import (
 )
 from kraken_async.cli.states import State, StateDir, directory, key_id, problems, states, store
 from kraken_async.client import unhealed
+from kraken_async.problems import counted
 from kraken_async.stores.base import UNITS
 
 if TYPE_CHECKING:

@@ -124,7 +124,7 @@ class Replay:
                     yield from _candle(t, interval, numbers)
                 else:
                     raise ValueError(
-                        f"{self.path}, line {number}: {len(row)} columns are neither trade nor candle"
+                        f"{self.path}, line {number}: a trade has 3 columns, a candle 6 to 8, this line {len(row)}"
                     )
 
 

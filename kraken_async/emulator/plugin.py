@@ -81,7 +81,7 @@ class RunningEmulator:
         found = self.sent(endpoint, **fields)
         if len(found) == times or (times is None and found):
             return found
-        wanted = "at least one call" if times is None else f"{times} calls"
+        wanted = "at least one call" if times is None else "1 call" if times == 1 else f"{times} calls"
         raise AssertionError(
             f"{wanted} of {endpoint} with {fields} expected, {len(found)} arrived; in all:\n"
             + told(list(self.emulator.history))

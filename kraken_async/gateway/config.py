@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from kraken_async.api.endpoints import Tier
+from kraken_async.problems import counted
 from kraken_async.settings import PRODUCTION
 
 if TYPE_CHECKING:
@@ -208,7 +209,9 @@ def read_key_file(path: Path) -> tuple[str, str]:
         count = len(lines)
         del lines  # a traceback that shows locals shows none of it
         raise ValueError(
-            f"the key file {path} has {count} words: two lines, the key and the secret"
+            f"the key file {path} has {counted(count, 'word')}: two lines, the key and the secret"
+            if count
+            else f"the key file {path} is empty: write the key and the secret into it, on a line each"
         ) from None
     return lines[0], lines[1]
 

@@ -16,6 +16,7 @@ from collections import deque
 from typing import Final
 
 from kraken_async.errors import QueueFull, QueueTimeout
+from kraken_async.problems import counted
 
 #: Calls of one token, and one line, that are with the session at once.
 WIDTH: Final = 8
@@ -88,7 +89,9 @@ class Gates:
             _count_up(self._cancels, token, CANCELS)
             return seconds
         if self._all >= self.most:
-            raise QueueFull(f"{self._all} calls wait at the gateway, as many as may")
+            raise QueueFull(
+                f"{counted(self._all, 'call waits', 'calls wait')} at the gateway, as many as may"
+            )
         _count_up(self._count, token, self.most_per_token)
         self._all += 1
         found = self._lines.get((token, line))
@@ -134,7 +137,8 @@ def _expire(waiter: asyncio.Future[None], seconds: float) -> None:
 def _count_up(counts: dict[str, int], token: str, most: int) -> None:
     count = counts.get(token, 0)
     if count >= most:
-        raise QueueFull(f"{count} calls of this token wait at the gateway, as many as may")
+        waiting = counted(count, "call of this token waits", "calls of this token wait")
+        raise QueueFull(f"{waiting} at the gateway, as many as may")
     counts[token] = count + 1
 
 

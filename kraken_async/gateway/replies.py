@@ -28,6 +28,7 @@ from kraken_async.errors import (
     TemporaryLockout,
     TradingHalted,
 )
+from kraken_async.problems import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,7 @@ class Reply:
     spool: Spool | None = None
 
     def __repr__(self) -> str:
-        return f"<Reply {self.status}, {self.outcome}, {len(self.body)} bytes>"
+        return f"<Reply {self.status}, {self.outcome}, {counted(len(self.body), 'byte')}>"
 
 
 def refusal(error: str, reason: str = "", *, outcome: str = REFUSED, client_id: str | None = None) -> Reply:

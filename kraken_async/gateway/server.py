@@ -24,6 +24,7 @@ from kraken_async.gateway.operators import Operators
 from kraken_async.gateway.page import asset
 from kraken_async.gateway.replies import Reply
 from kraken_async.gateway.tokens import TokenFile
+from kraken_async.problems import counted
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -75,7 +76,7 @@ class Gateway:
             self.accounts[each.name] = Account(each, config, self.audit)
 
     def __repr__(self) -> str:
-        return f"<Gateway {self.url or 'closed'}, {len(self.accounts)} accounts>"
+        return f"<Gateway {self.url or 'closed'}, {counted(len(self.accounts), 'account')}>"
 
     # -- opening and closing --------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ def refusal(shared: Shared, now: float, endpoint: str) -> KrakenError | None:
     if shared.lockout_until > now:
         seconds = shared.lockout_until - now
         error: KrakenError = TemporaryLockout(
-            f"{endpoint} was not sent: Kraken has locked this key out, {seconds:.0f} s remain. "
+            f"{endpoint} was not sent: Kraken has locked this key out for {seconds:.0f} s more. "
             "Wait; one deliberate call may pass with with_options(ignore_breaker=True)",
             endpoint=endpoint,
             outcome=Outcome.NOT_SENT,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kraken_async.errors import NonceStoreError
 from kraken_async.orders.journal_file import bounded, close_in, has_its_name, open_quietly, read, sweep
+from kraken_async.problems import counted
 from kraken_async.system.flock import TRY_SHARED, flock
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class DeadSessions:
             os.close(fd)
         if damaged and session not in self._left:
             self.damaged += damaged
-            self._say(path.name, f"{path} holds {damaged} lines that cannot be read; they are left out")
+            self._say(path.name, f"{path} holds {counted(damaged, 'line')} that cannot be read: left out")
         return _Left(stamp, intents)
 
     def _say(self, name: str, problem: str) -> None:

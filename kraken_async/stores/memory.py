@@ -18,7 +18,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kraken_async.errors import NonceStoreError
-from kraken_async.problems import Problem
+from kraken_async.problems import Problem, counted
 from kraken_async.stores.base import (
     MOST_PLACED,
     UNITS,
@@ -172,7 +172,7 @@ class MemoryStore(Store):
         self._forked = True
 
     def __repr__(self) -> str:
-        return f"<MemoryStore {len(self._keys)} keys>"
+        return f"<MemoryStore {counted(len(self._keys), 'key')}>"
 
     def key(self, name: str, unit: str) -> MemoryKey:
         """Return a session's hold on ``name``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from kraken_async.problems import counted
 from kraken_async.trading.page_kinds import Page
 from kraken_async.trading.page_source import KEPT, PageSource, Seen, following_cursor, lost
 
@@ -34,7 +35,7 @@ class CursorPages(PageSource):
         self._stale = 0
 
     def __repr__(self) -> str:
-        return "at its end" if self.done else f"{self._taken} rows into a page"
+        return "at its end" if self.done else f"{counted(self._taken, 'row')} into a page"
 
     def state(self) -> dict[str, Any]:
         """See PageSource."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
+from kraken_async.problems import counted
 from kraken_async.trading.pair import Asset, Pair
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Markets(Mapping[str, Pair]):
         return len(self._pairs)
 
     def __repr__(self) -> str:
-        return f"<Markets {len(self._pairs)} pairs, {len(self._assets)} assets>"
+        return f"<Markets {counted(len(self._pairs), 'pair')}, {counted(len(self._assets), 'asset')}>"
 
     @property
     def assets(self) -> Mapping[str, Asset]:

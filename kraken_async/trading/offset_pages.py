@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from kraken_async.problems import counted
 from kraken_async.trading.page_kinds import Page
 from kraken_async.trading.page_source import KEPT, PageSource, Seen, following_cursor, lost
 
@@ -114,7 +115,9 @@ class OffsetPages(PageSource):
             if held is None and self._offset:
                 raise lost(request.name, f"Kraken answered {_TRIES} times without rows; these were not all")
             if held is not None:
-                log.warning("%s: Kraken counts %s rows and shows %d", request.name, count, offset)
+                log.warning(
+                    "%s: Kraken counts %s and shows %d", request.name, counted(count or 0, "row"), offset
+                )
         given, rows = self._read(result, shown)
         return _Found(result, given, offset, rows, count)
 

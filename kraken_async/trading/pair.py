@@ -10,6 +10,7 @@ from decimal import ROUND_DOWN, Decimal, localcontext
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kraken_async.errors import InvalidArguments, Outcome
+from kraken_async.problems import counted
 from kraken_async.trading.numbers import amount
 
 if TYPE_CHECKING:
@@ -157,13 +158,13 @@ class Pair:
         if not price:
             self._refuse("a price is above 0")
         if _decimals(price) > self.pair_decimals:
-            self._refuse(f"price {price:f} has more than {self.pair_decimals} decimals")
+            self._refuse(f"price {price:f} has more than {counted(self.pair_decimals, 'decimal')}")
         if _step(price, self.tick_size, "down") != price:
             self._refuse(f"price {price:f} is not a multiple of the tick size {self.tick_size:f}")
 
     def _check_volume(self, volume: Decimal) -> None:
         if _decimals(volume) > self.lot_decimals:
-            self._refuse(f"volume {volume:f} has more than {self.lot_decimals} decimals")
+            self._refuse(f"volume {volume:f} has more than {counted(self.lot_decimals, 'decimal')}")
         if not volume or volume < self.ordermin:
             self._refuse(f"volume {volume:f} is below the minimum of {self.ordermin:f} (ordermin)")
 

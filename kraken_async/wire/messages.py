@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kraken_async.problems import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -38,4 +40,4 @@ class Response(NamedTuple):
     body: bytes
 
     def __repr__(self) -> str:
-        return f"<Response {self.status}, {len(self.body)} bytes>"
+        return f"<Response {self.status}, {counted(len(self.body), 'byte')}>"

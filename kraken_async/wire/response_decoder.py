@@ -23,6 +23,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.errors import KrakenAPIError, Outcome, RateLimitExceeded, TransportError, one_line
+from kraken_async.problems import counted
 from kraken_async.wire.error_table import api_error, is_warning
 from kraken_async.wire.json_decoder import exact, reader
 
@@ -129,7 +130,7 @@ def _describe(body: bytes) -> str:
     if not start:
         return "empty"
     if start[0] in '{["':
-        return f"JSON that is broken, cut short, or not Kraken's ({len(body)} bytes)"
+        return f"JSON that is broken, cut short, or not Kraken's ({counted(len(body), 'byte')})"
     if start[0] == "<":
         title = _TITLE.search(start)
         return f"an HTML page: {_words(html.unescape(title[1]))}" if title else "an HTML page"

@@ -161,16 +161,23 @@ class Signer:
         try:
             password = otp() if otp is not None else self._otp() if callable(self._otp) else self._otp
         except Exception as exc:
+            if isinstance(exc, AuthenticationError) and exc.outcome is Outcome.NOT_SENT:
+                raise  # it says itself what is wrong, as that of a password's file does
             msg = f"the call was not sent: the otp function raised {type(exc).__name__}"
             raise AuthenticationError(msg, outcome=Outcome.NOT_SENT) from exc
         if isinstance(password, str) and password and not _SURROGATE(password):
             return password
-        found = (
-            "text that is not Unicode" if isinstance(password, str) and password else type(password).__name__
-        )
+        found = _kind(password)
         del password
         msg = f"the call was not sent: the otp function must give a text, not {found}"
         raise AuthenticationError(msg, outcome=Outcome.NOT_SENT)
+
+
+def _kind(password: object) -> str:
+    """Return what was found in place of a password, without telling any of it."""
+    if not isinstance(password, str):
+        return type(password).__name__
+    return "text that is not Unicode" if password else "an empty one"
 
 
 def _decode(secret: str) -> bytes:

@@ -121,7 +121,7 @@ def changed(name: str, *path: str | int, to: object) -> object:
         ),
         ("CancelOrder", ["count"], True, "count: is boolean, described is integer"),
         ("CancelOrder", ["count"], "1", "count: is text (digits), described is integer"),
-        ("Ticker", ["XXBTZUSD", "c"], ["1.0"], "*.c: has 1 places, described are 2"),
+        ("Ticker", ["XXBTZUSD", "c"], ["1.0"], "*.c: has 1 place, described are 2"),
         ("Depth", ["XXBTZUSD", "asks", 0, 0], 5.5, "*.asks[][0]: is number, described is amount"),
         ("SystemStatus", ["timestamp"], "yesterday", "timestamp: is text (other), described is iso_time"),
         ("Earn/Allocate", ["x"], ..., ""),

@@ -124,3 +124,9 @@ def test_a_key_file_of_one_line_is_refused_without_showing_it(folder: Path) -> N
     with pytest.raises(ValueError, match="two lines") as refused:
         load(folder, ACCOUNT)
     assert "only-the-secret" not in str(refused.value)
+
+
+def test_an_empty_key_file_is_named_with_the_cure(folder: Path) -> None:
+    (folder / "kraken.key").write_text("\n")
+    with pytest.raises(ValueError, match="kraken.key is empty: write the key and the secret"):
+        load(folder, ACCOUNT)

@@ -34,7 +34,7 @@ def test_a_lockout_is_a_quarter_of_an_hour_and_its_refusal_was_not_sent() -> Non
     assert closed_until(shared, NOW) == NOW + 900.0
     error = refusal(shared, NOW + 300.0, "Balance")
     assert isinstance(error, TemporaryLockout)
-    assert "600 s remain" in str(error)
+    assert "for 600 s more" in str(error)
     assert error.outcome is Outcome.NOT_SENT
     assert refusal(shared, NOW + 900.0, "Balance") is None
     assert closed_until(shared, NOW + 900.0) == 0.0

@@ -423,7 +423,7 @@ async def test_a_holder_that_lost_its_lease_before_its_nonce_stands_in_line_agai
     await stalled.release_turn()
     assert kraken.refused == []
     assert stalled.figures()["leases_lost"] == 1
-    assert any("lost 1 times" in problem for problem in stalled.problems())
+    assert any("lost 1 time by" in problem for problem in stalled.problems())
 
 
 async def test_a_lease_lost_in_flight_is_noted_and_nothing_breaks(keys: Keys, shared_server: Server) -> None:

@@ -113,9 +113,9 @@ def test_another_rounding_is_refused() -> None:
 @pytest.mark.parametrize(
     ("price", "volume", "why"),
     [
-        ("30010.07", None, "decimals"),
+        ("30010.07", None, "more than 1 decimal$"),
         ("0", None, "above 0"),
-        (None, "0.123456789", "decimals"),
+        (None, "0.123456789", "more than 8 decimals"),
         (None, "0.00004", "ordermin"),
         (None, "0", "ordermin"),
         ("100", "0.001", "costmin"),

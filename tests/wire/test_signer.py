@@ -176,6 +176,7 @@ def test_password_of_one_call_goes_before_the_key_s_own_and_is_of_that_call_alon
     [
         (lambda: 1 // 0, "ZeroDivisionError"),
         (lambda: None, "not NoneType"),
+        (lambda: "", "a text, not an empty one"),
         (lambda: "\ud800", "not Unicode"),
     ],
 )

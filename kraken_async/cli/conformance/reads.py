@@ -11,6 +11,7 @@ from kraken_async import KrakenError, KrakenSession, PermissionDenied
 from kraken_async.api.comparison import Difference, came, differences
 from kraken_async.api.description import description
 from kraken_async.cli.conformance.facts import Findings
+from kraken_async.problems import counted
 
 CLOCK: Final = 2.0
 # A name that Kraken gives a field; anything else may be an id.
@@ -241,7 +242,9 @@ def tell_amend_unit(findings: Findings, result: object, tier: int = 1) -> None:
     numbers = [stamp for stamp in stamps if isinstance(stamp, int)]
     if numbers:
         digits = len(str(numbers[0]))
-        unit = {13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}.get(digits, f"{digits} digits")
+        unit = {13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}.get(
+            digits, counted(digits, "digit")
+        )
         findings.add(
             1, "amend times", "confirmed" if digits == 13 else "differs", "" if digits == 13 else unit
         )

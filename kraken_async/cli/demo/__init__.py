@@ -18,6 +18,7 @@ from kraken_async.cli.common import EXIT_CODES, FAILED, Json, dump, err, out, qu
 from kraken_async.cli.demo.judging import JITTER, Side, judge
 from kraken_async.emulator import Emulator, serve_in_thread
 from kraken_async.emulator.plain import PlainClient
+from kraken_async.problems import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -162,7 +163,7 @@ async def _task(client: KrakenSession, share: int, number: int, done: Callable[[
 
 def _show(found: dict[str, Any], calls: int) -> None:
     out.print(
-        f"\n[bold]{calls} gathered private calls[/], 0 to 5 ms of jitter on the path, limits off for both"
+        f"\n[bold]{counted(calls, 'gathered private call')}[/], 0 to 5 ms of jitter on the path, limits off for both"
     )
     out.print(table([*found["sides"], *found.get("peers", [])]))
     if "chaos" in found:

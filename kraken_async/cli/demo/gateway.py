@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 
-from kraken_async.cli.common import counted, err, fail, out
+from kraken_async.cli.common import err, fail, out
 from kraken_async.cli.demo.judging import BAD_NONCE
 from kraken_async.emulator import Emulator, serve_in_thread
 from kraken_async.gateway import GatewayConfig, TokenFile
+from kraken_async.problems import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kraken_async.errors import NonceStoreError
-from kraken_async.problems import Problem
+from kraken_async.problems import Problem, counted
 from kraken_async.stores.base import MOST_PLACED, UNITS, KeyState, Shared, clock_ticks
 from kraken_async.stores.recalled import Recalled
 from kraken_async.stores.redis import state
@@ -471,7 +471,7 @@ class RedisKey(KeyState):
             found.append(
                 Problem(
                     "turn-lost",
-                    f"the turn was lost {lost} times by not being renewed within {self._lease:g} s: "
+                    f"the turn was lost {counted(lost, 'time')} by not being renewed within {self._lease:g} s: "
                     "a blocked event loop, a suspended host or a slow server",
                 )
             )
