@@ -1,8 +1,9 @@
-"""A pytest plugin: write down which lines of the package each test reaches. For ``benchmarks/mutants.py``.
+"""A pytest plugin: write down which lines of the package each test reaches, or the first that fails.
 
     pytest -p benchmarks.reached ...        (REACHED: the file to write; JSON of module -> line -> tests)
+                                            (FAILED: the file to write; the first test that fails)
 
-What a test's child processes reach is not seen.
+For ``benchmarks/mutants.py``. What a test's child processes reach is not seen.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def _trace(frame: FrameType, event: str, arg: Any) -> Any:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     """Trace one test, its fixtures included."""
+    if "REACHED" not in os.environ:
+        return (yield)
     global _test
     _test = item.nodeid
     threading.settrace(_trace)
@@ -51,8 +54,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
         threading.settrace(None)
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Write down the first test that fails."""
+    if report.failed and "FAILED" in os.environ and not Path(os.environ["FAILED"]).exists():
+        Path(os.environ["FAILED"]).write_text(report.nodeid)
+
+
 def pytest_sessionfinish() -> None:
     """Write what was found."""
+    if "REACHED" not in os.environ:
+        return
     found: dict[str, dict[int, list[str]]] = defaultdict(dict)
     for (module, line), tests in _lines.items():
         found[module][line] = sorted(tests)

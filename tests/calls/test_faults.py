@@ -36,6 +36,7 @@ from kraken_async.server_time import ServerTime
 from kraken_async.stores.file.key import FileKey
 from kraken_async.wire.messages import Response, SignedRequest
 from kraken_async.wire.signer import Signer
+from tests.virtual_time import virtual
 
 KEY = "fault-test-key", "ZmF1bHQtdGVzdC1zZWNyZXQ="
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "37500", "volume": "1.25"}
@@ -197,6 +198,48 @@ def test_a_fault_that_repeats_is_counted_and_not_logged_each_time(caplog: pytest
         "AddOrder met a fault, OSError, for the 1000th time",
     ]
     assert "a secret" not in caplog.text
+
+
+def broken_at(line: int, faults: Faults) -> None:
+    """Meet a fault at its own place: on this line of a file of its own, called from one and the same line."""
+    broken: dict[str, Any] = {}
+    exec(compile("\n" * line + "def broken(): raise OSError", "<places>", "exec"), broken)
+    try:
+        broken["broken"]()
+    except OSError as error:
+        faults.log("Balance", error)
+
+
+def test_faults_are_told_apart_by_where_they_were_raised_as_far_as_there_is_room(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    faults = Faults()
+    for line in (*range(module.MOST_PLACES), 0, 1, *range(2, 10)):
+        broken_at(line, faults)
+    assert len(caplog.records) == module.MOST_PLACES  # those that came again are counted
+    for _ in range(2):
+        broken_at(10_000, faults)  # no room: whole each time
+    for _ in range(8):
+        broken_at(0, faults)  # its place is known, and counted on
+    assert [each.message.splitlines()[0] for each in caplog.records[module.MOST_PLACES :]] == [
+        *["Balance met a fault, OSError:"] * 2,
+        "Balance met a fault, OSError, for the 10th time",
+    ]
+    assert module.MOST_PLACES == 256
+
+
+@virtual
+async def test_background_work_begins_again_after_a_second() -> None:
+    began: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    async def work() -> None:
+        began.append(loop.time())
+        if len(began) < 3:
+            raise OSError
+
+    await Faults().keep_going("the flush", work)
+    assert [at - began[0] for at in began] == pytest.approx([0.0, 1.0, 2.0])
 
 
 @pytest.mark.parametrize(("step", "outcome"), [("signer", Outcome.NOT_SENT), ("decoder", Outcome.UNKNOWN)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import time
 
@@ -10,7 +11,7 @@ import pytest
 
 from kraken_async.api.endpoints import Priority, find
 from kraken_async.call import DEFAULTS, Call
-from kraken_async.calls.request_queue import AGEING, RequestQueue
+from kraken_async.calls.request_queue import AGEING, FEW_LANES, Lane, RequestQueue
 from kraken_async.errors import QueueFull
 from kraken_async.limits.governor import AT_ONCE, Quote
 
@@ -231,6 +232,72 @@ async def test_a_sleeper_wakes_when_its_time_is_up_and_when_something_changed() 
     await asyncio.wait_for(queue.sleep(None), 20)  # a change before it slept counts
 
 
+async def test_a_change_counts_once_and_two_at_once_wake_one_sleeper() -> None:
+    queue = RequestQueue()
+    sleeping = asyncio.create_task(queue.sleep(None))
+    await asyncio.sleep(0)
+    assert not sleeping.done()  # nothing has changed yet
+    queue.wake()
+    queue.wake()
+    await sleeping
+    await queue.sleep(None)  # both came since the last choice, and count once
+    sleeping = asyncio.create_task(queue.sleep(None))
+    await asyncio.sleep(0)
+    assert not sleeping.done()
+    queue.wake()
+    await sleeping
+
+
+async def test_those_whose_callers_have_left_are_not_among_the_waiting() -> None:
+    queue = RequestQueue()
+    there, gone, held, held_and_gone = (call() for _ in range(4))
+    for each in (there, gone, held, held_and_gone):
+        push(queue, each, 0.0)
+    queue.reserve(held)
+    queue.reserve(held_and_gone)
+    gone.future.cancel()
+    held_and_gone.future.cancel()
+    assert set(queue) == {there, held}
+
+
+def count(kind: type) -> int:
+    gc.collect()
+    return sum(isinstance(each, kind) for each in gc.get_objects())
+
+
+async def test_lanes_of_pairs_that_no_order_waits_for_are_not_kept() -> None:
+    queue = RequestQueue()
+    before = count(Lane)
+    for number in range(100):
+        order = call("AddOrder", resource=f"pair:{number}")
+        push(queue, order, 0.0)
+        queue.remove(order)
+    assert 0 < count(Lane) - before <= FEW_LANES + 1
+    for number in range(100):
+        order = call("AddOrder", resource=f"pair:{number}")
+        push(queue, order, 0.0)
+        order.future.cancel()
+        queue.choose(now_all, 0.0)  # skips it
+    assert count(Lane) - before <= FEW_LANES + 1
+    waiting = [call("AddOrder", resource=f"pair:{number}") for number in range(50)]
+    for order in waiting:
+        push(queue, order, 0.0)
+    assert drain(queue) == waiting
+
+
+async def test_of_calls_that_left_from_the_middle_some_dozens_are_kept_at_most() -> None:
+    before = count(Call)
+    queue = RequestQueue()
+    calls = [call() for _ in range(200)]
+    for each in calls:
+        push(queue, each, 0.0)
+    for each in calls[1:190]:
+        queue.remove(each)
+    del calls[1:190], each
+    assert 11 <= count(Call) - before <= 11 + 65
+    assert drain(queue) == calls
+
+
 async def test_whether_a_cancel_may_wait_is_known() -> None:
     queue = RequestQueue()
     assert not queue.urgent
@@ -251,7 +318,17 @@ async def test_a_full_queue_refuses_all_but_cancels() -> None:
         push(queue, refused, 0.0)
     assert not refused.queued
     push(queue, call("CancelOrder"), 0.0)
-    assert len(queue) == 2
+    push(queue, call("CancelAll", Priority.HISTORY), 0.0)
+    push(queue, call("Balance", Priority.CANCEL), 0.0)
+    assert len(queue) == 4
+
+
+async def test_a_queue_is_full_with_as_many_as_it_may_hold() -> None:
+    queue = RequestQueue(max_queued=2)
+    for _ in range(2):
+        push(queue, call(), 0.0)
+    with pytest.raises(QueueFull, match="2 calls are waiting"):
+        push(queue, call(), 0.0)
 
 
 async def test_a_full_queue_takes_the_sessions_own_calls() -> None:
@@ -305,6 +382,21 @@ async def test_a_pace_that_holds_a_call_back_closes_no_resource() -> None:
     push(queue, paced, 0.0)
     push(queue, free, 0.0)
     assert queue.choose(lambda c: Quote(2.0) if c is paced else AT_ONCE, 0.0)[0] is free
+
+
+async def test_the_earliest_of_all_that_wait_is_told_however_short_it_is() -> None:
+    queue = RequestQueue()
+    waits = {"a": 3.0, "b": 0.25, "c": 2.0}
+    for resource in waits:
+        push(queue, call("AddOrder", resource=resource), 0.0)
+    assert queue.choose(lambda each: later(waits[each.resource]), 0.0) == (None, later(0.25))
+
+
+async def test_an_order_never_ages() -> None:
+    queue = RequestQueue()
+    push(queue, call("AddOrder"), 0.0)
+    push(queue, call("AmendOrder"), AGEING * 10)
+    assert [each.endpoint.name for each in drain(queue, AGEING * 10)] == ["AmendOrder", "AddOrder"]
 
 
 async def test_the_first_of_the_waiting_cancels_is_waited_for() -> None:

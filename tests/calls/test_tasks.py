@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from kraken_async.calls.tasks import Tasks
+from tests.virtual_time import virtual
 
 
 async def test_all_end_with_the_block_and_those_started_at_the_end_too() -> None:
@@ -53,3 +54,24 @@ async def test_the_end_of_a_cancelled_task_is_heard_of_as_no_failure() -> None:
         tasks.start(asyncio.sleep(3600), on_end=heard.append)
         await asyncio.sleep(0)
     assert heard == [None]
+
+
+@virtual
+async def test_a_task_that_waits_while_it_tidies_up_is_cancelled_again_after_a_fifth_of_a_second() -> None:
+    loop = asyncio.get_running_loop()
+    ended: list[float] = []
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            try:
+                await asyncio.sleep(3600)  # a server that does not answer
+            finally:
+                ended.append(loop.time())
+
+    async with Tasks() as tasks:
+        tasks.start(stubborn())
+        await asyncio.sleep(0)
+        began = loop.time()
+    assert [at - began for at in ended] == pytest.approx([0.2])
