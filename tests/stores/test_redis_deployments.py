@@ -8,6 +8,7 @@ import shutil
 import ssl
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -217,32 +218,59 @@ async def pass_on(port: int, reader: asyncio.StreamReader, writer: asyncio.Strea
 
 # ------------------------------------------------------------------ Sentinel and Cluster
 
+BOUND = 6.0  # seconds: the timeouts of the turn, of the step and of giving back, twice for a busy machine
 
-async def traffic(
-    store: RedisStore, name: str, until_at: float, nonces: list[tuple[float, int]], late: list[float]
-) -> int:
-    """Calls on a key, one after the other; return how many failed. ``late``: how long each failure took."""
-    failed = 0
-    key = await opened_in_time(store, name)
-    try:
-        while time.monotonic() < until_at:
-            began = time.monotonic()
+
+class Traffic:
+    """Calls on a key, one after the other, until there were enough after ``begin_again``, or 120 s later."""
+
+    ENOUGH = 50
+
+    def __init__(self) -> None:
+        self.nonces: list[int] = []
+        self.late: list[float] = []  # how long each failure took
+        self.served_again: Counter[str] = Counter()  # of each key, after ``begin_again``
+        self.again_at: float | None = None
+        self.stop_at = time.monotonic() + 120.0
+
+    def begin_again(self) -> None:
+        """Count from now on what the servers do."""
+        self.again_at, self.stop_at = time.monotonic(), time.monotonic() + 120.0
+
+    def is_done(self, name: str) -> bool:
+        return self.served_again[name] > self.ENOUGH or time.monotonic() > self.stop_at
+
+    async def run(self, store: RedisStore, name: str) -> None:
+        key = await opened_in_time(store, name)
+        try:
+            while not self.is_done(name):
+                await self._one(key, name)
+                await asyncio.sleep(0.005)
+        finally:
+            await key.close()
+
+    async def _one(self, key: KeyState, name: str) -> None:
+        began = time.monotonic()
+        try:
+            await key.acquire_turn()
             try:
-                await key.acquire_turn()
-                try:
-                    nonce = (await key.step(partial(charge, 1.0)))[1]
-                    nonces.append((time.monotonic(), nonce))
-                finally:
-                    await key.release_turn()
-            except NonceStoreError:
-                failed += 1
-                late.append(time.monotonic() - began)
-                nonce = (await key.step(lambda state: True, overtake=True))[1]  # a cancel goes out
-                nonces.append((time.monotonic(), nonce))
-            await asyncio.sleep(0.005)
-    finally:
-        await key.close()
-    return failed
+                self.nonces.append((await key.step(partial(charge, 1.0)))[1])
+            finally:
+                await key.release_turn()
+            self.served_again[name] += self.again_at is not None and began > self.again_at
+        except NonceStoreError:
+            self.late.append(time.monotonic() - began)
+            self.nonces.append((await key.step(lambda state: True, overtake=True))[1])  # a cancel goes out
+
+    async def reach(self, count: int) -> None:
+        """Wait until so many nonces were drawn."""
+        while len(self.nonces) < count and time.monotonic() < self.stop_at:
+            await asyncio.sleep(0.01)
+
+    async def fail_once(self) -> None:
+        """Wait until a call has failed."""
+        while not self.late and time.monotonic() < self.stop_at:
+            await asyncio.sleep(0.01)
 
 
 async def opened_in_time(store: RedisStore, name: str) -> KeyState:
@@ -266,32 +294,26 @@ async def test_the_primary_killed_under_traffic_reuses_no_nonce_and_loses_no_hal
         store = RedisStore(url, timeout=1.0, lease=2.0)
         witness = await opened(store, "k")
         await witness.update(setting(touched=True, halted=True))
-        nonces: list[tuple[float, int]] = []
-        late: list[float] = []
-        running = asyncio.gather(
-            *(traffic(store, "k", time.monotonic() + 15.0, nonces, late) for _ in range(3))
-        )
-        await asyncio.sleep(3.0)
-        before = len(nonces)
-        killed_at = time.monotonic()
+        traffic = Traffic()
+        running = asyncio.gather(*(traffic.run(store, "k") for _ in range(3)))
+        await traffic.reach(100)
         servers[0].kill()
-        failed = sum(await running)
-        drawn = [nonce for _, nonce in nonces]
-        assert before > 50
-        assert len(set(drawn)) == len(drawn)
-        back = min(at for at, _ in nonces if at > killed_at + max(late, default=0.0) and at > killed_at + 1.0)
+        killed_at = time.monotonic()
+        await traffic.fail_once()
+        traffic.begin_again()
+        await running
         print(
-            f"\nSentinel: {len(drawn)} nonces, 0 reused; {failed} calls failed, the longest after "
-            f"{max(late, default=0):.1f} s; back after {back - killed_at:.1f} s"
+            f"\nSentinel: {len(traffic.nonces)} nonces, 0 reused; {len(traffic.late)} calls failed, the longest "
+            f"after {max(traffic.late):.1f} s; {traffic.ENOUGH} calls more {time.monotonic() - killed_at:.1f} s later"
         )
-        assert failed > 0
-        assert max(late) < 3.0  # bounded: the turn's and the step's timeout
-        assert len([at for at, _ in nonces if at > killed_at + 10.0]) > 50  # and they came back
+        assert len(set(traffic.nonces)) == len(traffic.nonces)
+        assert max(traffic.late) < BOUND
+        assert traffic.served_again["k"] > traffic.ENOUGH  # and they came back
         seen = await witness.update(lambda shared: shared)
         assert seen.halted
         stranger = await opened(store, "k")
         assert await stranger.update(lambda shared: shared.halted)
-        assert (await stranger.step(lambda state: True))[1] > max(drawn)
+        assert (await stranger.step(lambda state: True))[1] > max(traffic.nonces)
         for key in (witness, stranger):
             await key.close()
 
@@ -299,26 +321,24 @@ async def test_the_primary_killed_under_traffic_reuses_no_nonce_and_loses_no_hal
 @pytest.mark.proof
 async def test_a_cluster_of_three_and_a_node_that_dies_and_comes_back() -> None:
     with valkey_support.a_cluster() as (_, nodes, url):
-        for name in ("a", "b", "c", "d"):  # in different slots, all names of one key in one
+        names = ("a", "b", "c", "d")
+        for name in names:  # in different slots, all names of one key in one
             await trades(RedisStore(url), name)
         store = RedisStore(url, timeout=1.0, lease=2.0)
-        nonces: list[tuple[float, int]] = []
-        late: list[float] = []
-        names = ("a", "b", "c", "d")
-        running = asyncio.gather(
-            *(traffic(store, name, time.monotonic() + 12.0, nonces, late) for name in names)
-        )
-        await asyncio.sleep(2.0)
+        traffic = Traffic()
+        running = asyncio.gather(*(traffic.run(store, name) for name in names))
+        await traffic.reach(100)
         nodes[2].kill()
-        await asyncio.sleep(2.0)
+        await traffic.fail_once()
         nodes[2].start()
-        started_at = time.monotonic()
-        failed = sum(await running)
-        assert max(late, default=0.0) < 3.0
-        assert len([at for at, _ in nonces if at > started_at + 5.0]) > 50
+        traffic.begin_again()
+        await running
         print(
-            f"\nCluster: {len(nonces)} nonces; {failed} calls failed, the longest after {max(late, default=0):.1f} s"
+            f"\nCluster: {len(traffic.nonces)} nonces; {len(traffic.late)} calls failed, the longest after "
+            f"{max(traffic.late):.1f} s"
         )
+        assert max(traffic.late) < BOUND
+        assert all(traffic.served_again[name] > traffic.ENOUGH for name in names)
         for name in names:
             key = await opened_in_time(store, name)
             with contextlib.suppress(NonceStoreError):

@@ -146,11 +146,12 @@ def _single(options: dict[str, Any]) -> Any:
 
 
 def _sentinel(address: Address, options: dict[str, Any], own: dict[str, Any]) -> Any:
-    from redis.asyncio.sentinel import Sentinel
+    from kraken_async.stores.redis.sentinel import OrderlySentinel
 
     if options.get("ssl"):
         own |= {name: value for name, value in options.items() if name.startswith("ssl")}
-    return Sentinel(list(address.hosts), sentinel_kwargs=own, **options).master_for(address.service)
+    sentinel = OrderlySentinel(list(address.hosts), sentinel_kwargs=own, **options)
+    return sentinel.master_for(address.service)
 
 
 def _cluster(address: Address, options: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+from collections import deque
 from typing import Any, Final
 
 from kraken_async.errors import NonceStoreError
@@ -19,6 +20,8 @@ from kraken_async.stores.redis.script import LUA
 SHA: Final = hashlib.sha1(LUA.encode(), usedforsecurity=False).hexdigest()  # how Redis names a script
 #: The pause before another try, doubled up to the second value; seconds.
 PAUSES: Final = (0.01, 0.2)
+#: How many connections are remembered: more than one client has at a time.
+MOST_MADE: Final = 64
 
 
 def as_bytes(reply: Any) -> Any:
@@ -45,6 +48,9 @@ class Link:
         self._keys = keys
         self._pid = os.getpid()
         self._closed = False
+        self._made: deque[Any] = deque(maxlen=MOST_MADE)
+        if owned:
+            self._remember_connections()
 
     def __repr__(self) -> str:
         return f"<Link to {self.place}>"
@@ -131,14 +137,44 @@ class Link:
         self._closed = True
         if not self._owned:
             return
-        pool = getattr(self._client, "connection_pool", None)
-        sentinels = getattr(getattr(pool, "sentinel_manager", None), "sentinels", ())
-        await asyncio.gather(*(self._drop(client, patience) for client in (self._client, *sentinels)))
+        try:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(patience):
+                    await self._client.aclose()
+        finally:
+            for connection in self._made:
+                with contextlib.suppress(Exception):
+                    await connection.disconnect(nowait=True)  # waits for nothing
+            self._made.clear()
 
-    async def _drop(self, client: Any, patience: float) -> None:
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(patience):
-                await client.aclose()
+    def _pools(self) -> list[Any]:
+        """Return what makes connections: pools, or the first nodes of a cluster."""
+        pool = getattr(self._client, "connection_pool", None)
+        if pool is None:
+            return list(self._client.startup_nodes)
+        sentinels = getattr(getattr(pool, "sentinel_manager", None), "sentinels", ())
+        return [pool, *(each.connection_pool for each in sentinels)]
+
+    def _remember_connections(self) -> None:
+        """Keep each connection that is made, the latest at least, until it is closed.
+
+        redis-py loses connections of cancelled commands: closing its client leaves those open.
+        """
+        pools = self._pools()
+        for pool in pools:
+            pool.connection_class = self._remembered(pool.connection_class)
+        if (options := getattr(self._client, "connection_kwargs", None)) is not None:
+            options["connection_class"] = pools[0].connection_class  # of the nodes that a cluster will name
+
+    def _remembered(self, kind: type[Any]) -> type[Any]:
+        made = self._made
+
+        class Remembered(kind):  # type: ignore[misc]  # known at run time alone
+            def __init__(self, *args: Any, **options: Any) -> None:
+                super().__init__(*args, **options)
+                made.append(self)
+
+        return Remembered
 
     def check(self) -> None:
         """Raise NonceStoreError after close() and in a forked child."""

