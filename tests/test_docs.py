@@ -193,6 +193,46 @@ def test_every_migration_opens_with_the_one_way_nonce() -> None:
         assert "nonce_unit" in opening, guide.name
 
 
+# ------------------------------------------------------------------ words
+
+#: What a newcomer did not know when it was read first, as it stands in a sentence.
+NEW_WORDS = {
+    "governor": r"governor",
+    "journal": r"journal",
+    "finding": r"findings?",
+    "visibility": r"visibility",
+    "to heal a nonce": r"heal(?:s|ed)?",
+    "breaker": r"breaker",
+    "ceiling": r"ceiling",
+    "orphan": r"orphans?",
+    "intent": r"intents?",
+    "turn": r"turn",
+}
+
+
+def blank(pattern: str, text: str, flags: int = 0) -> str:
+    """Put blanks in the place of what is no sentence, so that places in the text stay."""
+    return re.sub(pattern, lambda found: re.sub(r"[^\n]", " ", found[0]), text, flags=flags)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/index.md", "docs/tutorial.md"])
+def test_a_new_word_is_a_link_to_its_meaning_where_it_stands_first(name: str) -> None:
+    text = blank(r"^```.*?^```$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    text = blank(r"`[^`\n]*`", blank(r"^#.*$", text, re.MULTILINE))
+    links = [found.span() for found in re.finditer(r"\[[^]]*\]\([^)]*words\.md[^)]*\)", text)]
+    unexplained = []
+    for word, form in NEW_WORDS.items():
+        found = re.search(rf"(?<![\w/-]){form}\b", text)
+        if found and not any(start <= found.start() < end for start, end in links):
+            unexplained.append(word)
+    assert not unexplained
+
+
+@pytest.mark.parametrize("word", NEW_WORDS)
+def test_the_list_of_words_has_each_new_word(word: str) -> None:
+    assert f"\n| {word}" in text_of("words.md")
+
+
 # ------------------------------------------------------------------ links
 
 

@@ -1,6 +1,6 @@
 """A bot for ``demo --chaos``: places numbered orders, notes which were answered, and is killed at times.
 
-Run as ``python -m kraken_async.cli.chaos_bot plain|session NOTES ORDERS BACK``: its clock is BACK s behind.
+Run as ``python -m kraken_async.cli.demo.chaos_bot plain|session NOTES ORDERS BACK``: its clock is BACK s behind.
 The price of an order is its number, so that the emulator's books show which order was placed how often.
 """
 
