@@ -23,6 +23,7 @@ from kraken_async.errors import (
 )
 from kraken_async.limits import circuit_breaker
 from kraken_async.limits.order_ages import ages
+from kraken_async.orders.order_answers import names_what_was_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,11 +92,6 @@ def _names_no_order(call: Call, error: KrakenError) -> bool:
     )
 
 
-def only_validated(result: Any) -> bool:
-    """Return whether a result describes an order that was checked, and names none that was placed."""
-    return isinstance(result, dict) and "descr" in result and not result.get("txid")
-
-
 def _may_heal(call: Call) -> bool:
     # A refusal proves that this attempt had no effect; of an earlier one it says nothing.
     return call.options.heals and (not call.unknown_before or call.endpoint.repeatable)
@@ -136,8 +132,8 @@ class ReplyHandler:
 
     async def answered(self, call: Call, result: Any) -> None:
         """Deliver a result; then note what else it taught."""
-        if call.order is not None and call.endpoint.engine == "add" and only_validated(result):
-            msg = f"{call.endpoint.name}: a result that names no order, as if it was only to be validated"
+        if call.order is not None and not names_what_was_done(call, result):
+            msg = f"{call.endpoint.name}: a result that does not name what was done"
             await self.failed(call, TransportError(msg, outcome=Outcome.UNKNOWN, retryable=False))
             return
         now = self._clock()

@@ -9,7 +9,8 @@ decide, by docs.kraken.com/exchange/guides/general/errors and what is known of t
 
 An envelope without a result (absent, null, or warnings alone) is an empty result of a read: Kraken answers so for
 an account without activity. Of a write it does not say that it was done, so the outcome is unknown; only
-``WDatabase:No change`` says that nothing was to be done.
+``WDatabase:No change`` says that nothing was to be done. An empty result counts as none
+beside a warning, and where Kraken always names what was done: of a withdrawal or a transfer.
 
 No answer is quoted but for an HTML page's title or a few plain words: it may hold what must not be logged.
 """
@@ -70,7 +71,9 @@ def decode(response: Response, endpoint: Endpoint, *, exactly: bool = False) -> 
         raise _broken(response, endpoint, _describe(body))
     errors, result = envelope["error"], envelope.get("result")
     warnings = _raise_errors(errors, response, endpoint) if errors else ()
-    return _without_result(warnings, response, endpoint) if result is None else result
+    if result is None or (not result and endpoint.changes and (warnings or _is_named(endpoint))):
+        return _without_result(warnings, response, endpoint)
+    return result
 
 
 def decode_traced(response: Response, endpoint: Endpoint, trace: CallTrace) -> Any:
@@ -82,6 +85,11 @@ def decode_traced(response: Response, endpoint: Endpoint, trace: CallTrace) -> A
         raise
     trace.answered(response.body, result)
     return result
+
+
+def _is_named(endpoint: Endpoint) -> bool:
+    """Return whether the result of a write always names what was done."""
+    return endpoint.funding and endpoint.known
 
 
 def _without_result(warnings: Sequence[str], response: Response, endpoint: Endpoint) -> Any:

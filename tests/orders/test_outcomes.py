@@ -391,6 +391,59 @@ async def test_a_result_that_names_no_order_is_not_believed(tmp_path: Path) -> N
     await client.aclose()
 
 
+NAMELESS: dict[str, list[Any]] = {
+    "AddOrder": [{}, True, "ok", [], {"txid": []}, {"txid": ""}, {"txid": [""]}, {"txid": [None]}, {"txid": None}],
+    "AddOrderBatch": [{}, True, {"orders": []}, {"orders": [{}, {}]}, {"orders": [{"txid": "OA"}]}, {"orders": {}}],
+    "AmendOrder": [{}, True, {"amend_id": ""}, {"amend_id": None}],
+    "EditOrder": [{}, True, {"status": "ok"}, {"status": "ok", "txid": ""}],
+}
+
+
+@virtual
+@pytest.mark.parametrize(
+    ("endpoint", "result"), [(name, result) for name, results in NAMELESS.items() for result in results]
+)
+@pytest.mark.parametrize("when", ["after", "before"])
+async def test_a_result_that_does_not_name_what_was_done_is_looked_up(
+    endpoint: str, result: Any, when: Any, tmp_path: Path
+) -> None:
+    """Both when it was done and when it was not."""
+    world = World(tmp_path, behaviour=Behaviour())
+
+    async def nameless(request: SignedRequest, timeout: float) -> Response:
+        if not request.path.endswith(f"/{endpoint}"):
+            return await world.send(request, timeout)
+        if when == "after":
+            await world.send(request, timeout)
+        body = json.dumps({"error": [], "result": result}).encode()
+        return Response(200, {"Content-Type": "application/json"}, body)
+
+    placing = await world.session()
+    (txid,) = (await placing.private("AddOrder", ORDER))["txid"]
+    client = await world.session(transport=nameless)
+    row = {name: value for name, value in ORDER.items() if name != "pair"}
+    fields: dict[str, dict[str, Any]] = {
+        "AddOrder": ORDER,
+        "AddOrderBatch": {"pair": ORDER["pair"], "orders": [row, {**row, "price": "20001"}]},
+        "AmendOrder": {"txid": txid, "limit_price": "20010"},
+        "EditOrder": {"txid": txid, "pair": ORDER["pair"], "price": "20010"},
+    }
+    answer = await told(client.private(endpoint, fields[endpoint]))
+    names = list(world.emulator.orders)
+    if when == "before":
+        assert isinstance(answer.error, OutcomeUnknown)
+    elif endpoint == "AddOrder":
+        assert answer.result["txid"] == names[1:]
+    elif endpoint == "AddOrderBatch":
+        assert [each["txid"] for each in answer.result["orders"]] == names[1:]
+    elif endpoint == "AmendOrder":
+        assert answer.result["amend_id"] == world.emulator.orders[txid].amends[-1]["amend_id"]
+    else:
+        assert answer.result["txid"] == names[-1]
+    await client.aclose()
+    await placing.aclose()
+
+
 # -- amends, batches, queues -------------------------------------------------------------------------------
 
 

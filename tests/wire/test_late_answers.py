@@ -97,18 +97,18 @@ async def test_a_body_that_only_drips_is_cut_off() -> None:
 
 
 async def test_a_download_that_makes_progress_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadline_module, "STEP", 0.1)
+    monkeypatch.setattr(deadline_module, "STEP", 0.6)
 
     def flow(peer: socket.socket) -> None:
         request_of(peer)
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         for _ in range(50):
-            time.sleep(0.01)
+            time.sleep(0.02)
             peer.sendall(b"x" * 20_000)
 
     with in_a_thread(flow) as url:
         async with Transport(url) as transport:
-            assert len((await transport.send(post(), 0.1)).body) == 1_000_000
+            assert len((await transport.send(post(), 0.6)).body) == 1_000_000
 
 
 # ------------------------------------------------------------------ the deadline alone

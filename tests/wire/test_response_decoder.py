@@ -83,6 +83,20 @@ def test_warning_is_logged_and_the_result_given(caplog: pytest.LogCaptureFixture
     assert [record.getMessage() for record in caplog.records] == ["AddOrder: WDatabase:No change"] * 2
 
 
+def test_a_transfer_whose_empty_result_names_nothing_is_unknown() -> None:
+    for name in ("Withdraw", "WalletTransfer", "AccountTransfer"):
+        for empty in ({}, [], "", False):
+            error = failure(answer({"error": [], "result": empty}), find(name, private=True))
+            assert error.outcome is Outcome.UNKNOWN
+
+
+def test_an_empty_result_beside_a_warning_is_none() -> None:
+    assert decode(answer({"error": ["WDatabase:No change"], "result": {}}), WRITE) is None
+    error = failure(answer({"error": ["WGeneral:Degraded"], "result": {}}), WRITE)
+    assert error.outcome is Outcome.UNKNOWN
+    assert decode(answer({"error": ["WGeneral:Degraded"], "result": []}), READ) == []
+
+
 NO_RESULT = [{"error": []}, {"error": [], "result": None}, {"error": ["WGeneral:Something"]}]
 
 
