@@ -392,8 +392,25 @@ async def test_a_result_that_names_no_order_is_not_believed(tmp_path: Path) -> N
 
 
 NAMELESS: dict[str, list[Any]] = {
-    "AddOrder": [{}, True, "ok", [], {"txid": []}, {"txid": ""}, {"txid": [""]}, {"txid": [None]}, {"txid": None}],
-    "AddOrderBatch": [{}, True, {"orders": []}, {"orders": [{}, {}]}, {"orders": [{"txid": "OA"}]}, {"orders": {}}],
+    "AddOrder": [
+        {},
+        True,
+        "ok",
+        [],
+        {"txid": []},
+        {"txid": ""},
+        {"txid": [""]},
+        {"txid": [None]},
+        {"txid": None},
+    ],
+    "AddOrderBatch": [
+        {},
+        True,
+        {"orders": []},
+        {"orders": [{}, {}]},
+        {"orders": [{"txid": "OA"}]},
+        {"orders": {}},
+    ],
     "AmendOrder": [{}, True, {"amend_id": ""}, {"amend_id": None}],
     "EditOrder": [{}, True, {"status": "ok"}, {"status": "ok", "txid": ""}],
 }
