@@ -85,6 +85,7 @@ def test_warning_is_logged_and_the_result_given(caplog: pytest.LogCaptureFixture
 
 def test_a_transfer_whose_empty_result_names_nothing_is_unknown() -> None:
     for name in ("Withdraw", "WalletTransfer", "AccountTransfer"):
+        empty: Any
         for empty in ({}, [], "", False):
             error = failure(answer({"error": [], "result": empty}), find(name, private=True))
             assert error.outcome is Outcome.UNKNOWN
