@@ -112,12 +112,8 @@ def halt(
 
     Example: kraken-async gateway halt --account main --config gateway.toml
     """
-    chosen = _account(account, config)
-    if chosen.store == MEMORY:
-        usage(
-            f"the state of {chosen.name} is in the gateway's memory, where nothing else can halt it",
-            "halt it by its page, or stop the gateway and cancel with `kraken-async call CancelAll`",
-        )
+    cure = "halt it by its page, or stop the gateway and cancel with `kraken-async call CancelAll`"
+    chosen = _account_with_state(account, config, "halt", cure)
     confirm(f"All open orders of {chosen.name} will be cancelled, protective stops too.", yes=yes)
     answer = run(_halt(chosen))
     if as_json:
@@ -135,12 +131,8 @@ def resume(
 
     Example: kraken-async gateway resume --account main --config gateway.toml
     """
-    chosen = _account(account, config)
-    if chosen.store == MEMORY:
-        usage(
-            f"the state of {chosen.name} is in the gateway's memory, where nothing else can resume it",
-            "start the gateway again: its halt ends with it",
-        )
+    cure = "start the gateway again: its halt ends with it"
+    chosen = _account_with_state(account, config, "resume", cure)
     confirm(f"Every program may place orders on {chosen.name} again.", yes=yes)
     run(_resume(chosen))
     if as_json:
@@ -163,6 +155,16 @@ def _session(account: AccountConfig) -> KrakenSession:
     from kraken_async.gateway.account import make_session, store_of_account
 
     return make_session(account, store_of_account(account))
+
+
+def _account_with_state(name: str | None, config: Path, verb: str, cure: str) -> AccountConfig:
+    """Return the account, if its state can be changed from beside the gateway."""
+    chosen = _account(name, config)
+    if chosen.store == MEMORY:
+        usage(
+            f"the state of {chosen.name} is in the gateway's memory, where nothing else can {verb} it", cure
+        )
+    return chosen
 
 
 def _account(name: str | None, config: Path) -> AccountConfig:
