@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 import struct
 from collections.abc import Iterator
 from http import HTTPStatus
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from .emulator import Emulator
 from .flight import Flight
+from .listening import Listening, is_loopback
 from .threads import in_thread
 from .values import ConnectionDropped, Reply
 
@@ -40,7 +39,7 @@ class _Server(web.Server):
         super().connection_lost(handler, exc)
 
 
-class EmulatorServer:
+class EmulatorServer(Listening):
     """Serves an emulator on ``url`` while its ``async with`` block runs (or from `start` to `stop`).
 
     ``jitter`` is the path's delay in seconds, drawn for each request before its nonce is checked; None leaves
@@ -62,30 +61,16 @@ class EmulatorServer:
             raise ValueError(
                 f"{host} is not a loopback address; allow_remote=True lets others reach the emulator"
             )
+        super().__init__(host, port)
         self.emulator = emulator
-        self.host = host
-        self.port: int = port
         self.jitter = jitter
         self._keepalive = keepalive
         self._flights: dict[RequestHandler, Flight] = {}
         self._handlers: set[asyncio.Task[Any]] = set()
-        self._runner: web.ServerRunner | None = None
 
-    @property
-    def url(self) -> str:
-        """The base URL, without a slash at its end."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
-
-    async def start(self) -> Self:
-        """Begin to listen; port 0 becomes the free one that was found."""
-        self._runner = web.ServerRunner(
-            _Server(self._serve, self._flights, self._keepalive), shutdown_timeout=0.01
-        )
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self.host, self.port).start()
-        self.port = self._runner.addresses[0][1]
-        return self
+    def _new_runner(self) -> web.ServerRunner:
+        server = _Server(self._serve, self._flights, self._keepalive)
+        return web.ServerRunner(server, shutdown_timeout=0.01)
 
     async def stop(self) -> None:
         """Stop listening and drop all connections, calls in flight among them."""
@@ -100,14 +85,6 @@ class EmulatorServer:
                 task.cancel()
             await asyncio.wait(self._handlers)
         await runner.cleanup()
-
-    async def __aenter__(self) -> Self:
-        return await self.start()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         task = asyncio.current_task()
@@ -142,14 +119,6 @@ class EmulatorServer:
         if reply.pace:
             return await _dribble(request, reply)
         return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether ``host`` is this machine and no other can reach it."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _drop(request: web.BaseRequest, dropped: ConnectionDropped) -> None:

@@ -7,13 +7,13 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
-from .app import is_loopback
 from .control_actions import GET, POST, Body
 from .emulator import Emulator
+from .listening import Listening, is_loopback
 from .threads import in_thread
 from .values import Refusal
 
@@ -21,7 +21,7 @@ _LARGEST = 1_000_000
 _BEARER = "Bearer "
 
 
-class ControlServer:
+class ControlServer(Listening):
     """Serves the control API of an emulator on ``url`` from `start` to `stop`; every request must carry ``token``.
 
     Paths are ``/emulator/NAME``; the names are in control_actions.py. ValueError for a host beyond loopback.
@@ -32,41 +32,12 @@ class ControlServer:
     ) -> None:
         if not is_loopback(host):
             raise ValueError(f"the control API listens on loopback only, not on {host}")
+        super().__init__(host, port)
         self.token: str = token or secrets.token_urlsafe(24)
-        self.host = host
-        self.port: int = port
         self._emulator = emulator
-        self._runner: web.ServerRunner | None = None
 
-    @property
-    def url(self) -> str:
-        """The base URL, without a slash at its end."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
-
-    async def start(self) -> Self:
-        """Begin to listen; port 0 becomes the free one that was found."""
-        self._runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=0.5)
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, self.host, self.port).start()
-        except BaseException:
-            await self.stop()
-            raise
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def stop(self) -> None:
-        """Stop listening."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
-
-    async def __aenter__(self) -> Self:
-        return await self.start()
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
+    def _new_runner(self) -> web.ServerRunner:
+        return web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=0.5)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         if not self._allowed(request):

@@ -10,7 +10,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
-from typing import Final
+from typing import Final, NamedTuple
 
 from .faults import Fault, Faults
 from .flight import Flight, InFlight
@@ -31,6 +31,15 @@ _LOSING: Final = frozenset(
 )
 
 
+class Request(NamedTuple):
+    """One request as it arrives."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class Delivery:
     """Carries requests to a handler, and keeps those on their way whose callers have left."""
 
@@ -48,21 +57,10 @@ class Delivery:
         self.faults.count = 0
         self.flights = InFlight()
 
-    async def deliver(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        *,
-        sleep: Sleep,
-        jitter: Jitter | None,
-    ) -> Reply:
+    async def deliver(self, request: Request, sleep: Sleep, jitter: Jitter | None) -> Reply:
         """See `Emulator.deliver`."""
-        flight = self.flights.begin(header(headers, "API-Key"))
-        task = asyncio.ensure_future(
-            self.exchange(method, path, headers, body, sleep=sleep, jitter=jitter, flight=flight)
-        )
+        flight = self.flights.begin(header(request.headers, "API-Key"))
+        task = asyncio.ensure_future(self.exchange(request, sleep, jitter, flight))
         self._tasks.add(task)
         task.add_done_callback(self._done)
         try:
@@ -81,33 +79,25 @@ class Delivery:
             await asyncio.wait(list(self._tasks))
 
     async def exchange(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        *,
-        sleep: Sleep,
-        jitter: Jitter | None,
-        flight: Flight | None,
+        self, request: Request, sleep: Sleep, jitter: Jitter | None, flight: Flight | None
     ) -> Reply:
         """See `Emulator.exchange`."""
-        flight = flight or self.flights.begin(header(headers, "API-Key"))
+        flight = flight or self.flights.begin(header(request.headers, "API-Key"))
         handler = self._handler
         try:
-            fault = self.faults.draw(path.partition("?")[0].partition("/0/")[2].partition("/")[2])
+            fault = self.faults.draw(request.path.partition("?")[0].partition("/0/")[2].partition("/")[2])
             pause = self._pause(jitter, fault)
             if pause > 0:
                 await sleep(pause)
             if fault is None:
-                return handler.handle(method, path, headers, body)
+                return handler.handle(*request)
             if fault.when == "before":
                 if fault.what in _LOSING:
-                    handler.lost(path, headers, body, fault)
+                    handler.lost(request.path, request.headers, request.body, fault)
                     return self._clocked(fault, await self._distort(fault, None, sleep, flight))
                 if fault.what == "late":
                     await sleep(fault.seconds)
-            reply = handler.handle(method, path, headers, body, fault=fault)
+            reply = handler.handle(*request, fault=fault)
             if fault.what != "late" or fault.when == "after":
                 reply = await self._distort(fault, reply, sleep, flight)
             return self._clocked(fault, reply)

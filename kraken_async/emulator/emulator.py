@@ -11,7 +11,7 @@ from typing import Any
 from . import matching, movement, trading
 from .account import Account
 from .auth import Key, KeySettings, Lockout
-from .delivery import Jitter, Sleep
+from .delivery import Jitter, Request, Sleep
 from .flight import Flight
 from .orders import Order
 from .rules import PERMISSIONS
@@ -155,9 +155,7 @@ class Emulator(Setup):
         itself. Cancelled before the rules saw the request, it never was; see `deliver` for a path that a
         client cannot take bytes back from.
         """
-        return await self._delivery.exchange(
-            method, path, headers, body, sleep=sleep, jitter=jitter, flight=flight
-        )
+        return await self._delivery.exchange(Request(method, path, headers, body), sleep, jitter, flight)
 
     async def deliver(
         self,
@@ -174,7 +172,7 @@ class Emulator(Setup):
         When the caller is cancelled, by a timeout or otherwise, the call is in flight no longer, but its
         bytes are on their way and will arrive, as on a socket.
         """
-        return await self._delivery.deliver(method, path, headers, body, sleep=sleep, jitter=jitter)
+        return await self._delivery.deliver(Request(method, path, headers, body), sleep, jitter)
 
     async def landed(self) -> None:
         """Wait until every delivery that its caller gave up has arrived."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from .tape import Tape
 from .values import Refusal
+
+T = TypeVar("T")
 
 #: Kraken's codes that are displayed by another name.
 DISPLAYED = {"XBT": "BTC", "XDG": "DOGE"}
@@ -213,6 +215,13 @@ def _same_name(name: str) -> str:
     return name.upper().replace("BTC", "XBT").replace("DOGE", "XDG")
 
 
+def _found(names: Mapping[str, T], name: str, what: str) -> T:
+    found = names.get(name) or names.get(_same_name(name))
+    if found is None:
+        raise Refusal(f"EQuery:Unknown {what}")
+    return found
+
+
 class Markets:
     """Every asset and pair, found by any of the names that Kraken takes."""
 
@@ -250,10 +259,7 @@ class Markets:
 
     def pair(self, name: str) -> Pair:
         """Return the pair called ``name`` (key, altname or with a slash); refuse an unknown one."""
-        found = self._pair_names.get(name) or self._pair_names.get(_same_name(name))
-        if found is None:
-            raise Refusal("EQuery:Unknown asset pair")
-        return found
+        return _found(self._pair_names, name, "asset pair")
 
     def knows_asset(self, name: str) -> bool:
         """Return whether there is an asset called ``name``."""
@@ -261,10 +267,7 @@ class Markets:
 
     def asset(self, name: str) -> Asset:
         """Return the asset called ``name``; refuse an unknown one."""
-        found = self._asset_names.get(name) or self._asset_names.get(_same_name(name))
-        if found is None:
-            raise Refusal("EQuery:Unknown asset")
-        return found
+        return _found(self._asset_names, name, "asset")
 
     def dollars(self, asset: str) -> Decimal:
         """Return what one of ``asset`` is worth in dollars, at the last prices; 1 where no market tells."""
