@@ -49,7 +49,7 @@ from kraken_async.system.flock import TRY, TRY_SHARED, UNLOCK, FileLock, flock, 
 from kraken_async.system.paths import make_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from kraken_async.system.durable import Disk
@@ -99,7 +99,7 @@ class StateFile:
         naming the file and the cure.
         """
         make_directory(self.directory)
-        try:
+        with self._closed_on_failure():
             self._locks = [FileLock(self.lock_path("disk"))]
             self._locks.append(FileLock(self.lock_path("nonce")))
             held = self._disk_lock_soon()
@@ -108,6 +108,12 @@ class StateFile:
                     self._locks[0].acquire()
                 self._open_or_create()
                 self._become_user()
+
+    @contextlib.contextmanager
+    def _closed_on_failure(self) -> Iterator[None]:
+        """Close everything if the block fails; an OSError ends as a NonceStoreError that names the cure."""
+        try:
+            yield
         except OSError as error:
             self.close()
             raise self._trouble(error) from error
@@ -239,7 +245,7 @@ class StateFile:
 
         Raises NonceStoreError naming the file and the cure; everything is closed then.
         """
-        try:
+        with self._closed_on_failure():
             slots, said = judge(self.path, raw, self.unit)
             before = finest_unit(slots)
             if before != finest_unit(slots, self.unit):
@@ -264,12 +270,6 @@ class StateFile:
                 found = Found(Shared(last=floor), 0, said)
             self._locks[0].release()
             return found
-        except OSError as error:
-            self.close()
-            raise self._trouble(error) from error
-        except BaseException:
-            self.close()
-            raise
 
     def _start(self, raw: bytes, slots: list[Slot], said: list[str], now: float, floor: int) -> Found:
         shared, header, more = recover(self.path, raw, slots, now, created=self.created)
