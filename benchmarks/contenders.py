@@ -16,18 +16,19 @@ import logging
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 from yarl import URL
 
 from benchmarks.floors import blocking, protocol
 from benchmarks.plain import API_KEY, FORM, PATH, SECRET, Increasing, plain_signature
+from benchmarks.progress import Progress
 
 Call = Callable[[], Awaitable[Any]]
 Opener = Callable[[str], AsyncIterator[Call]]
@@ -222,21 +223,44 @@ PEERS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
-    """One line of the tables: how its client is opened, in what kind of process."""
+class Peer:
+    """A client that is measured, where all modules that it needs are installed."""
 
     name: str
-    opener: str
-    without: tuple[str, ...] = ()  # modules that cannot be imported there
     needs: tuple[str, ...] = ()
-    uvloop: bool = False
-    most_queued: int = 1_000_000  # gathered calls it can be asked for in reasonable time
 
     @property
     def missing(self) -> tuple[str, ...]:
         """Return the modules it needs that are not installed."""
-        needs = (*self.needs, *(("uvloop",) if self.uvloop else ()))
-        return tuple(name for name in needs if find_spec(name.partition(".")[0]) is None)
+        return tuple(name for name in self.needs if find_spec(name.partition(".")[0]) is None)
+
+
+PeerT = TypeVar("PeerT", bound=Peer)
+
+
+def installed(peers: Iterable[PeerT], progress: Progress) -> list[PeerT]:
+    """Return those that can be measured here, and say which are left out."""
+    there = []
+    for each in peers:
+        if each.missing:
+            progress.say(f"{each.name}: left out, {', '.join(each.missing)} is not installed")
+        else:
+            there.append(each)
+    return there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender(Peer):
+    """One line of the tables: how its client is opened, in what kind of process."""
+
+    opener: str
+    without: tuple[str, ...] = ()  # modules that cannot be imported there
+    most_queued: int = 1_000_000  # gathered calls it can be asked for in reasonable time
+
+    @property
+    def uvloop(self) -> bool:
+        """Return whether its process runs on uvloop."""
+        return "uvloop" in self.needs
 
 
 FLOOR: Final = "plain aiohttp"
@@ -251,11 +275,11 @@ CONTENDERS: Final = (
     Contender(name=TWIN, opener="plain"),
     Contender(name=LOCKED, opener="locked"),
     Contender(name="plain aiohttp + Lock, tuned by hand", opener="tuned", needs=("orjson",)),
-    Contender(name="plain aiohttp on uvloop", opener="plain", uvloop=True),
+    Contender(name="plain aiohttp on uvloop", opener="plain", needs=("uvloop",)),
     Contender(name=OURS, opener="ours", without=FAST),
     Contender(name=OURS_SPEED, opener="ours", needs=FAST),
-    Contender(name="kraken_async on uvloop", opener="ours", without=FAST, uvloop=True),
-    Contender(name=OURS_UVLOOP, opener="ours", needs=FAST, uvloop=True),
+    Contender(name="kraken_async on uvloop", opener="ours", without=FAST, needs=("uvloop",)),
+    Contender(name=OURS_UVLOOP, opener="ours", needs=(*FAST, "uvloop")),
     Contender(name="ccxt", opener="ccxt", needs=("ccxt",)),
     Contender(name="python-kraken-sdk", opener="sdk", needs=("kraken",)),
     Contender(name="home-made nonce manager", opener="home_made"),

@@ -11,10 +11,9 @@ import json
 import random
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any, Final
 
-from benchmarks.contenders import FAST, FLOOR, OURS
+from benchmarks.contenders import FAST, FLOOR, OURS, Peer, installed
 from benchmarks.figures import ratios, spread
 from benchmarks.order_clients import ENDPOINTS
 from benchmarks.plan import Plan
@@ -26,19 +25,12 @@ FRESH: Final = ", begun afresh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trading:
+class Trading(Peer):
     """One line of the table. ``grows``: it may, so it is always looked at after many orders too."""
 
-    name: str
     way: str = "ours"
     options: dict[str, Any] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()
     grows: bool = False
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Return the modules it needs that are not installed."""
-        return tuple(name for name in self.needs if find_spec(name) is None)
 
 
 CLIENTS: Final = (
@@ -64,12 +56,7 @@ _Level = dict[str, dict[str, list[list[dict[str, float]]]]]
 
 def orders(plan: Plan, progress: Progress) -> dict[str, Any]:
     """Place, amend and cancel orders through every client, after 0, 1,000 and 5,000 orders within 300 s."""
-    there = []
-    for each in CLIENTS:
-        if each.missing:
-            progress.say(f"{each.name}: left out, {', '.join(each.missing)} is not installed")
-        else:
-            there.append(each)
+    there = installed(CLIENTS, progress)
     levels: dict[int, _Level] = {level: {name: {} for name in ENDPOINTS} for level in plan.order_levels}
     filled: dict[str, list[dict[str, float]]] = {}
     progress.expect(plan.order_generations * len(plan.order_levels))

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 from benchmarks.cancels import cancels
-from benchmarks.contenders import CONTENDERS, FAST, FLOOR, LOCKED, Contender
+from benchmarks.contenders import CONTENDERS, FAST, FLOOR, LOCKED, Contender, installed
 from benchmarks.figures import absolute, ratios, spread
 from benchmarks.imports import IMPORTS, cost
 from benchmarks.nonces import SOURCES
@@ -29,12 +29,7 @@ _Rounds = dict[str, list[list[dict[str, float]]]]
 
 def calls(plan: Plan, progress: Progress, contenders: Iterable[Contender] = CONTENDERS) -> dict[str, Any]:
     """Make Balance calls through every contender, uncontended and gathered."""
-    there = []
-    for each in contenders:
-        if each.missing:
-            progress.say(f"{each.name}: left out, {', '.join(each.missing)} is not installed")
-        else:
-            there.append(each)
+    there = installed(contenders, progress)
     rounds: dict[int, _Rounds] = {queued: {each.name: [] for each in there} for queued in plan.calls}
     once = [queued for queued, (_, n) in plan.calls.items() for _ in range(n)]
     progress.expect(plan.generations * len(once))
