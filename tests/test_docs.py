@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import dataclasses
+import functools
 import inspect
 import os
 import re
@@ -25,6 +26,9 @@ import pytest
 import kraken_async
 import kraken_async.emulator
 from kraken_async.emulator import Emulator, serve_in_thread
+from kraken_async.emulator.config import EmulatorConfig
+from kraken_async.gateway.config import GatewayConfig
+from kraken_async.profiles import profile_names, read_profile
 from kraken_async.wire.error_table import ERROR_TABLE
 from tests import forked
 
@@ -193,6 +197,74 @@ def test_every_migration_opens_with_the_one_way_nonce() -> None:
         assert "nonce_unit" in opening, guide.name
 
 
+LINKED = sorted({*PAGES, *ROOT.glob("*.md"), *DOCS.rglob("*.md")})
+
+
+def test_files_that_pages_name_exist() -> None:
+    """Between backticks, as `tests/orders/schedules.py` or in `pytest -m soak tests/test_soak.py`."""
+    named = re.compile(r"(?<![\w/.-])(?:kraken_async|tests|benchmarks|examples|docs|\.ci)/[\w./-]*\w")
+    found = {
+        f"{page.relative_to(ROOT)}: {path}"
+        for page in LINKED
+        for code in re.findall(r"`[^`\n]+`|^```.*?^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+        for path in named.findall(code)
+        if not (ROOT / path).exists() and not re.search(r"/(?:FILE|NAME\.py|_build/.*)$", path)
+    }
+    assert not found
+
+
+def test_the_page_about_logging_has_every_logger() -> None:
+    names = {
+        name.partition(".stores.")[0]
+        for path in (ROOT / "kraken_async").rglob("*.py")
+        for name in re.findall(r'getLogger\("(kraken_async[\w.]*)"\)', path.read_text(encoding="utf-8"))
+    }
+    assert not {name for name in names if f"`{name}`" not in text_of("logging.md")}
+
+
+def toml_blocks(name: str) -> list[str]:
+    return re.findall(r"^```toml\n(.*?)^```$", text_of(name), re.MULTILINE | re.DOTALL)
+
+
+def test_the_configuration_of_an_emulator_is_taken(tmp_path: Path) -> None:
+    (text,) = toml_blocks("testing.md")
+    path = tmp_path / "emulator.toml"
+    path.write_text(text, encoding="utf-8")
+    config = EmulatorConfig.read(path)
+    assert config.markets()
+    assert config.emulator().key.api_key == "trader"
+
+
+def test_the_profiles_are_taken(tmp_path: Path) -> None:
+    (text,) = toml_blocks("secrets.md")
+    path = tmp_path / "profiles.toml"
+    path.write_text(text, encoding="utf-8")
+    for name in ("main.key", "hedge.key"):
+        (tmp_path / name).write_text("key\nc2VjcmV0\n")
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / "hedge.otp").write_text("123456\n")
+    assert {name: read_profile(name, path).tier for name in profile_names(path)} == {
+        "main": "pro",
+        "hedge": "intermediate",
+    }
+
+
+def test_the_configurations_of_a_gateway_are_taken(tmp_path: Path) -> None:
+    shell = re.findall(
+        r"^cat > gateway\.toml <<'END'\n(.*?)^END$", text_of("gateway.md"), re.MULTILINE | re.DOTALL
+    )
+    (tmp_path / "kraken.key").write_text("key\nc2VjcmV0\n")
+    (tmp_path / "kraken.key").chmod(0o600)
+    path = tmp_path / "gateway.toml"
+    texts = [*shell, *toml_blocks("gateway.md")]
+    assert len(texts) == 2
+    for text in texts:
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        (account,) = GatewayConfig.load(path).accounts
+        assert (account.name, account.tier) == ("main", "pro")
+
+
 # ------------------------------------------------------------------ words
 
 #: What a newcomer did not know when it was read first, as it stands in a sentence.
@@ -236,14 +308,17 @@ def test_the_list_of_words_has_each_new_word(word: str) -> None:
 # ------------------------------------------------------------------ links
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_links_to_files_lead_somewhere(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
-    links += re.findall(r"^```\{(?:literalinclude|include)\} (\S+)", text, re.MULTILINE)
-    assert not [link for link in links if not (page.parent / link).exists()]
+def test_links_to_files_lead_somewhere() -> None:
+    dead = []
+    for page in LINKED:
+        text = page.read_text(encoding="utf-8")
+        links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
+        links += re.findall(r"^```\{(?:literalinclude|include)\} (\S+)", text, re.MULTILINE)
+        dead += [f"{page.relative_to(ROOT)}: {link}" for link in links if not (page.parent / link).exists()]
+    assert not dead
 
 
+@functools.cache
 def anchors(page: Path) -> set[str]:
     """Return the anchors of a page's headings, as Sphinx and forges make them."""
     heads = re.findall(
@@ -254,11 +329,15 @@ def anchors(page: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_links_to_headings_lead_to_one(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", text)
-    assert not [link for link in links if link[1] not in anchors(page.parent / link[0] if link[0] else page)]
+def test_links_to_headings_lead_to_one() -> None:
+    dead = []
+    for page in LINKED:
+        for file, anchor in re.findall(
+            r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", page.read_text(encoding="utf-8")
+        ):
+            if anchor not in anchors(page.parent / file if file else page):
+                dead.append(f"{page.relative_to(ROOT)}: {file}#{anchor}")
+    assert not dead
 
 
 def test_every_page_is_in_a_table_of_contents() -> None:
