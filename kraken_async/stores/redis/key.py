@@ -355,7 +355,7 @@ class RedisKey(KeyState):
             now + MARGIN * second,
             max(second // 1000, 2000),  # more than were ever handed out in the seconds that a server can lose
             ticket,
-            max(1, round(self._lease * 1000)),
+            round(self._lease * 1000),
             amount,
             level,
             level_at,

@@ -49,9 +49,9 @@ class Turn:
         self.counts: dict[str, int] = {"turns": 0, "turns_waited_for": 0, "leases_lost": 0}
         self._link = link
         self._go = go
-        self._lease_ms = max(1, round(lease * 1000))
+        self._lease_ms = round(lease * 1000)
         # For a turn that is handed to a waiter, which may have died: its first step makes it a whole lease.
-        self._short_ms = max(1, self._lease_ms // 5)
+        self._short_ms = self._lease_ms // 5
         # A waiter counts as alive this long after it should have been heard of again.
         self._patience_ms = round(2000 * link.timeout) + 1000
         self._known = known
