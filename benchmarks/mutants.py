@@ -43,7 +43,7 @@ FILE, FROZEN, LISTS = (
 )
 CRASH, TURN, MEMORY = (f"tests/stores/test_{name}.py" for name in ("crash", "turn", "memory"))
 REDIS, LIMITS, CALLS = "tests/stores/test_redis.py", "tests/limits", "tests/calls"
-NEIGHBOURS = "tests/stores/test_redis_neighbours.py"
+NEIGHBOURS, SCRIPT = "tests/stores/test_redis_neighbours.py", "tests/stores/test_redis_script.py"
 OBSERVE, SHARED = "tests/orders/test_observe.py", "tests/stores/test_shared.py"
 #: The modules, and the quick tests that must notice.
 TARGETS = {
@@ -97,12 +97,12 @@ TARGETS = {
     "stores/file/ticket_lock.py": [TURN],
     "stores/file/turn.py": [TURN, FROZEN],
     "stores/file/turn_helper.py": [TURN, FROZEN],
-    "stores/redis/__init__.py": [REDIS, NEIGHBOURS],
+    "stores/redis/__init__.py": [SCRIPT, REDIS, NEIGHBOURS],
     "stores/redis/address.py": ["tests/stores/test_redis_deployments.py", REDIS],
-    "stores/redis/connection.py": [REDIS, NEIGHBOURS],
-    "stores/redis/key.py": [REDIS, NEIGHBOURS, LISTS],
-    "stores/redis/state.py": [REDIS, LISTS],
-    "stores/redis/turn.py": [REDIS, NEIGHBOURS],
+    "stores/redis/connection.py": [SCRIPT, REDIS, NEIGHBOURS],
+    "stores/redis/key.py": [SCRIPT, REDIS, NEIGHBOURS, LISTS],
+    "stores/redis/state.py": [SCRIPT, REDIS, LISTS],
+    "stores/redis/turn.py": [SCRIPT, REDIS, NEIGHBOURS],
     "calls/cancel_overtaking.py": [CALLS, SESSION, EDGES],
     "calls/cancellation.py": [CALLS, CANCELLED],
     "calls/choice.py": [CALLS, SESSION, EDGES, LIMITS],
@@ -188,6 +188,10 @@ class Mutator(ast.NodeTransformer):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         if node.name != "__repr__":
             node.body = [self.visit(each) for each in node.body]
+        return node
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        node.body = [self.visit(each) for each in node.body]
         return node
 
 

@@ -161,7 +161,7 @@ async def test_news_of_others_are_read_before_a_choice_and_only_where_there_are_
     script = Script()
     key = await opened(script)
     await key.step(yes)
-    assert script.heard("news") == []
+    assert [each.op for each in script.said] == ["take"]  # without the turn, which is another lock
     script.state.update(gen=20, recalled=3, placed=2)
     stale = [b"STATE", *script.snapshot()]
     key_text = bytes(16).hex()
@@ -322,6 +322,19 @@ async def test_what_such_a_cancel_charged_and_took_back_is_told_once_the_server_
 
 
 @virtual
+async def test_the_turn_of_a_key_without_a_state_is_taken_as_any_other() -> None:
+    script = Script()
+    script.state = {"v": "", "unit": "", "last": "", "gen": "", "era": ""}
+    key = script.key()
+    await key.open(asyncio.get_running_loop().time)
+    assert key.is_new
+    await key.acquire_turn()
+    assert key.figures()["turns"] == 1
+    await key.release_turn()
+    await key.close()
+
+
+@virtual
 @pytest.mark.parametrize("urgent", [False, True])
 async def test_the_turn_is_asked_for_with_lease_short_lease_and_patience(urgent: bool) -> None:
     script = Script()
@@ -350,6 +363,7 @@ async def test_who_waits_is_woken_by_the_list_or_asks_again_when_the_lease_may_h
     waits = script.heard("BLPOP")
     ((ticket, *_), (again, *_)) = script.heard("acquire")
     assert ticket == again
+    assert key.figures()["turns_waited_for"] == 1
     assert waits == [("{kraken_async:k}:go:" + ticket, "0.520"), ("{kraken_async:k}:go:" + ticket, "3.000")]
     await key.step(yes)
     assert script.heard("take")[0][0] == 12  # the state came with the turn
@@ -410,6 +424,7 @@ async def test_a_lease_that_ran_out_is_counted_said_and_waited_for_again_before_
     await key.step(yes)
     assert [each.op for each in script.said] == ["acquire", "take"]
     assert script.heard("take")[0][7] == script.heard("acquire")[0][0]
+    assert key.figures()["leases_lost"] == 1
     script.answer("take", [b"TURN"])
     await key.step(yes)
     assert [each.op for each in script.said] == ["take", "acquire", "take"]
