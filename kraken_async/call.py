@@ -93,9 +93,14 @@ class Sink(Protocol):
         ...
 
 
+def number_of(value: object) -> float:
+    """Return a number as it is, and NaN, which no comparison holds for, for text, a bool or anything else."""
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else float("nan")
+
+
 def check_seconds(name: str, value: object, *, least: float | None = None) -> None:
     """Raise ValueError for what is no time in seconds: finite, above 0 (or from ``least`` on), no text and no bool."""
-    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else float("nan")
+    number = number_of(value)
     enough = number > 0 if least is None else number >= least
     if not enough or not number < float("inf"):
         bound = "above 0" if least is None else f"of {least:g} or more"

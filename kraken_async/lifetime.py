@@ -10,6 +10,7 @@ import asyncio
 import warnings
 from typing import TYPE_CHECKING, Self
 
+from kraken_async.call import check_seconds
 from kraken_async.calls import log_messages
 
 if TYPE_CHECKING:
@@ -60,8 +61,9 @@ class Lifetime:
         """Send waiting cancels, fail the rest with SessionClosed, wait up to ``grace`` seconds for the call in flight.
 
         Then all resources are released. Idempotent. Cancelled: it closes at once, without the grace, and raises
-        CancelledError.
+        CancelledError. Raises ValueError for a grace that is no time; the session stays open then.
         """
+        check_seconds("grace", grace, least=0.0)
         if self._closer is None:
             self._closed = True
             async with self._opening:  # what is being opened is opened, and then closed

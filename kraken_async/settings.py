@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict
 
 from kraken_async.api.endpoints import Tier
-from kraken_async.call import check_seconds
+from kraken_async.call import check_seconds, number_of
 from kraken_async.calls.retry import RetryPolicy
 from kraken_async.credentials import otp_variable, secret_variable, variable
 from kraken_async.limits.governor import BurstGovernor
@@ -140,6 +140,9 @@ class Config:
         if timeout is not None:
             check_seconds("timeout", timeout)
         check_seconds("cancel_patience", cancel_patience)
+        if max_queued is not None and not number_of(max_queued) >= 0:
+            msg = f"max_queued is a number of calls, or None for any number, not {max_queued!r}"
+            raise ValueError(msg)
         observers, plain_http = tuple(observers), tuple(plain_http)
         _check_callable("guard", guard)
         _check_callable("on_orphan", on_orphan)

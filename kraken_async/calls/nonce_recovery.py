@@ -7,6 +7,8 @@ The refusal proves that the call had no effect, so the same call may go again wi
 3. Second: one jump of 60 s, at most one an hour per key (kept in the shared state), and again.
 4. Third: InvalidNonce with a diagnosis, and a pause. Two parties that jump over each other end in Kraken's lockout;
    larger jumps are made by hand.
+
+A cancel goes again, five times at most, also when the shared state cannot be had.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from kraken_async.api.endpoints import Priority
 from kraken_async.api.key_info import KeyInfo
 from kraken_async.errors import KrakenError, NonceStoreError
 from kraken_async.limits import circuit_breaker
@@ -65,6 +68,10 @@ class NonceRecovery:
         try:
             return await self._heal(call, error, self._clock())
         except NonceStoreError as unreachable:
+            # Cancels of two sessions that went past the nonce lock may arrive the wrong way round.
+            if call.priority == Priority.CANCEL and call.overtaken < OVERTAKEN:
+                call.overtaken += 1
+                return True
             log.warning("the nonce cannot be healed: %s", unreachable)
             return False
 

@@ -167,7 +167,8 @@ class ReplyHandler:
         try:
             await self._key.update(change)
         except NonceStoreError as error:
-            log.warning("what the answer taught cannot be kept: %s", error)
+            self._key.insist(change)
+            log.warning("what the answer taught cannot be kept yet: %s", error)
 
     # -- a failure -------------------------------------------------------------------------------------------------
 
@@ -201,13 +202,16 @@ class ReplyHandler:
             self._give_up(call, error)
 
     async def _learn(self, call: Call, error: KrakenError, now: float) -> None:
-        """Take from a refusal what it says about all calls of the key."""
+        """Take from a refusal what it says about all calls of the key.
+
+        Most say nothing: their callers get them without a wait for the nonce lock, which a stopped process may keep.
+        """
         if not error.errors:
             return
         if isinstance(error, RateLimitExceeded) and error.until is None:
             engine = error.errors[0].startswith("EOrder")
             await self._note(lambda shared: self._gate.refused(call, shared, now, engine=engine))
-        else:
+        elif circuit_breaker.teaches(error):
             kraken = self._server_time.at_least()
             await self._note(lambda shared: circuit_breaker.learn(shared, error, now, kraken))
         self._queue.wake()

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kraken_async.api.endpoints import Priority, has_effect, may_repeat
+from kraken_async.call import number_of
 from kraken_async.errors import KrakenAPIError, Outcome, RateLimitExceeded, TransportError
 from kraken_async.wire.error_table import is_warning, look_up
 
@@ -63,11 +64,11 @@ class RetryPolicy:
     jitter: Callable[[], float] = field(default=random.random, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.attempts < 1:
-            msg = f"attempts is the number of sendings, 1 or more, not {self.attempts}"
+        if not number_of(self.attempts) >= 1:
+            msg = f"attempts is the number of sendings, 1 or more, not {self.attempts!r}"
             raise ValueError(msg)
-        if not (self.budget >= 0 and self.base >= 0 and self.cap >= 0):
-            msg = "budget, base and cap are seconds, 0 or more"
+        if not all(number_of(each) >= 0 for each in (self.budget, self.base, self.cap)):
+            msg = f"budget, base and cap are seconds, 0 or more, not {self.budget!r}, {self.base!r}, {self.cap!r}"
             raise ValueError(msg)
 
     def delay(

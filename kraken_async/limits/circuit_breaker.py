@@ -49,6 +49,13 @@ def refusal(shared: Shared, now: float, endpoint: str) -> KrakenError | None:
     return None
 
 
+def teaches(error: KrakenError) -> bool:
+    """Return whether :func:`learn` takes anything from a refusal."""
+    return isinstance(error, TemporaryLockout) or (
+        isinstance(error, RateLimitExceeded) and error.until is not None
+    )
+
+
 def learn(shared: Shared, error: KrakenError, now: float, server_now: float) -> None:
     """Take from a refusal what it says about all calls of this key. ``server_now``: Kraken's time, unix seconds."""
     if isinstance(error, TemporaryLockout):

@@ -19,6 +19,7 @@ from weakref import WeakSet
 from aiolimiter import AsyncLimiter
 
 from kraken_async.api.endpoints import Priority, Tier
+from kraken_async.call import number_of
 from kraken_async.limits.counters import FIXED_COSTS, decayed, seconds_until
 from kraken_async.limits.matching_engine import Account, EngineCharge, EngineCounter, account
 from kraken_async.limits.waits import START_UP, THROTTLED, LimitWait, LimitWaits, add_wait
@@ -79,10 +80,11 @@ class BurstGovernor:
         margin: float = 0.2,
     ) -> None:
         self.tier: Tier = Tier.of(tier)
-        if startup_window < 0 or startup_interval <= 0 or max_burst_rate < 2 or not 0 <= margin < 10:
+        window, interval, rate = map(number_of, (startup_window, startup_interval, max_burst_rate))
+        if not (window >= 0 and interval > 0 and rate >= 2 and 0 <= number_of(margin) < 10):
             msg = (
                 "BurstGovernor needs startup_window >= 0, startup_interval > 0, max_burst_rate >= 2 and "
-                f"0 <= margin < 10, not {startup_window}, {startup_interval}, {max_burst_rate}, {margin}"
+                f"0 <= margin < 10, not {startup_window!r}, {startup_interval!r}, {max_burst_rate!r}, {margin!r}"
             )
             raise ValueError(msg)
         self.startup_window = startup_window

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from kraken_async.call import check_seconds, number_of
 from kraken_async.order_fields import has_close, is_true
 from kraken_async.orders.intent import new_cl_ord_id
 from kraken_async.orders.order_matching import unix_time
@@ -49,14 +50,11 @@ class OrderPolicy:
     resend: object = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.deadline is not None and not 2 <= self.deadline <= 60:
+        if self.deadline is not None and not 2 <= number_of(self.deadline) <= 60:
             msg = f"deadline is 2 to 60 s, as Kraken takes it, or None, not {self.deadline!r}: 5 suits most"
             raise ValueError(msg)
         for name in ("settle_timeout", "visibility"):
-            value = getattr(self, name)
-            if not 0 <= value < float("inf"):
-                msg = f"{name} is a number of seconds, 0 or more, not {value!r}"
-                raise ValueError(msg)
+            check_seconds(name, getattr(self, name), least=0.0)
         if not (isinstance(self.journal, bool) or self.journal == "synced"):
             msg = f'journal is True, False or "synced", not {self.journal!r}'
             raise ValueError(msg)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from kraken_async import session as asynchronous
+from kraken_async.call import check_seconds
 from kraken_async.errors import OutcomeUnknown, SessionClosed
 from kraken_async.sync.client import Client, ClientView, like
 from kraken_async.sync.errors import make_waiting
@@ -140,6 +141,7 @@ class KrakenSession(Client):
 
     def close(self, grace: float = GRACE) -> None:
         """Close the session: waiting cancels go out, other waiting calls fail, the one in flight has ``grace`` s."""
+        check_seconds("grace", grace, least=0.0)
         with self._lock:
             self._closed = True
             thread = self._thread

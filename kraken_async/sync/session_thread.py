@@ -18,6 +18,7 @@ import weakref
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from kraken_async.call import check_seconds
 from kraken_async.errors import SessionClosed
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ class SessionThread:
 
     def close(self, grace: float = GRACE) -> None:
         """Close the session: waiting cancels go out, other waiting calls fail, the one in flight has ``grace`` s."""
+        check_seconds("grace", grace, least=0.0)
         with self._lock:
             self._closed = True
         self._host.grace = grace

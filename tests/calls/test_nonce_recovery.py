@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kraken_async import InvalidNonce, MemoryStore, NonceStoreError
-from kraken_async.api.endpoints import find
+from kraken_async.api.endpoints import Priority, find
 from kraken_async.call import DEFAULTS, Call
 from kraken_async.calls.nonce_recovery import (
     JUMP_EVERY,
@@ -91,6 +91,22 @@ async def test_without_the_shared_state_nothing_is_healed_and_nothing_counted() 
     call = refused()
     assert await recovery.heal(call, InvalidNonce("EAPI:Invalid nonce")) is False
     assert (call.overtaken, call.nonce_refusals) == (0, 0)
+
+
+async def test_a_cancel_goes_again_without_the_shared_state_five_times_at_most() -> None:
+    """Two sessions' cancels that went past a lock of a stopped process may arrive the wrong way round."""
+
+    class OutOfReach:
+        async def update(self, change: Any) -> Any:
+            raise NonceStoreError("a stopped process keeps the nonce lock")
+
+    key: Any = OutOfReach()
+    recovery = NonceRecovery(key, "ns", None, time.monotonic)  # type: ignore[arg-type]  # nothing is asked here
+    cancel = refused(priority=Priority.CANCEL)
+    for overtaken in range(1, OVERTAKEN + 1):
+        assert await recovery.heal(cancel, InvalidNonce("EAPI:Invalid nonce")) is True
+        assert (cancel.overtaken, cancel.nonce_refusals) == (overtaken, 0)
+    assert await recovery.heal(cancel, InvalidNonce("EAPI:Invalid nonce")) is False
 
 
 def test_a_diagnosis_tells_the_likely_cause() -> None:

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from kraken_async import InvalidNonce, KrakenError, Outcome, OutcomeUnknown, RequestTimeout, RetryPolicy
+from kraken_async import (
+    InvalidNonce,
+    KrakenError,
+    NonceStoreError,
+    Outcome,
+    OutcomeUnknown,
+    RequestTimeout,
+    RetryPolicy,
+)
 from kraken_async.api.endpoints import find
 from kraken_async.call import DEFAULTS, Call, CallState
 from kraken_async.calls.ledger import CallLedger
@@ -23,6 +31,7 @@ from kraken_async.orders.policy import OrderPolicy
 from kraken_async.orders.tracker import OrderTracker
 from kraken_async.problems import ProblemBoard
 from kraken_async.server_time import ServerTime
+from kraken_async.stores.base import Shared
 from kraken_async.wire.error_table import api_error
 
 LOST = RequestTimeout("no answer within 10 s", outcome=Outcome.UNKNOWN)
@@ -153,6 +162,49 @@ def test_a_nonce_that_was_not_refused_by_kraken_is_not_healed() -> None:
         return decided(sent("Balance"), paused)
 
     assert asyncio.run(run()) is Next.GIVE_UP
+
+
+class Keeping:
+    """A key whose nonce lock a stopped process keeps; it notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.later = Shared()
+
+    async def update(self, change: Any) -> Any:
+        self.asked.append("update")
+        raise NonceStoreError("a stopped process keeps the nonce lock")
+
+    def insist(self, change: Any) -> None:
+        self.asked.append("insist")
+        change(self.later)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "asked"),
+    [
+        ("CancelOrder", "EOrder:Unknown order", []),
+        ("CancelOrder", "EOrder:Invalid order", []),
+        ("CancelAll", "EGeneral:Permission denied", []),
+        ("CancelOrder", "EGeneral:Temporary lockout", ["update", "insist"]),
+        ("CancelAll", "EAPI:Rate limit exceeded", ["update", "insist"]),
+        ("Balance", "EService:Throttled: 99999999999", ["update", "insist"]),
+    ],
+)
+async def test_a_refusal_waits_for_the_shared_state_only_where_it_says_something_of_other_calls(
+    name: str, text: str, asked: list[str]
+) -> None:
+    """And what it says is written once the lock is free, if it cannot be at once."""
+    bench, key = Bench(), Keeping()
+    bench.handler._key = key  # type: ignore[assignment]  # a stand-in
+    call = sent(name, attempt=0)
+    bench.ledger.enqueue(call)
+    bench.ledger.send(call, 17, 1.0)
+    await bench.handler.failed(call, refused(text, name))
+    with pytest.raises(KrakenError):
+        await call.future
+    assert key.asked == asked
+    assert (key.later != Shared()) is bool(asked)
 
 
 async def test_a_repeated_read_ends_within_its_budget_and_has_a_second_at_least() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -12,12 +13,17 @@ from kraken_async import (
     BurstGovernor,
     InvalidArguments,
     KrakenError,
+    KrakenSession,
+    MemoryStore,
+    OrderPolicy,
     RetryPolicy,
+    SessionClosed,
     guards,
 )
 from kraken_async.emulator import Fault
 from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.limits.governor import Admission
+from kraken_async.sync import KrakenSession as BlockingSession
 from tests.exchange import session
 
 
@@ -62,6 +68,41 @@ async def test_a_time_that_is_none_is_refused_before_anything_is_sent(
         with pytest.raises(ValueError, match="dead man's switch"):
             client.dead_man_switch(wrong)
     assert not kraken_emulator.emulator.history
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1, "5", True, Decimal(5), [5]], ids=repr)
+async def test_a_grace_that_is_none_is_refused_and_the_session_stays_open(
+    kraken_emulator: RunningEmulator, wrong: Any
+) -> None:
+    async with session(kraken_emulator) as client:
+        with pytest.raises(ValueError, match="grace is a number of seconds of 0 or more"):
+            await client.aclose(wrong)
+        assert await client.private("Balance")
+    synchronous = BlockingSession(store=MemoryStore(), base_url=kraken_emulator.url)
+    with synchronous, pytest.raises(ValueError, match="grace is a number of seconds of 0 or more"):
+        synchronous.close(wrong)
+    with pytest.raises(SessionClosed):
+        synchronous.public("Time")
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), -1, "5", True, Decimal(5), [5]], ids=repr)
+def test_a_figure_that_is_none_is_refused_when_it_is_given(wrong: Any) -> None:
+    for make in (
+        lambda: KrakenSession(store=MemoryStore(), max_queued=wrong),
+        lambda: OrderPolicy(deadline=wrong),
+        lambda: OrderPolicy(settle_timeout=wrong),
+        lambda: OrderPolicy(visibility=wrong),
+        lambda: RetryPolicy(attempts=wrong),
+        lambda: RetryPolicy(budget=wrong),
+        lambda: RetryPolicy(base=wrong),
+        lambda: RetryPolicy(cap=wrong),
+        lambda: BurstGovernor(startup_window=wrong),
+        lambda: BurstGovernor(startup_interval=wrong),
+        lambda: BurstGovernor(max_burst_rate=wrong),
+        lambda: BurstGovernor(margin=wrong),
+    ):
+        with pytest.raises(ValueError, match=re.escape(repr(wrong))):
+            make()
 
 
 @pytest.mark.parametrize("fault", [Fault.hang("after"), Fault.refuse("EGeneral:Internal error")], ids=str)
