@@ -9,7 +9,7 @@ import abc
 import dataclasses
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack, overload
 
 from kraken_async.call import DEFAULTS, CallOptions
 from kraken_async.order_fields import given
@@ -27,6 +27,23 @@ if TYPE_CHECKING:
     from kraken_async.call import CallTrace, Sink
     from kraken_async.trading.markets_cache import MarketsCache
     from kraken_async.trading.paginate import Paginator
+
+    class ViewOptions(TypedDict, total=False):
+        """What a view's calls may differ in; see ``with_options``."""
+
+        priority: Priority | None
+        timeout: float | None
+        queue_timeout: float | None
+        burst_protection: bool | None
+        ignore_breaker: bool | None
+        trace: CallTrace | None
+        account_id: str | None
+
+    class ConversionOptions(ViewOptions, total=False):
+        """These, and what amounts and times are converted to."""
+
+        amounts: type[Decimal] | None
+        times: type[datetime] | None
 
 
 class Client(TradingMethods, abc.ABC):
@@ -109,32 +126,10 @@ class Client(TradingMethods, abc.ABC):
 
     @overload
     def with_options(
-        self,
-        *,
-        priority: Priority | None = None,
-        timeout: float | None = None,
-        queue_timeout: float | None = None,
-        burst_protection: bool | None = None,
-        ignore_breaker: bool | None = None,
-        trace: CallTrace | None = None,
-        amounts: None = None,
-        times: None = None,
-        account_id: str | None = None,
+        self, *, amounts: None = None, times: None = None, **options: Unpack[ViewOptions]
     ) -> ClientView: ...
     @overload
-    def with_options(
-        self,
-        *,
-        priority: Priority | None = None,
-        timeout: float | None = None,
-        queue_timeout: float | None = None,
-        burst_protection: bool | None = None,
-        ignore_breaker: bool | None = None,
-        trace: CallTrace | None = None,
-        amounts: type[Decimal] | None = None,
-        times: type[datetime] | None = None,
-        account_id: str | None = None,
-    ) -> ConvertingView: ...
+    def with_options(self, **options: Unpack[ConversionOptions]) -> ConvertingView: ...
     def with_options(
         self,
         *,
@@ -270,19 +265,7 @@ if TYPE_CHECKING:
             """Return the rows of an answer in pages, converted."""
             ...
 
-        def with_options(
-            self,
-            *,
-            priority: Priority | None = None,
-            timeout: float | None = None,
-            queue_timeout: float | None = None,
-            burst_protection: bool | None = None,
-            ignore_breaker: bool | None = None,
-            trace: CallTrace | None = None,
-            amounts: type[Decimal] | None = None,
-            times: type[datetime] | None = None,
-            account_id: str | None = None,
-        ) -> ConvertingView:
+        def with_options(self, **options: Unpack[ConversionOptions]) -> ConvertingView:
             """Return a view whose calls differ in what is given."""
             ...
 

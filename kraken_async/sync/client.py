@@ -8,19 +8,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from kraken_async import client as asynchronous
 from kraken_async.sync.paginator import Paginator
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from datetime import datetime
-    from decimal import Decimal
     from os import PathLike
     from pathlib import Path
 
-    from kraken_async.api.endpoints import Priority
     from kraken_async.api.results import (
         Deposit,
         EarnAllocation,
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
         Withdrawal,
     )
     from kraken_async.api.sync_calls import AnyCall, PrivateCall, PublicCall, Spot
-    from kraken_async.call import CallTrace
+    from kraken_async.client import ConversionOptions, ViewOptions
     from kraken_async.trading.candles import Candle
     from kraken_async.trading.export import ExportProgress
     from kraken_async.trading.markets import Markets
@@ -102,32 +99,10 @@ class Client:
 
     @overload
     def with_options(
-        self,
-        *,
-        priority: Priority | None = None,
-        timeout: float | None = None,
-        queue_timeout: float | None = None,
-        burst_protection: bool | None = None,
-        ignore_breaker: bool | None = None,
-        trace: CallTrace | None = None,
-        amounts: None = None,
-        times: None = None,
-        account_id: str | None = None,
+        self, *, amounts: None = None, times: None = None, **options: Unpack[ViewOptions]
     ) -> ClientView: ...
     @overload
-    def with_options(
-        self,
-        *,
-        priority: Priority | None = None,
-        timeout: float | None = None,
-        queue_timeout: float | None = None,
-        burst_protection: bool | None = None,
-        ignore_breaker: bool | None = None,
-        trace: CallTrace | None = None,
-        amounts: type[Decimal] | None = None,
-        times: type[datetime] | None = None,
-        account_id: str | None = None,
-    ) -> ConvertingView: ...
+    def with_options(self, **options: Unpack[ConversionOptions]) -> ConvertingView: ...
     def with_options(self, **options: Any) -> ClientView:
         """Return a view of the same session whose calls differ in what is given; see the asynchronous one."""
         return self._view({name: value for name, value in options.items() if value is not None})
@@ -246,19 +221,7 @@ if TYPE_CHECKING:
             """Return the rows of an answer in pages, converted."""
             ...
 
-        def with_options(
-            self,
-            *,
-            priority: Priority | None = None,
-            timeout: float | None = None,
-            queue_timeout: float | None = None,
-            burst_protection: bool | None = None,
-            ignore_breaker: bool | None = None,
-            trace: CallTrace | None = None,
-            amounts: type[Decimal] | None = None,
-            times: type[datetime] | None = None,
-            account_id: str | None = None,
-        ) -> ConvertingView:
+        def with_options(self, **options: Unpack[ConversionOptions]) -> ConvertingView:
             """Return a view whose calls differ in what is given."""
             ...
 
