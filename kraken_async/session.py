@@ -16,6 +16,7 @@ from kraken_async.lifetime import Lifetime
 from kraken_async.monitoring import statistics
 from kraken_async.monitoring.metrics import Metrics
 from kraken_async.settings import Config, Settings
+from kraken_async.stores.base import Store
 from kraken_async.stores.file import FileStore
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from kraken_async.monitoring.metrics import Statistics
     from kraken_async.runtime import KeyRuntime
     from kraken_async.settings import AllSessionOptions, SessionOptions
-    from kraken_async.stores.base import Store
     from kraken_async.trading.markets_cache import MarketsCache
 
 
@@ -83,6 +83,10 @@ class KrakenSession(Lifetime, Client, OrderMethods):
             config = Config.checked(api_key, api_secret, otp, **options)
         finally:
             del api_key, api_secret, otp  # a traceback with locals shows none of them
+        if store is not None and not isinstance(store, Store):
+            kind = type(store).__name__  # not its text, which may hold a password
+            msg = f'store takes a FileStore, MemoryStore or RedisStore, such as RedisStore("redis://..."), not {kind}'
+            raise ValueError(msg)
         super().__init__(config, store if store is not None else FileStore(config.state_dir))
         self._own_markets: MarketsCache | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict
 
@@ -22,7 +22,7 @@ from kraken_async.wire.base_url import check_url
 from kraken_async.wire.signer import Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping
+    from collections.abc import Awaitable, Mapping
 
     import aiohttp
 
@@ -143,13 +143,27 @@ class Config:
         if max_queued is not None and not number_of(max_queued) >= 0:
             msg = f"max_queued is a number of calls, or None for any number, not {max_queued!r}"
             raise ValueError(msg)
-        observers, plain_http = tuple(observers), tuple(plain_http)
-        _check_callable("guard", guard)
-        _check_callable("on_orphan", on_orphan)
-        _check_callable("on_settled", on_settled)
-        _check_callable("on_problem", on_problem)
-        for observer in observers:
-            _check_callable("observers", observer)
+        _check_kind("observers", observers, Iterable)
+        _check_kind("plain_http", plain_http, Iterable)
+        observers = tuple(observers)
+        plain_http = (plain_http,) if isinstance(plain_http, str) else tuple(plain_http)
+        functions = {
+            "guard": guard,
+            "on_orphan": on_orphan,
+            "on_settled": on_settled,
+            "on_problem": on_problem,
+            "transport": transport,
+        }
+        for name, function in [*functions.items(), *(("observers", each) for each in observers)]:
+            _check_callable(name, function)
+        _check_kind("governor", governor, BurstGovernor)
+        _check_kind("orders", orders, OrderPolicy)
+        _check_kind("retry", retry, RetryPolicy)
+        _check_kind("state_dir", state_dir, (str, os.PathLike))
+        _check_kind("account", account, str)
+        if http is not None and not callable(getattr(http, "request", None)):
+            msg = f"http takes an aiohttp.ClientSession, not {type(http).__name__}"
+            raise ValueError(msg)
         check_url(base_url, plain_http)
         own_tier = None if tier is None else Tier.of(tier)
         return cls(
@@ -186,6 +200,13 @@ def _checks(wanted: bool | Literal["warn"]) -> Checks | None:
     from kraken_async.api.checks import Checks
 
     return Checks(logging.getLogger("kraken_async"), refuse=wanted is True)
+
+
+def _check_kind(name: str, given: object, kinds: type | tuple[type, ...]) -> None:
+    if given is not None and not isinstance(given, kinds):
+        wanted = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+        msg = f"{name} takes {wanted}, not {type(given).__name__}"
+        raise ValueError(msg)
 
 
 def _check_callable(name: str, given: object) -> None:

@@ -375,6 +375,35 @@ async def test_a_dropped_connection_is_not_repeated_for_an_order_but_looked_up(t
         assert kraken.calls().count("AddOrder") == 1
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("store", "redis://:hunter2@host"),
+        ("store", 5),
+        ("state_dir", 5),
+        ("governor", "off"),
+        ("orders", {"deadline": 5}),
+        ("retry", 3),
+        ("http", 5),
+        ("transport", 5),
+        ("observers", 5),
+        ("plain_http", 5),
+        ("account", 5),
+        ("max_queued", -1),
+        ("max_queued", "5"),
+        ("base_url", "https://api.kraken.com/0"),
+    ],
+)
+def test_an_option_of_the_wrong_kind_is_named_when_the_session_is_made(option: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=option) as caught:
+        KrakenSession("k", "YWJj", **{option: value})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_one_host_for_plain_http_may_be_a_text() -> None:
+    KrakenSession("k", "YWJj", base_url="http://proxy.internal", plain_http="proxy.internal")
+
+
 async def test_bad_input_fails_before_anything_is_sent(tmp_path: Path) -> None:
     async with exchange(tmp_path) as kraken:
         for key, secret, options in [

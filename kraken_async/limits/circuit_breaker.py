@@ -57,13 +57,18 @@ def teaches(error: KrakenError) -> bool:
 
 
 def learn(shared: Shared, error: KrakenError, now: float, server_now: float) -> None:
-    """Take from a refusal what it says about all calls of this key. ``server_now``: Kraken's time, unix seconds."""
+    """Take from a refusal what it says about all calls of this key, and say in it until when they wait.
+
+    ``server_now``: Kraken's time, unix seconds.
+    """
     if isinstance(error, TemporaryLockout):
+        error.until = time.time() + LOCKOUT
         shared.lockout_until = now + LOCKOUT
         shared.mark_changed()
     elif isinstance(error, RateLimitExceeded) and error.until is not None:
         # An exact time is given only by EService:Throttled, in Kraken's time; bounded, in case that is not known.
-        shared.throttled_until = now + min(max(error.until - server_now, 0.0), LOCKOUT)
+        error.retry_after = min(max(error.until - server_now, 0.0), LOCKOUT)
+        shared.throttled_until = now + error.retry_after
         shared.mark_changed()
 
 

@@ -39,6 +39,8 @@ class Markets(Mapping[str, Pair]):
         self._former: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> Pair:
+        if not isinstance(name, str):
+            raise KeyError(f"no pair {name!r}: a pair's name is a text")
         found = self._pair_names.get(name.upper()) or self._assembled(name.upper())
         if found is None:
             raise KeyError(self._unknown(name))
@@ -69,6 +71,8 @@ class Markets(Mapping[str, Pair]):
         A name with a suffix (``.S .M .B .F .T``) that Kraken lists is an asset of its own, which names its
         ``underlying``; one that it does not list is the asset before the suffix. KeyError names the nearest.
         """
+        if not isinstance(name, str):
+            raise KeyError(f"no asset {name!r}: an asset's name is a text")
         found = self._asset(name.upper())
         if found is None:
             near = _nearest(name, self._asset_names)

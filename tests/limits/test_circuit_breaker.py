@@ -28,7 +28,9 @@ def test_pauses_double_up_to_a_lockouts_length() -> None:
 
 def test_a_lockout_is_a_quarter_of_an_hour_and_its_refusal_was_not_sent() -> None:
     shared = Shared()
-    learn(shared, TemporaryLockout("EGeneral:Temporary lockout"), NOW, 0.0)
+    refused = TemporaryLockout("EGeneral:Temporary lockout")
+    learn(shared, refused, NOW, 0.0)
+    assert refused.until is not None
     assert shared.lockout_until == NOW + 900.0
     assert shared.changed
     assert closed_until(shared, NOW) == NOW + 900.0
@@ -58,6 +60,7 @@ def test_throttled_waits_until_the_time_that_kraken_names(until: float, waits: f
     error.until = until
     learn(shared, error, NOW, 5000.0)
     assert shared.throttled_until == NOW + waits
+    assert error.retry_after == waits
     assert shared.changed
 
 

@@ -102,6 +102,11 @@ def test_an_unknown_name_names_the_nearest() -> None:
         markets["BTC/USDD"]
     with pytest.raises(KeyError, match="USDT"):
         markets.asset("USDTT")
+    for no_name in (None, 5, ("BTC", "USD")):
+        with pytest.raises(KeyError, match="is a text"):
+            markets[no_name]  # type: ignore[index]  # wrong on purpose
+        with pytest.raises(KeyError, match="is a text"):
+            markets.asset(no_name)  # type: ignore[arg-type]  # wrong on purpose
     assert "BTC/USDD" not in markets
     assert markets.get("nothing like it") is None
 

@@ -527,5 +527,19 @@ def test_addresses_that_would_not_are_refused_without_showing_them(url: str) -> 
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "path", ["/0", "/0/", "/0/private", "/0/private/", "/0/public/Time", "/proxy/0/private"]
+)
+def test_an_address_that_holds_krakens_own_path_is_refused(path: str) -> None:
+    """It would be sent twice, and signed once: every private call would be refused for its signature."""
+    with pytest.raises(ValueError, match="leave out /0"):
+        check_url(f"https://api.kraken.com{path}")
+
+
+@pytest.mark.parametrize("path", ["", "/", "/proxy", "/10", "/0x"])
+def test_an_address_may_have_a_path_of_its_own(path: str) -> None:
+    assert check_url(f"https://proxy.example{path}").host
+
+
 def test_plain_http_to_a_host_asked_for_by_name() -> None:
     assert check_url("http://proxy.internal", ["proxy.internal"]).host == "proxy.internal"
