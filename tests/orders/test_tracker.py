@@ -156,8 +156,8 @@ async def test_a_claim_that_was_made_is_given_back_and_none_is_that_was_not() ->
 async def test_the_claim_of_a_dead_session_is_given_back_when_its_order_is_settled_here() -> None:
     bench = Bench()
     order = bench.tracker.pending(stranger("theirs", userref=7))
-    bench.tracker.close(order, result("OT"))
-    assert bench.shared.noted == claims.release(order, ["OT"])
+    bench.tracker.close(order, result("OTXID"))
+    assert bench.shared.noted == claims.release(order, ["OTXID"])
 
 
 async def test_names_are_asked_for_from_three_minutes_before_an_order_was_sent() -> None:
