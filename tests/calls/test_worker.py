@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from kraken_async import BurstGovernor, KrakenSession, MemoryStore, Response, SignedRequest
+from kraken_async import (
+    BurstGovernor,
+    KrakenSession,
+    MemoryStore,
+    NonceStoreError,
+    Outcome,
+    Response,
+    SignedRequest,
+)
+from kraken_async.stores.memory import MemoryKey
 from tests.virtual_time import virtual
 
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
@@ -91,3 +100,48 @@ async def test_the_next_call_waits_for_an_overtaking_cancel_no_longer_than_its_p
         assert exchange.sent[-1][2] == pytest.approx(asked + 2.0, abs=0.01)
         exchange.held["CancelAll"].set()
         await cancel
+
+
+@virtual
+async def test_without_the_shared_state_calls_fail_unsent_and_cancels_go_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exchange = Exchange()
+
+    async def out_of_reach(key: MemoryKey, *, urgent: bool = False) -> None:
+        raise NonceStoreError("out of reach")
+
+    async with exchange.session() as client:
+        monkeypatch.setattr(MemoryKey, "acquire_turn", out_of_reach)
+        async with asyncio.timeout(60):
+            asked = [client.private(name) for name in ("Balance", "CancelAll", "Ledgers", "CancelAll")]
+            found = await asyncio.gather(*asked, return_exceptions=True)
+        monkeypatch.undo()
+    assert [name for name, _, _ in exchange.sent] == ["CancelAll", "CancelAll"]
+    for place in (0, 2):
+        error = found[place]
+        assert isinstance(error, NonceStoreError)
+        assert error.outcome is Outcome.NOT_SENT
+        assert "out of reach" in str(error)
+
+
+@virtual
+async def test_a_store_that_fails_cancels_too_fails_them_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    exchange = Exchange()
+    really_step = MemoryKey.step
+
+    async def step(key: MemoryKey, choose: Any, *, overtake: bool = False) -> Any:
+        if overtake:
+            raise NonceStoreError("not even for a cancel")
+        return await really_step(key, choose)
+
+    exchange.held["Balance"] = asyncio.Event()
+    async with exchange.session() as client:
+        monkeypatch.setattr(MemoryKey, "step", step)
+        stalled, waiting = (asyncio.create_task(client.private(name)) for name in ("Balance", "Ledgers"))
+        await asyncio.sleep(0.1)
+        with pytest.raises(NonceStoreError, match="not even for a cancel"):
+            await client.private("CancelAll")
+        exchange.held["Balance"].set()
+        await asyncio.gather(stalled, waiting)
+    assert [name for name, _, _ in exchange.sent] == ["Balance", "Ledgers"]

@@ -434,6 +434,46 @@ async def test_a_lease_that_ran_out_is_counted_said_and_waited_for_again_before_
 
 
 @virtual
+async def test_a_turn_that_was_lost_and_given_back_is_not_waited_for_by_what_needs_none() -> None:
+    script = Script()
+    key = await opened(script)
+    await key.acquire_turn()
+    script.answer("renew", b"0")
+    await asyncio.sleep(2.5)
+    await key.release_turn()
+    script.said.clear()
+    await key.step(yes)
+    assert [each.op for each in script.said] == ["take"]
+    await key.close()
+
+
+@virtual
+async def test_a_turn_that_cannot_be_given_back_is_tried_to_be_as_long_as_its_lease() -> None:
+    script = Script()
+    key = await opened(script, lease=6.0, timeout=2.0)
+    await key.acquire_turn()
+    script.answer("leave", *[unreachable()] * 1000)
+    began = asyncio.get_running_loop().time()
+    await key.release_turn()
+    assert asyncio.get_running_loop().time() == began  # who gives it back does not wait for that
+    await asyncio.sleep(30.0)
+    assert script.times("leave")[-1] - began == pytest.approx(6.0, abs=0.3)
+    await key.close()
+
+
+@virtual
+async def test_closing_leaves_no_task_behind_when_the_turn_cannot_be_given_back() -> None:
+    script = Script()
+    key = await opened(script)
+    await key.acquire_turn()
+    script.answer("leave", *[unreachable()] * 1000)
+    await key.close()
+    assert len(asyncio.all_tasks()) == 1
+    await asyncio.sleep(30.0)
+    assert len(script.times("leave")) == 1
+
+
+@virtual
 async def test_a_turn_that_was_lost_in_flight_is_counted_and_one_that_was_given_back_is_not() -> None:
     script = Script()
     key = await opened(script)
