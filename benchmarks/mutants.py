@@ -42,6 +42,7 @@ FILE, FROZEN, LISTS = (
     f"tests/stores/test_{name}.py" for name in ("file", "frozen_neighbours", "shared_lists")
 )
 LAYOUT, LOWEST = "tests/stores/test_layout.py", "tests/stores/test_lowest_descriptor.py"
+SLOW = "tests/stores/test_slow_disk.py"
 CRASH, TURN, MEMORY = (f"tests/stores/test_{name}.py" for name in ("crash", "turn", "memory"))
 REDIS, LIMITS, CALLS = "tests/stores/test_redis.py", "tests/limits", "tests/calls"
 NEIGHBOURS, SCRIPT = "tests/stores/test_redis_neighbours.py", "tests/stores/test_redis_script.py"
@@ -90,19 +91,19 @@ TARGETS = {
     "stores/url.py": ["tests/stores/test_url.py"],
     "stores/waiting.py": [SHARED, "tests/stores/test_waiting.py"],
     "stores/file/__init__.py": [FILE],
-    "stores/file/ceiling.py": [FILE, CRASH],
+    "stores/file/ceiling.py": [SLOW, FILE, CRASH],
     "stores/file/floors.py": [FROZEN, LOWEST],
-    "stores/file/hold.py": [FILE, TURN, FROZEN, LOWEST],
+    "stores/file/hold.py": [SLOW, FILE, TURN, FROZEN, LOWEST],
     "stores/file/inspection.py": [FILE],
-    "stores/file/key.py": [FILE, LISTS, FROZEN, LOWEST],
+    "stores/file/key.py": [SLOW, FILE, LISTS, FROZEN, LOWEST],
     "stores/file/layout.py": [LAYOUT, FILE, "tests/stores/test_old_state.py"],
-    "stores/file/nonce_lock.py": ["tests/stores/test_nonce_lock.py", FROZEN, FILE],
+    "stores/file/nonce_lock.py": [SLOW, "tests/stores/test_nonce_lock.py", FROZEN, FILE],
     "stores/file/record.py": [FILE, FROZEN, CRASH],
     "stores/file/recovery.py": [LAYOUT, FILE, CRASH, "tests/stores/test_old_state.py"],
-    "stores/file/reservation.py": ["tests/test_nonce_source.py", FILE, LOWEST],
+    "stores/file/reservation.py": [SLOW, "tests/test_nonce_source.py", FILE, LOWEST],
     "stores/file/side_files.py": [LISTS, FILE, LOWEST],
     "stores/file/state_file.py": [FILE, CRASH, LOWEST],
-    "stores/file/steps.py": [FILE, FROZEN, LOWEST],
+    "stores/file/steps.py": [SLOW, FILE, FROZEN, LOWEST],
     "stores/file/ticket_lock.py": [TURN],
     "stores/file/turn.py": [TURN, FROZEN, LOWEST],
     "stores/file/turn_helper.py": [TURN, FROZEN, LOWEST],

@@ -145,6 +145,8 @@ class Hold(KeyState):
             raise NonceStoreError(
                 f"nonce state {self.place}: {who} keeps the nonce lock (is it stopped?)"
             ) from None
+        except ValueError:  # closed between two tries
+            raise self._unusable() from None
         if self._lock_fd < 0:
             lock.close()
             raise self._unusable()

@@ -118,10 +118,10 @@ class Steps(Hold):
 
     async def _nonce_lock_soon(self) -> bool:
         self._nonce_waits += 1
-        taken = await nonce_lock.soon(self._lock)
-        if self._lock_fd < 0:
-            raise self._unusable()
-        return taken
+        try:
+            return await nonce_lock.soon(self._lock)
+        except ValueError:  # closed meanwhile
+            raise self._unusable() from None
 
     async def _step_past(self, choose: Callable[[Shared], T | None]) -> tuple[T | None, int]:
         """Take a step of a cancel without the nonce lock, whose holder stands still; see floors.py.
