@@ -194,7 +194,7 @@ def each_trade(change: Callable[[dict[str, Any]], Any]) -> Change:
         ("Time", lambda r: {**r, "unixtime": str(r["unixtime"])}, "shape of Time", "unixtime: is text"),
         ("Time", lambda r: {**r, "unixtime": r["unixtime"] - 60}, "server clock", "behind this clock"),
         ("Time", lambda r: {**r, "unixtime": r["unixtime"] + 60}, "server clock", "ahead of this clock"),
-        ("Depth", lambda r: {k: {"asks": [], "bids": [["1"]]} for k in r}, "shape of Depth", "has 1 places"),
+        ("Depth", lambda r: {k: {"asks": [], "bids": [["1"]]} for k in r}, "shape of Depth", "has 1 place"),
         ("AssetPairs", lambda r: {k: {**v, "base": None} for k, v in r.items()}, "shape of AssetPairs", "is null"),
         ("Trades", lambda r: {k: v[::-1] if isinstance(v, list) else v for k, v in r.items()},
          "public trades oldest first", ""),
