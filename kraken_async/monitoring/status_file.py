@@ -99,7 +99,7 @@ class StatusFile:
     async def _run(self) -> None:
         while not await self._over():
             try:
-                await self._write_if_changed()
+                await self.write_if_changed()
             except Exception as error:
                 log.debug("the status for `kraken-async top` cannot be written, and is given up: %r", error)
                 return
@@ -110,7 +110,8 @@ class StatusFile:
                 await self._ending.wait()
         return self._ending.is_set()
 
-    async def _write_if_changed(self) -> None:
+    async def write_if_changed(self) -> None:
+        """Write the file, unless it shows all this already. Raises OSError."""
         now, stats = time.time(), self._stats().as_dict()
         calls = [dict(zip(CALL_FIELDS, call, strict=True)) for call in self._last_calls]
         shown = ({name: value for name, value in stats.items() if name not in _PASSING}, calls)

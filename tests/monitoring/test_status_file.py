@@ -57,7 +57,7 @@ def read(status: StatusFile) -> dict[str, Any]:
 async def test_a_status_names_key_process_and_last_calls(tmp_path: Path) -> None:
     call = (time.time(), "Balance", "answered", None, 0.5, 0.01)
     status = StatusFile(tmp_path, KEY, Source(), [call])
-    await status._write_if_changed()
+    await status.write_if_changed()
     found = read(status)
     assert status.path.name.startswith(f"{KEY}.status.")
     assert found["key"] == KEY
@@ -69,7 +69,7 @@ async def test_a_status_names_key_process_and_last_calls(tmp_path: Path) -> None
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
 async def test_a_status_is_for_its_owner_alone(tmp_path: Path) -> None:
     status = StatusFile(tmp_path, KEY, Source())
-    await status._write_if_changed()
+    await status.write_if_changed()
     assert stat.S_IMODE(status.path.stat().st_mode) == 0o600
 
 
@@ -78,18 +78,18 @@ async def test_what_did_not_change_is_not_written_again(
 ) -> None:
     source = Source()
     status = StatusFile(tmp_path, KEY, source)
-    await status._write_if_changed()
+    await status.write_if_changed()
     status.path.unlink()
     source.change(uptime_seconds=99.0)  # time passes by itself
-    await status._write_if_changed()
+    await status.write_if_changed()
     assert not status.path.exists()
     source.change(answered=1)
-    await status._write_if_changed()
+    await status.write_if_changed()
     assert read(status)["stats"]["answered"] == 1
     status.path.unlink()
     later = time.time() + status_file.ALIVE
     monkeypatch.setattr(time, "time", lambda: later)
-    await status._write_if_changed()  # nothing changed, but it shows that its session lives
+    await status.write_if_changed()  # nothing changed, but it shows that its session lives
     assert status.path.exists()
 
 
@@ -101,8 +101,8 @@ async def test_it_writes_by_itself_and_leaves_nothing(
     source = Source()
 
     class Watched(StatusFile):
-        async def _write_if_changed(self) -> None:
-            await super()._write_if_changed()
+        async def write_if_changed(self) -> None:
+            await super().write_if_changed()
             written.set()
 
     async with no_leaks:
@@ -138,9 +138,8 @@ async def test_trouble_ends_the_status_and_never_the_session(
     gone = trouble == "a directory that is gone"
     status = StatusFile(tmp_path / "gone" if gone else tmp_path, KEY, Source() if gone else fails)
     status.start()
-    assert status._task is not None
-    await asyncio.wait([status._task])
-    assert status._task.exception() is None
+    (task,) = asyncio.all_tasks() - {asyncio.current_task()}
+    await task  # raises nothing
     await status.stop()
 
 
@@ -161,7 +160,7 @@ async def test_top_shows_the_true_numbers_of_a_running_session(
         status = StatusFile(
             tmp_path, KEY, client.stats, [(time.time(), "Balance", "answered", None, 0.0, 0.0)]
         )
-        await status._write_if_changed()
+        await status.write_if_changed()
         shown = CliRunner().invoke(app, ["top", "--once"], env={"NO_COLOR": "1"}).stdout
         (found,) = json.loads(CliRunner().invoke(app, ["top", "--json"]).stdout)
     assert f"key {KEY}" in shown

@@ -149,15 +149,22 @@ async def test_a_living_session_that_rewrites_its_file_is_not_taken_for_a_dead_o
 ) -> None:
     living, reader = Journal(tmp_path, KEY), Journal(tmp_path, KEY)
     await living.record(intent("one"))
+    others = [f"other {number}" for number in range(100)]
+    for name in others:
+        await living.record(intent(name))
+    (path,) = tmp_path.iterdir()
+    files = {path.stat().st_ino}
 
     def after_a_rewrite(fd: int, operation: int) -> None:
-        living._rewrite()  # between opening the file and locking it
+        living.done(others.pop())  # between opening the file and locking it
+        files.add(path.stat().st_ino)
         flock(fd, operation)
 
+    monkeypatch.setattr("kraken_async.orders.journal.MOST_DEAD_LINES", -1000)  # so that each end is a rewrite
     monkeypatch.setattr("kraken_async.orders.dead_sessions.flock", after_a_rewrite)
     assert reader.left(500.0) == []
-    assert living._path is not None
-    assert living._path.exists()
+    assert len(files) > 1
+    assert path.exists()
     living.close()
 
 

@@ -48,13 +48,20 @@ def sent(one: Intent, at: float = 101.0) -> Intent:
 
 def die(journal: Journal) -> None:
     """What the kernel does for a process that is killed: its descriptors are closed, its files stay."""
-    os.close(journal._fd)
-    journal._fd = -1
+    journal.left_behind()
 
 
-def lines(journal: Journal) -> list[dict[str, Any]]:
-    assert journal._path is not None
-    return [json.loads(line) for line in journal._path.read_bytes().splitlines() if line]
+def path_of(directory: Path, journal: Journal) -> Path:
+    return directory / f"{KEY}.intents.{journal.session}.jsonl"
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines() if line]
+
+
+def write_to(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
 
 
 async def test_nothing_is_created_before_the_first_intent(tmp_path: Path) -> None:
@@ -67,10 +74,8 @@ async def test_nothing_is_created_before_the_first_intent(tmp_path: Path) -> Non
 async def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "state", KEY)
     await journal.record(intent())
-    assert journal._path is not None
-    assert journal._path.stat().st_mode & 0o777 == 0o600
+    assert path_of(tmp_path / "state", journal).stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
-    assert journal._path.name == f"{KEY}.intents.{journal.session}.jsonl"
     journal.close()
 
 
@@ -163,7 +168,7 @@ async def test_damaged_lines_are_skipped_and_counted(
     dead, one, other = Journal(tmp_path, KEY), intent(), intent()
     await dead.record(one)
     dead.sent(sent(one))
-    os.write(dead._fd, b'{"op":"open","id"\n\x00\xff\n[]\n{"op":"open"}\n')
+    write_to(path_of(tmp_path, dead), b'{"op":"open","id"\n\x00\xff\n[]\n{"op":"open"}\n')
     await dead.record(other)
     dead.sent(sent(other))
     die(dead)
@@ -177,7 +182,7 @@ async def test_damaged_lines_are_skipped_and_counted(
 async def test_beside_damaged_lines_a_missing_mark_proves_nothing(tmp_path: Path) -> None:
     dead, one = Journal(tmp_path, KEY), intent()
     await dead.record(one)
-    os.write(dead._fd, b'{"op":"se')
+    write_to(path_of(tmp_path, dead), b'{"op":"se')
     die(dead)
     assert [i.id for i in Journal(tmp_path, KEY).left(500.0)] == [one.id]
 
@@ -229,7 +234,7 @@ async def test_lines_of_what_is_over_are_dropped(tmp_path: Path, monkeypatch: py
         await journal.record(one)
         journal.sent(sent(one))
         journal.done(one.id)
-        assert len(lines(journal)) <= 30
+        assert len(lines(path_of(tmp_path, journal))) <= 30
     assert Journal(tmp_path, KEY).left(500.0) == [], "the file that took its place is locked as well"
     journal.close()
     assert [i.id for i in Journal(tmp_path, KEY).left(500.0)] == [kept.id]
@@ -240,8 +245,7 @@ async def test_no_secret_is_written(tmp_path: Path) -> None:
     journal = Journal(tmp_path, KEY)
     params = {"pair": "XBTUSD", "otp": "123456", "nonce": "9", "orders": [{"token": "t0ken", "volume": 1.5}]}
     await journal.record(intent(params=params))
-    assert journal._path is not None
-    text = journal._path.read_text()
+    text = path_of(tmp_path, journal).read_text()
     assert "XBTUSD" in text
     assert "1.5" in text
     assert not any(secret in text for secret in ("123456", "t0ken", "nonce"))
@@ -276,7 +280,7 @@ async def test_a_failed_sync_refuses_the_order(tmp_path: Path, monkeypatch: pyte
     one = intent()
     with pytest.raises(NonceStoreError, match="Input/output"):
         await journal.record(one)
-    assert one.id not in journal._open
+    assert lines(path_of(tmp_path, journal))[-1] == {"op": "done", "id": one.id}
     journal.close()
 
 
@@ -291,21 +295,32 @@ async def test_a_sync_that_outlives_the_journal_touches_no_other_file(tmp_path: 
         await task
 
 
-async def test_a_forked_child_writes_nothing_and_unlocks_nothing(tmp_path: Path) -> None:
+async def test_a_forked_child_writes_nothing_unlocks_nothing_and_keeps_nothing_locked(tmp_path: Path) -> None:
     journal, one = Journal(tmp_path, KEY), intent()
     await journal.record(one)
     journal.sent(sent(one))
+    said, says = os.pipe()
+    waits, go_on = os.pipe()
     pid = os.fork()
     if not pid:
         try:
+            os.close(go_on)
             journal.done(one.id)
-            os._exit(0 if journal._fd == -1 else 1)
+            os.write(says, b".")
+            os.read(waits, 1)  # until the parent has looked, or is gone
+            os._exit(0)
         except BaseException:
             os._exit(2)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert len(lines(journal)) == 2
+    os.close(says)
+    os.close(waits)
+    assert os.read(said, 1) == b"."
+    assert len(lines(path_of(tmp_path, journal))) == 2
     assert Journal(tmp_path, KEY).left(500.0) == []
     journal.close()
+    assert [i.id for i in Journal(tmp_path, KEY).left(500.0)] == [one.id]
+    os.close(said)
+    os.close(go_on)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 async def test_what_was_written_survives_kill_9(tmp_path: Path) -> None:
@@ -339,10 +354,12 @@ async def test_what_was_written_survives_kill_9(tmp_path: Path) -> None:
     assert [i.id for i in reader.left(500.0)] == ["a"]
 
 
-def test_a_memory_store_keeps_intents_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_memory_store_keeps_intents_in_memory(tmp_path: Path) -> None:
     journal = open_journal(OrderPolicy(), None, KEY)
     assert journal is not None
-    assert journal._path is None
+    await journal.record(intent())
+    assert "in memory, 1 open" in repr(journal)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_journal_can_be_turned_off() -> None:
