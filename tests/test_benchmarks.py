@@ -518,6 +518,16 @@ def page_of(folder: Path) -> Path:
     return page
 
 
+def published_first(folder: Path, sections: dict[str, Any]) -> str:
+    """Publish the run that is kept with these sections; return what the first page says then."""
+    pytest.importorskip("matplotlib")
+    page, first = folder / "page.md", page_of(folder)
+    page.write_text(f"{publish.BEGIN}\n{publish.END}\n")
+    kept = json.loads((publish.FOLDER / "run.json").read_text(encoding="utf-8"))
+    publish.publish({**kept, **sections}, page, folder / "folder", first)
+    return first.read_text()
+
+
 def test_the_readme_has_a_place_for_a_run_before_everything_else_that_it_says() -> None:
     text = publish.README.read_text(encoding="utf-8")
     assert text.count(publish.BEGIN) == text.count(publish.END) == 1
@@ -531,13 +541,7 @@ def test_the_readme_shows_the_run_that_is_kept_beside_the_page_if_it_has_all_tha
 
 
 def test_publishing_fills_the_readme_with_what_leads_it(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    page = tmp_path / "page.md"
-    page.write_text(f"{publish.BEGIN}\n{publish.END}\n")
-    kept = json.loads((publish.FOLDER / "run.json").read_text(encoding="utf-8"))
-    first = page_of(tmp_path)
-    publish.publish({**kept, **LEADING}, page, tmp_path / "folder", first)
-    text = first.read_text()
+    text = published_first(tmp_path, LEADING)
     names = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")][2:]
     assert names == ["Outcomes", "Refusals", "Cancel to wire", "CPU of a read", "CPU of an order"]
     assert "300 random schedules" in text
@@ -549,13 +553,7 @@ def test_publishing_fills_the_readme_with_what_leads_it(tmp_path: Path) -> None:
 
 
 def test_publishing_a_run_of_some_sections_leaves_the_readme(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    page = tmp_path / "page.md"
-    page.write_text(f"{publish.BEGIN}\n{publish.END}\n")
-    kept = json.loads((publish.FOLDER / "run.json").read_text(encoding="utf-8"))
-    first = page_of(tmp_path)
-    publish.publish({**kept, **LEADING, "cancels": {}}, page, tmp_path / "folder", first)
-    assert "what was here" in first.read_text()
+    assert "what was here" in published_first(tmp_path, {**LEADING, "cancels": {}})
 
 
 def test_publishing_replaces_the_run_that_is_there(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -58,23 +58,15 @@ async def test_a_thousand_gathered_calls_arrive_in_order_one_at_a_time(tmp_path:
 
 async def test_threads_with_a_loop_and_session_each_share_one_key(tmp_path: Path) -> None:
     async with exchange(tmp_path, jitter=(0.0, 0.002)) as kraken:
-        failures: list[BaseException] = []
 
         async def run() -> None:
             async with kraken.session() as client:
                 await asyncio.gather(*(client.private("Balance") for _ in range(25)))
 
-        def in_thread() -> None:
-            try:
-                asyncio.run(run())
-            except BaseException as error:
-                failures.append(error)
-
-        threads = [threading.Thread(target=in_thread) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
-        assert not failures
+        with ThreadPoolExecutor(8) as threads:
+            running = [threads.submit(lambda: asyncio.run(run())) for _ in range(8)]
+            await asyncio.wait(list(map(asyncio.wrap_future, running)))
+        assert [each.exception() for each in running] == [None] * 8
         assert len(kraken.calls()) == 200
         assert kraken.emulator.refused() == 0
         assert kraken.most_in_flight == 1

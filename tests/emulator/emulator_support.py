@@ -6,6 +6,10 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -102,3 +106,23 @@ class Desk:
         reply = self.emulator.handle("GET", f"/0/public/{name}" + (f"?{query}" if query else ""), {}, b"")
         answer = json.loads(reply.body)
         return answer["result"] if not answer["error"] else answer["error"]
+
+
+def said_by_foreign_suite(folder: Path, tests: str, *options: str) -> str:
+    """Run tests of somebody else's, which have nothing but the published fixtures; return what pytest says."""
+    (folder / "test_foreign.py").write_text(tests)
+    ours = ["-p", "kraken_async.emulator.plugin", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--strict-markers", *ours, *options, "test_foreign.py"],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout + done.stderr

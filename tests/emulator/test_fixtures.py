@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,8 +11,8 @@ import pytest
 from kraken_async import KrakenSession
 from kraken_async.emulator.observed import same
 from kraken_async.emulator.plugin import RunningEmulator
+from tests.emulator.emulator_support import said_by_foreign_suite
 
-ROOT = Path(__file__).parents[2]
 LIMIT = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "37500", "volume": "0.01"}
 
 
@@ -131,15 +129,7 @@ async def test_session(kraken_session, kraken_emulator):
 
 
 def test_fixtures_work_in_a_foreign_suite(tmp_path: Path) -> None:
-    (tmp_path / "test_foreign.py").write_text(FOREIGN)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--strict-markers", "-p", "kraken_async.emulator.plugin",
-         "-p", "pytest_asyncio.plugin", "-o", "asyncio_mode=strict", "test_foreign.py"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )  # fmt: skip
-    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    said = said_by_foreign_suite(
+        tmp_path, FOREIGN, "-p", "pytest_asyncio.plugin", "-o", "asyncio_mode=strict"
+    )
+    assert "3 passed" in said, said

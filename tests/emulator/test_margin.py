@@ -173,12 +173,18 @@ def test_consolidated_positions_are_a_list_with_a_row_for_each_market() -> None:
     assert desk.refusal("OpenPositions", {"consolidation": "x"}) == "EGeneral:Invalid arguments:consolidation"
 
 
+def desk_with(*, dollars: int) -> Desk:
+    """Return a desk that has dollars, and nothing else."""
+    desk = Desk()
+    balances = desk.emulator.accounts["main"].balances
+    balances.clear()
+    balances["ZUSD"] = Decimal(dollars)
+    return desk
+
+
 def test_trade_balance_agrees_with_the_positions() -> None:
     """Evidence: the sums that Kraken documents for TradeBalance, field by field."""
-    desk = Desk()
-    account = desk.emulator.accounts["main"]
-    account.balances.clear()
-    account.balances["ZUSD"] = Decimal(20_000)
+    desk = desk_with(dollars=20_000)
     desk.call("AddOrder", LONG)
     desk.emulator.move("XBTUSD", "59000")
     shown = {name: Decimal(value) for name, value in desk.call("TradeBalance").items()}
@@ -198,10 +204,7 @@ def test_trade_balance_agrees_with_the_positions() -> None:
 
 
 def test_margin_that_is_not_there_is_refused_unless_it_only_closes() -> None:
-    desk = Desk()
-    account = desk.emulator.accounts["main"]
-    account.balances.clear()
-    account.balances["ZUSD"] = Decimal(12_300)
+    desk = desk_with(dollars=12_300)
     desk.call("AddOrder", LONG)
     assert desk.refusal("AddOrder", LONG) == "EOrder:Margin level too low"
     assert desk.refusal("AddOrder", {**SHORT, "volume": "3"}) == "EOrder:Margin level too low"

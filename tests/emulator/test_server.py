@@ -21,7 +21,7 @@ import kraken_async.emulator
 from kraken_async.emulator import CATALOGUE, EmulatorServer, Fault, serve_in_thread
 from kraken_async.emulator.command import announce, main
 from tests import forked
-from tests.emulator.emulator_support import LIMIT, Desk
+from tests.emulator.emulator_support import LIMIT, Desk, said_by_foreign_suite
 
 ROOT = Path(__file__).parent.parent
 
@@ -310,20 +310,10 @@ def test_each_test_has_its_own(kraken_emulator):
 
 
 def test_plugin_in_a_foreign_test_suite(tmp_path: Path) -> None:
-    (tmp_path / "test_foreign.py").write_text(PLUGIN_TEST)
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "pytest", "-q", "-W", "error", "--strict-markers", "-p", "no:cacheprovider",
-            "-p", "no:aioresponses", "-p", "no:asyncio", "-p", "kraken_async.emulator.plugin", str(tmp_path),
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )  # fmt: skip
-    assert "4 passed" in done.stdout, done.stdout + done.stderr
+    said = said_by_foreign_suite(
+        tmp_path, PLUGIN_TEST, "-W", "error", "-p", "no:aioresponses", "-p", "no:asyncio"
+    )
+    assert "4 passed" in said, said
 
 
 def test_every_public_name_is_there() -> None:

@@ -58,10 +58,7 @@ async def session(where: str, log: int, nonces: int) -> None:
         key.on_flush_due = flush
         await key.open(time.monotonic)
         for count in range(nonces):
-            await key.acquire_turn()
-            nonce = (await key.step(yes))[1]
-            os.write(log, b"%d\n" % nonce)
-            await key.release_turn()
+            await call(key, log)
             if count % 8 == 3:
                 await key.update(change)
             if count % 16 == 7:
@@ -71,6 +68,14 @@ async def session(where: str, log: int, nonces: int) -> None:
         await asyncio.gather(*flushes)
         if number == 0 or random.random() < 0.5:
             await key.close()
+
+
+async def call(key: KeyState, log: int) -> None:
+    """Log a nonce within its turn."""
+    await key.acquire_turn()
+    nonce = (await key.step(yes))[1]
+    os.write(log, b"%d\n" % nonce)
+    await key.release_turn()
 
 
 def yes(shared: Shared) -> bool:
@@ -90,10 +95,7 @@ async def crowd(where: str, log: int, nonces: int) -> None:
     key = FileStore(where).key("k", "ns")
     await key.open(time.monotonic)
     for _ in range(nonces):
-        await key.acquire_turn()
-        nonce = (await key.step(yes))[1]
-        os.write(log, b"%d\n" % nonce)
-        await key.release_turn()
+        await call(key, log)
         await asyncio.sleep(0)
     await key.close()
 

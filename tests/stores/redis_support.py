@@ -67,6 +67,13 @@ class Keys:
         self.base = "{kraken_async:" + self.name + "}:"
         self.opened: list[RedisKey] = []
 
+    async def __aenter__(self) -> Keys:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for key in self.opened:
+            await key.close()
+
     async def open(
         self, unit: str = "ns", *, url: str = "", clock: Callable[[], float] | None = None, **options: Any
     ) -> RedisKey:
@@ -128,3 +135,18 @@ class Proxy:
 def go(shared: Shared) -> bool:
     """A choice that always finds something to send."""
     return True
+
+
+async def until(true: Callable[[], Any], seconds: float = 20.0) -> None:
+    """Step the loop until `true()`: for what another process does."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+async def in_line(key: RedisKey) -> asyncio.Task[None]:
+    """Ask for the turn while another has it; return the task once it stands in line."""
+    before = key.figures()["turns_waited_for"]
+    task = asyncio.create_task(key.acquire_turn())
+    await until(lambda: key.figures()["turns_waited_for"] > before)
+    return task

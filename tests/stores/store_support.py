@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,13 @@ async def opened(store: Store, name: str = "k", unit: str = "ns", *, flushed: bo
 async def draw(key: KeyState, **options: Any) -> int:
     """One nonce."""
     return (await key.step(yes, **options))[1]
+
+
+async def pass_through(keys: Sequence[KeyState], number: int, order: list[int]) -> None:
+    """Take the turn by one of the keys, note its number, and give the turn back."""
+    await keys[number].acquire_turn()
+    order.append(number)
+    await keys[number].release_turn()
 
 
 class FailingDisk(Disk):

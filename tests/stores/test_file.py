@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -321,7 +322,6 @@ async def test_several_sessions_of_one_loop_share_nonces_and_state(tmp_path: Pat
 def test_loops_of_several_threads_share_nonces_in_turns(tmp_path: Path) -> None:
     arrived: list[int] = []
     inside = 0
-    failures: list[BaseException] = []
 
     async def session() -> None:
         nonlocal inside
@@ -337,18 +337,8 @@ def test_loops_of_several_threads_share_nonces_in_turns(tmp_path: Path) -> None:
             await key.release_turn()
         await key.close()
 
-    def run() -> None:
-        try:
-            asyncio.run(session())
-        except BaseException as failure:
-            failures.append(failure)
-
-    threads = [threading.Thread(target=run) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: asyncio.run(session()), range(8)))
     assert len(arrived) == 400
     assert arrived == sorted(set(arrived))
 

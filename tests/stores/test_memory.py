@@ -12,22 +12,9 @@ from typing import Any
 import pytest
 
 from kraken_async.errors import NonceStoreError
-from kraken_async.stores.base import MAX_NONCE, KeyState, Shared
+from kraken_async.stores.base import MAX_NONCE, KeyState
 from kraken_async.stores.memory import MemoryStore
-
-
-def yes(shared: Shared) -> bool:
-    return True
-
-
-def nothing(shared: Shared) -> None:
-    return None
-
-
-async def opened(store: MemoryStore, name: str = "k", unit: str = "ns") -> KeyState:
-    key = store.key(name, unit)
-    await key.open(time.monotonic)
-    return key
+from tests.stores.store_support import nothing, opened, pass_through, yes
 
 
 async def test_nonces_are_on_the_clock_and_rise() -> None:
@@ -67,14 +54,8 @@ async def test_the_turn_goes_round_in_order_of_asking_and_skips_who_gave_up() ->
     store = MemoryStore()
     keys = [await opened(store) for _ in range(5)]
     order: list[int] = []
-
-    async def take(number: int) -> None:
-        await keys[number].acquire_turn()
-        order.append(number)
-        await keys[number].release_turn()
-
     await keys[0].acquire_turn()
-    tasks = [asyncio.create_task(take(number)) for number in range(1, 5)]
+    tasks = [asyncio.create_task(pass_through(keys, number, order)) for number in range(1, 5)]
     await asyncio.sleep(0)
     tasks[1].cancel()
     await keys[0].release_turn()
@@ -82,14 +63,20 @@ async def test_the_turn_goes_round_in_order_of_asking_and_skips_who_gave_up() ->
     assert order == [1, 3, 4]
 
 
-async def test_cancelled_in_the_moment_of_the_grant_passes_the_turn_on() -> None:
-    store = MemoryStore()
-    one, two, three = [await opened(store) for _ in range(3)]
+async def just_granted(one: KeyState, two: KeyState) -> asyncio.Task[None]:
+    """Give the turn from one to the other: the grant has run, the waiting task has not."""
     await one.acquire_turn()
     waiting = asyncio.create_task(two.acquire_turn())
     await asyncio.sleep(0)
     await one.release_turn()
-    await asyncio.sleep(0)  # the grant has run, the waiting task has not
+    await asyncio.sleep(0)
+    return waiting
+
+
+async def test_cancelled_in_the_moment_of_the_grant_passes_the_turn_on() -> None:
+    store = MemoryStore()
+    one, two, three = [await opened(store) for _ in range(3)]
+    waiting = await just_granted(one, two)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -115,11 +102,7 @@ async def test_closing_gives_the_turn_on_and_fails_who_waits() -> None:
 async def test_closing_after_the_grant_but_before_the_waiter_ran_loses_no_turn() -> None:
     store = MemoryStore()
     one, two, three = [await opened(store) for _ in range(3)]
-    await one.acquire_turn()
-    waiting = asyncio.create_task(two.acquire_turn())
-    await asyncio.sleep(0)
-    await one.release_turn()
-    await asyncio.sleep(0)
+    waiting = await just_granted(one, two)
     closing = two.close()
     with pytest.raises(StopIteration):
         closing.send(None)  # runs before the waiter does

