@@ -19,7 +19,7 @@ FILES = sorted(
     [
         *ROOT.glob("*.md"),
         *ROOT.glob("docs/**/*.md"),
-        *ROOT.glob("examples/*"),
+        *ROOT.glob("examples/*.*"),
         *ROOT.glob("kraken_async/**/*.py"),
     ]
 )
