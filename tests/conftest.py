@@ -272,7 +272,7 @@ class LeakCheck:
             if kind is not None or not self.left():
                 break
             await asyncio.sleep(0)
-        self._check(kind)
+        self.__exit__(kind)  # other threads have their time; this loop stands still meanwhile
 
     def left(self) -> list[object]:
         """What is there now and was not at the start."""

@@ -63,7 +63,7 @@ async def exchange(
         yield Exchange(emulator, server, tmp_path)
 
 
-async def until(true: Any, seconds: float = 5.0) -> None:
+async def until(true: Any, seconds: float = 20.0) -> None:
     """Let the loop run until something holds; fails loudly when it does not."""
     deadline = time.monotonic() + seconds
     for _ in itertools.count():

@@ -179,40 +179,36 @@ async def test_drain_waits_for_all_that_waits(tmp_path: Path) -> None:
 
 
 async def test_a_stalled_read_does_not_block_a_cancel_and_is_sent_again(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session(timeout=3.0) as client:
+    async with exchange(tmp_path) as kraken, kraken.session(timeout=4.0) as client:
         kraken.emulator.faults.next("Ledgers", Fault.hang("before"))
         read = asyncio.create_task(client.private("Ledgers"))
         await until(lambda: client.stats().in_flight == 1)
-        started = time.monotonic()
-        await client.private("CancelAll")
-        assert (
-            time.monotonic() - started < 2.5
-        )  # it overtakes after one second; the read gives up after three
+        await client.private("CancelAll")  # it overtakes after one second; the read gives up after four
+        assert kraken.calls() == ["Ledgers", "CancelAll"]
         assert "ledger" in await read
         assert kraken.calls().count("CancelAll") == 1
 
 
 async def test_a_call_stalled_in_another_session_does_not_block_a_cancel(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as one, kraken.session(timeout=3.0) as other:
+    async with exchange(tmp_path) as kraken, kraken.session() as one, kraken.session(timeout=40.0) as other:
         kraken.emulator.faults.next("Ledgers", Fault.hang("before"))
         read = asyncio.create_task(other.private("Ledgers"))
         await until(lambda: other.stats().in_flight == 1)
-        started = time.monotonic()
-        await one.private("CancelAll")
-        assert time.monotonic() - started < 2.5
+        await asyncio.wait_for(one.private("CancelAll"), 20.0)  # and not for as long as the other hangs
+        assert not read.done()
         read.cancel()
 
 
 async def test_the_next_call_lets_an_overtaking_cancel_arrive_first(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session(timeout=0.4, cancel_patience=0.2) as client:
+    async with exchange(tmp_path) as kraken, kraken.session(cancel_patience=1.5) as client:
         kraken.emulator.faults.next("Ledgers", Fault.hang("before"))
         kraken.emulator.faults.next(
-            "CancelAll", Fault.late(0.3, "before")
+            "CancelAll", Fault.late(1.5, "before")
         )  # on its way as the read times out
-        read = asyncio.create_task(client.private("Ledgers"))
+        read = asyncio.create_task(client.with_options(timeout=2.25).private("Ledgers"))
         await until(lambda: client.stats().in_flight == 1)
         next_call = asyncio.create_task(client.private("Balance"))
-        assert (await client.with_options(timeout=2.0).private("CancelAll"))["count"] == 0
+        assert (await client.private("CancelAll"))["count"] == 0
         await asyncio.gather(next_call, read)
         assert kraken.calls().index("CancelAll") < kraken.calls().index("Balance")
         assert kraken.emulator.refused() == 0

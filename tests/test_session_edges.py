@@ -128,7 +128,9 @@ async def test_what_takes_back_all_orders_is_held_by_nothing_at_any_priority(
         reads = [asyncio.create_task(client.private("Ledgers")) for _ in range(40)]
         await until(lambda: client.stats().counter_level > 13 and not client.stats().in_flight)
         params = {"timeout": 60} if name == "CancelAllOrdersAfter" else {}
-        await asyncio.wait_for(client.with_options(priority=priority).private(name, params), 1.0)
+        before = len(kraken.calls())
+        await asyncio.wait_for(client.with_options(priority=priority).private(name, params), 20.0)
+        assert kraken.calls()[before] == name  # no read goes before it, and one may in six seconds
         for read in reads:
             read.cancel()
 
@@ -137,9 +139,9 @@ async def test_the_dead_mans_switch_is_armed_at_once_on_a_full_counter(tmp_path:
     async with exchange(tmp_path) as kraken, kraken.session(governor=BurstGovernor("starter")) as client:
         reads = [asyncio.create_task(client.private("Ledgers")) for _ in range(40)]
         await until(lambda: client.stats().counter_level > 13 and not client.stats().in_flight)
-        begun = time.monotonic()
+        before = len(kraken.calls())
         async with client.dead_man_switch(10, every=5):
-            assert time.monotonic() - begun < 1.0
+            assert kraken.calls()[before] == "CancelAllOrdersAfter"  # no read goes before it
         for read in reads:
             read.cancel()
 
@@ -149,7 +151,7 @@ async def test_with_the_governor_off_only_the_breaker_holds_back(tmp_path: Path)
         kraken.emulator.faults.next("Balance", Fault.refuse(f"EService:Throttled: {time.time() + 30:.0f}"))
         with pytest.raises(KrakenError):
             await client.private("Balance")
-        await asyncio.wait_for(client.private("Balance"), 1.0)
+        await asyncio.wait_for(client.private("Balance"), 20.0)
 
 
 async def test_whatever_a_transport_raises_ends_one_call_and_not_the_session(
@@ -182,7 +184,7 @@ async def test_whatever_a_transport_raises_ends_one_call_and_not_the_session(
 async def test_a_cancel_takes_back_at_once_what_it_names_while_the_worker_is_busy(tmp_path: Path) -> None:
     rows = [{k: v for k, v in {**ORDER, "cl_ord_id": f"row{n}"}.items() if k != "pair"} for n in (1, 2)]
     async with exchange(tmp_path) as kraken, kraken.session() as client:
-        kraken.emulator.faults.next("Balance", Fault.late(0.4))
+        kraken.emulator.faults.next("Balance", Fault.late(2.0))
         read = asyncio.create_task(client.private("Balance"))
         await until(lambda: client.stats().in_flight == 1)
         batch = asyncio.create_task(client.private("AddOrderBatch", pair="XBTUSD", orders=rows))
@@ -193,7 +195,8 @@ async def test_a_cancel_takes_back_at_once_what_it_names_while_the_worker_is_bus
         ]
         for withdrawn in (batch, order):
             with pytest.raises(OrderWithdrawn):
-                await asyncio.wait_for(withdrawn, 0.2)
+                await asyncio.wait_for(withdrawn, 20.0)
+        assert not read.done()
         again = asyncio.create_task(client.private("AddOrder", ORDER, cl_ord_id="mine"))  # another one
         assert (await again)["txid"]
         await read
@@ -207,7 +210,7 @@ async def test_waiting_for_krakens_time_is_part_of_the_wait(tmp_path: Path) -> N
         begun = time.monotonic()
         with pytest.raises(QueueTimeout):
             await client.with_options(queue_timeout=0.2).private("AddOrder", ORDER)
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < 1.8  # of Kraken's time alone it waits 2 s
         assert not kraken.emulator.orders
 
 
@@ -254,7 +257,7 @@ async def test_a_timeout_of_its_own_bounds_each_sending(tmp_path: Path) -> None:
         begun = time.monotonic()
         with pytest.raises(RequestTimeout, match=r"within 0\.2 s"):
             await client.with_options(timeout=0.2).private("Balance")
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < 9.0  # a timeout that is not its own is 10 s
 
 
 async def test_an_order_in_flight_at_the_end_says_what_was_found(tmp_path: Path) -> None:
@@ -312,7 +315,7 @@ async def test_a_call_that_ends_while_its_nonce_is_fetched_ends_once(tmp_path: P
         await asyncio.wait([order], timeout=5)
         slow.go.set()
         await asyncio.gather(order, *others, return_exceptions=True)
-        await asyncio.wait_for(client.drain(), 0.1)  # nothing is pending
+        await asyncio.wait_for(client.drain(), 20.0)  # nothing is pending
         assert not kraken.emulator.orders
 
 
@@ -323,9 +326,9 @@ async def test_what_the_worker_has_chosen_no_overtaking_cancel_sends_as_well(tmp
         order = asyncio.create_task(client.with_options(priority=Priority.CANCEL).private("AddOrder", ORDER))
         await slow.chosen.wait()
         cancel = asyncio.create_task(client.private("CancelAll"))  # this one overtakes
-        await asyncio.wait_for(cancel, 5.0)
+        await asyncio.wait_for(cancel, 20.0)
         slow.go.set()
-        await asyncio.wait_for(order, 5.0)
+        await asyncio.wait_for(order, 20.0)
         assert kraken.calls().count("AddOrder") <= 2  # overtaken: refused for its nonce, and healed
         assert len(kraken.emulator.orders) == 1
 
@@ -338,7 +341,7 @@ async def test_a_stray_cancellation_ends_one_call_and_not_the_worker(tmp_path: P
     async with exchange(tmp_path) as kraken, kraken.session(transport=stray, retry=once) as client:
         for _ in range(2):
             with pytest.raises(KrakenError, match="CancelledError"):
-                await asyncio.wait_for(client.private("Balance"), 5.0)
+                await asyncio.wait_for(client.private("Balance"), 20.0)
 
 
 @pytest.mark.parametrize(
@@ -352,10 +355,10 @@ async def test_an_answer_in_any_shape_reaches_its_caller(tmp_path: Path, result:
 
     rows = [{"type": "buy", "ordertype": "market", "volume": "1"}] * 2
     async with exchange(tmp_path) as kraken, kraken.session(transport=answer) as client:
-        assert await asyncio.wait_for(client.private("AddOrder", ORDER), 5.0) == result
+        assert await asyncio.wait_for(client.private("AddOrder", ORDER), 20.0) == result
         batch = client.private("AddOrderBatch", pair="XBTUSD", orders=rows)
-        assert await asyncio.wait_for(batch, 5.0) == result
-        await asyncio.wait_for(client.drain(), 0.1)  # nothing is pending
+        assert await asyncio.wait_for(batch, 20.0) == result
+        await asyncio.wait_for(client.drain(), 20.0)  # nothing is pending
 
 
 async def test_a_closing_that_is_cancelled_while_it_opens_leaves_nothing(

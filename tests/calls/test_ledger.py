@@ -59,7 +59,7 @@ async def test_a_call_ends_once_and_its_listeners_hear_of_it_first() -> None:
     assert await one.future == {"ZUSD": "1"}
     assert listener.heard == [("ended", one, False)]
     assert one.state is CallState.ENDED
-    await asyncio.wait_for(book.idle(), 1)
+    await asyncio.wait_for(book.idle(), 20)
 
 
 async def test_a_call_whose_caller_has_left_is_not_sent_and_is_heard_of_as_dropped() -> None:
@@ -70,7 +70,7 @@ async def test_a_call_whose_caller_has_left_is_not_sent_and_is_heard_of_as_dropp
     assert not book.send(one, 17, 1.0)
     assert listener.heard == [("dropped", one, True)]
     assert one.attempt == 0
-    await asyncio.wait_for(book.idle(), 1)
+    await asyncio.wait_for(book.idle(), 20)
 
 
 @pytest.mark.parametrize("how", ["answered", "taken back", "dropped"])
@@ -147,7 +147,7 @@ async def test_what_is_idle_leaves_out_the_sessions_own_look_ups(internal: bool)
     await asyncio.sleep(0)
     assert idle.done() is internal
     book.finish(one, result=1)
-    await asyncio.wait_for(idle, 1)
+    await asyncio.wait_for(idle, 20)
 
 
 async def test_at_the_end_what_waits_was_not_sent_and_what_was_sent_is_lost() -> None:
@@ -165,7 +165,7 @@ async def test_at_the_end_what_waits_was_not_sent_and_what_was_sent_is_lost() ->
             await one.future
     with pytest.raises(OutcomeUnknown):
         await sent.future
-    await asyncio.wait_for(book.idle(), 1)
+    await asyncio.wait_for(book.idle(), 20)
 
 
 # -- the table of states ---------------------------------------------------------------------------------------

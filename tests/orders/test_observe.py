@@ -16,6 +16,7 @@ import pytest
 
 from kraken_async import BurstGovernor, KrakenSession, OrderError, OrderPolicy, OutcomeUnknown, SessionClosed
 from kraken_async.emulator import Emulator, EmulatorServer, Fault
+from kraken_async.orders import reconciler
 from kraken_async.orders.executions import executions
 
 ORDER: dict[str, Any] = {
@@ -83,7 +84,7 @@ async def test_an_order_seen_while_it_is_looked_up_is_settled_at_once(tmp_path: 
         await until(lambda: any(a.endpoint == "OpenOrders" for a in emulator.history))
         (order,) = emulator.orders.values()
         client.observe(event(order_id=order.txid, cl_ord_id=order.cl_ord_id))
-        result = await asyncio.wait_for(lost, 1.0)
+        result = await asyncio.wait_for(lost, 10.0)
         assert result["txid"] == [order.txid]
         assert result["descr"]["order"] == "buy 0.01 BTC/USD @ limit 30000.0"
         assert client.unresolved() == []
@@ -101,18 +102,18 @@ async def test_an_order_seen_before_its_answer_is_lost_needs_no_look_up(tmp_path
         assert not [a for a in emulator.history if a.endpoint in ("OpenOrders", "ClosedOrders")]
 
 
-async def test_an_order_of_the_callers_own_id_is_looked_up_at_once(tmp_path: Path) -> None:
+async def test_an_order_of_the_callers_own_id_is_looked_up_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "FIRST_PAUSE", 60.0)  # the next look would be at the end of the search
     async with opened(tmp_path, governor=BurstGovernor.off()) as (emulator, client):
         emulator.faults.next("AddOrder", Fault.reset("after").with_(visibility=1.2))
         lost = asyncio.create_task(client.private("AddOrder", ORDER, cl_ord_id="mine"))
-        await until(lambda: [a.endpoint for a in emulator.history].count("ClosedOrders") >= 3)
-        (order,) = (
-            emulator.orders.values()
-        )  # not seen in three looks: the next one is more than half a second away
-        began, looks = time.monotonic(), [a.endpoint for a in emulator.history].count("OpenOrders")
+        await until(lambda: [a.endpoint for a in emulator.history].count("ClosedOrders") == 1)
+        (order,) = emulator.orders.values()
+        monkeypatch.setattr(reconciler, "PAUSE", 0.1)  # from the look that follows
         client.observe(event(order_id=order.txid, cl_ord_id="mine"))
-        await until(lambda: [a.endpoint for a in emulator.history].count("OpenOrders") > looks)
-        assert time.monotonic() - began < 0.4
+        await until(lambda: [a.endpoint for a in emulator.history].count("OpenOrders") > 1)
         # As the emulator shows it, so it was asked: the event alone proves nothing of an id that may be used again.
         assert "XBTUSD" in (await lost)["descr"]["order"]
 
@@ -169,7 +170,7 @@ async def test_a_batch_is_settled_once_all_its_orders_were_seen(tmp_path: Path) 
             assert not lost.done()
             client.observe(event(order_id=order.txid, cl_ord_id=order.cl_ord_id)["data"][0])
             assert number < 2
-        result = await asyncio.wait_for(lost, 1.0)
+        result = await asyncio.wait_for(lost, 10.0)
         assert [row["txid"] for row in result["orders"]] == list(emulator.orders)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from kraken_async.stores.base import KeyState, Shared, Store
 from kraken_async.system.durable import Disk
 
@@ -65,6 +67,31 @@ async def pass_through(keys: Sequence[KeyState], number: int, order: list[int]) 
     await keys[number].acquire_turn()
     order.append(number)
     await keys[number].release_turn()
+
+
+async def in_line(path: Path, count: int) -> None:
+    """Until so many threads wait in the kernel, at the head of the line or in it."""
+    while min(waiting(path) for _ in range(5)) < count:  # one look may show one that is not there yet
+        await asyncio.sleep(0)
+
+
+def waiting(path: Path) -> int:
+    """Waiters of the turn, and of the line that leads to it.
+
+    Each is counted once: the list shows some of them twice while others take and release locks. That it misses
+    some is no harm to whoever waits for them to be there.
+    """
+    inodes = {
+        (path / f"k.{kind}.lock").stat().st_ino
+        for kind in ("turn", "line")
+        if (path / f"k.{kind}.lock").exists()
+    }
+    lines = Path("/proc/locks").read_text().splitlines()
+    found = {tuple(line.split()[1:]) for line in lines if " -> " in line}
+    return sum(int(each[5].split(":")[2]) in inodes for each in found)
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="nothing shows who waits here")
 
 
 class FailingDisk(Disk):

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -16,11 +17,11 @@ import pytest
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores import waiting
 from kraken_async.stores.base import KeyState, Shared
-from kraken_async.stores.file import FileStore, turn
+from kraken_async.stores.file import FileStore, state_file, turn
 from kraken_async.stores.file.floors import Floors
 from kraken_async.system.durable import Disk
 from tests import forked
-from tests.stores.store_support import FailingDisk, draw, opened, setting, yes
+from tests.stores.store_support import FailingDisk, draw, in_line, needs_proc, opened, setting, yes
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here")
 
@@ -149,17 +150,18 @@ async def test_a_cancel_goes_past_a_nonce_lock_that_a_stopped_process_keeps(
     await other.stopped()
     last = key.seen.last
     ordinary = asyncio.create_task(draw(key))
-    nonces = []
+    nonces, took = [], []
     for _ in range(3):
         began = time.monotonic()
         nonces.append(await draw(key, overtake=True))
-        assert time.monotonic() - began < 1.0
+        took.append(time.monotonic() - began)
+    assert min(took) < 1.0  # of three: one or another meets a busy machine
     assert last < nonces[0] < nonces[1] < nonces[2]
     assert not ordinary.done()
     assert key.figures()["past_the_nonce_lock"] == 3
     other.go_on()
     theirs = int(await asyncio.to_thread(other.line))
-    mine = await asyncio.wait_for(ordinary, 5)
+    mine = await asyncio.wait_for(ordinary, 20)
     assert theirs > nonces[-1]  # taken again above all that went past
     assert mine > nonces[-1]
     assert mine != theirs
@@ -252,13 +254,15 @@ async def test_the_ceiling_used_up_and_the_disk_lock_kept_by_a_stopped_process(
     monkeypatch.setattr(time, "time_ns", lambda: now)
     began = time.monotonic()
     assert await draw(key, overtake=True) == now
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 2.0  # a call that may wait waits 5 s
     assert not key.durable
     assert "cannot be written" in key.problems()[0]
     assert key.figures()["disk_errors"] > 0
     began = time.monotonic()
     await key.close()
-    assert time.monotonic() - began < 2.0
+    assert (
+        time.monotonic() - began < 5.0
+    )  # it waits for the lock for one second, and not for as long as it is kept
 
 
 async def test_a_session_opens_beside_a_stopped_process_that_keeps_the_disk_lock(
@@ -270,7 +274,7 @@ async def test_a_session_opens_beside_a_stopped_process_that_keeps_the_disk_lock
     await other.stopped()
     began = time.monotonic()
     late = await opened(FileStore(tmp_path), flushed=True)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 5.0  # likewise
     assert await draw(late, overtake=True) > last
     await late.update(setting(touched=True, halted=True))
     assert await key.update(lambda shared: shared.halted)
@@ -286,7 +290,7 @@ async def test_a_change_of_the_shared_state_waits_two_seconds_and_names_the_proc
     other = neighbour("chosen")
     await other.stopped()
     with pytest.raises(NonceStoreError, match=rf"process {other.process.pid} \(stopped\)"):
-        await within(3.0, key.update(setting(halted=True)))
+        await within(20.0, key.update(setting(halted=True)))
     await key.close()
 
 
@@ -318,7 +322,7 @@ async def test_who_keeps_what_is_waited_for_is_said(
         assert str(wait) in caplog.text or wait.holder in caplog.text
         assert any(wait.holder in problem for problem in key.problems())
     other.go_on()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 20)
     assert key.waiting() == ()
     for each in (key, holder):
         await each.close()
@@ -334,7 +338,7 @@ async def test_the_turn_goes_past_a_line_in_which_a_process_stands_still(
     task = asyncio.create_task(key.acquire_turn())
     await asyncio.sleep(0)
     await holder.release_turn()
-    assert await within(5.0, task) < 3.0
+    await within(20.0, task)  # not for as long as it stands still
     await key.release_turn()
     assert key._turn.past == 1  # type: ignore[attr-defined]  # counted there
     for each in (key, holder):
@@ -377,15 +381,15 @@ async def test_a_loop_that_does_not_run_keeps_no_place_in_line(tmp_path: Path) -
         behind = asyncio.create_task(two.acquire_turn())
         await asyncio.sleep(0.05)
         await one.release_turn()
-        assert await within(3.0, behind) < 1.0  # not for as long as the other blocks
+        await within(20.0, behind)  # not for as long as the other blocks
         await two.release_turn()
         for _ in range(5):  # and the turn goes round
-            await asyncio.wait_for(one.acquire_turn(), 1.0)
+            await within(20.0, one.acquire_turn())
             await one.release_turn()
         child.stdin.write("\n")
         child.stdin.flush()
         assert (await asyncio.to_thread(child.stdout.readline)).strip() == "has the turn"
-        assert await asyncio.to_thread(child.wait, 5) == 0
+        assert await asyncio.to_thread(child.wait, 20) == 0
     finally:
         child.kill()
         child.wait(5)
@@ -395,6 +399,19 @@ async def test_a_loop_that_does_not_run_keeps_no_place_in_line(tmp_path: Path) -
         await each.close()
 
 
+async def beside_the_line(path: Path, count: int) -> None:
+    """Until so many threads say that a cancel waits."""
+
+    def there() -> int:
+        inode = f":{(path / 'k.urgent.lock').stat().st_ino} "
+        lines = Path("/proc/locks").read_text().splitlines()
+        return sum(inode in line and " -> " not in line for line in lines)
+
+    while not (path / "k.urgent.lock").exists() or min(there() for _ in range(5)) < count:
+        await asyncio.sleep(0)
+
+
+@needs_proc
 async def test_a_cancels_wait_goes_before_all_that_wait_in_the_line(tmp_path: Path) -> None:
     keys = [await opened(FileStore(tmp_path)) for _ in range(6)]
     order: list[int] = []
@@ -409,12 +426,13 @@ async def test_a_cancels_wait_goes_before_all_that_wait_in_the_line(tmp_path: Pa
     tasks = []
     for number in range(1, 5):
         tasks.append(asyncio.create_task(take(number)))
-        await asyncio.sleep(0.1)
+        await in_line(tmp_path, number)
     tasks.append(asyncio.create_task(take(5, urgent=True)))
+    await asyncio.sleep(0)  # it begins to wait
     keys[4].hurry()  # the last in the line
-    await asyncio.sleep(0.1)
+    await beside_the_line(tmp_path, 2)
     await keys[0].release_turn()
-    await asyncio.wait_for(asyncio.gather(*tasks), 10)
+    await asyncio.wait_for(asyncio.gather(*tasks), 20)
     assert set(order[:2]) == {4, 5}
     assert order[2:] == [1, 2, 3]
     for key in keys:
@@ -434,10 +452,10 @@ async def test_a_descriptor_that_is_missing_for_a_moment_ends_nothing(
     with monkeypatch.context() as patched:
         patched.setattr("kraken_async.system.flock.os.open", full)
         with pytest.raises(NonceStoreError, match="Too many open files"):
-            await within(3.0, draw(key))
+            await within(20.0, draw(key))
         assert await draw(key, overtake=True) > 0
     other.go_on()
-    assert await asyncio.wait_for(draw(key), 5) > 0
+    assert await asyncio.wait_for(draw(key), 20) > 0
     await key.close()
 
 
@@ -464,24 +482,29 @@ async def test_a_thread_that_cannot_start_is_that_calls_error(
         await each.close()
 
 
-async def test_a_disk_that_hangs_does_not_hold_up_closing(tmp_path: Path) -> None:
-    import threading
-
-    hangs = threading.Event()
+async def test_a_disk_that_hangs_does_not_hold_up_closing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, met = threading.Event(), threading.Event()
 
     class Hanging(FailingDisk):
         def sync(self, fd: int) -> None:
-            hangs.wait(20)
+            if not hangs.is_set():
+                met.set()
+            hangs.wait(40)
             super().sync(fd)
 
     hangs.set()
     key: KeyState = await opened(FileStore(tmp_path, disk=Hanging()))
     await key.step(yes)
     hangs.clear()
+    monkeypatch.setattr(
+        state_file, "low_ceiling", lambda *_: 2**62
+    )  # so that it is raised whatever was raised before
     flushing = asyncio.create_task(key.flush())
-    await asyncio.sleep(0.05)
+    assert await asyncio.to_thread(met.wait, 20)
     try:
-        assert await within(5.0, key.close()) < 2.0
+        assert await within(20.0, key.close()) < 5.0  # it waits for the disk for one second
     finally:
         hangs.set()
     await flushing

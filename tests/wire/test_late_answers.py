@@ -14,96 +14,119 @@ from kraken_async.errors import Outcome, RequestTimeout
 from kraken_async.wire import deadline as deadline_module
 from kraken_async.wire.deadline import FLOW, Deadline
 from kraken_async.wire.transport import Transport
-from tests.wire.support import OK, answering, in_a_thread, post, request_of
+from tests.wire.support import OK, in_a_thread, post, request_of
 
 pytestmark = pytest.mark.usefixtures("way")
 
 LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % 3_000_000 + b"x" * 3_000_000
 
 
+def pass_time(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the loop's clock forward, as one that was blocked for so long finds it."""
+    loop = asyncio.get_running_loop()
+    clock = loop.time
+    monkeypatch.setattr(loop, "time", lambda: clock() + seconds)
+
+
 @pytest.mark.parametrize("answer", [OK, LARGE], ids=["small", "three megabytes"])
 @pytest.mark.parametrize("warm", [False, True], ids=["first", "again"])
 async def test_a_loop_blocked_past_the_timeout_reads_what_lies_in_the_socket(
-    answer: bytes, warm: bool
+    answer: bytes, warm: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answered = threading.Event()
+    asked, blocked, answered = threading.Event(), threading.Event(), threading.Event()
 
     def talk(peer: socket.socket) -> None:
         if warm:
             peer.recv(65536)
             peer.sendall(OK)
         request_of(peer)
+        asked.set()
+        blocked.wait(20)
+        begun = peer.send(answer)
         answered.set()
-        peer.sendall(answer)
+        peer.sendall(answer[begun:])
         peer.recv(1)
-
-    def block() -> None:
-        assert answered.wait(5)
-        time.sleep(0.4)
 
     with in_a_thread(talk) as url:
         async with Transport(url) as transport:
             if warm:
                 await transport.send(post(), 5.0)
-            call = asyncio.create_task(transport.send(post(), 0.2))
-            while not answered.is_set():
+            call = asyncio.create_task(transport.send(post(), 20.0))
+            while not asked.is_set():
                 await asyncio.sleep(0)
-            block()
+            blocked.set()  # from here on the loop does not run
+            assert answered.wait(20)
+            pass_time(30.0, monkeypatch)
             assert (await call).body == answer.partition(b"\r\n\r\n")[2]
 
 
-async def test_over_a_session_of_the_callers_too() -> None:
-    with in_a_thread(answering(OK)) as url:
+async def test_over_a_session_of_the_callers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, blocked, answered = threading.Event(), threading.Event(), threading.Event()
+
+    def talk(peer: socket.socket) -> None:
+        request_of(peer)
+        asked.set()
+        blocked.wait(20)
+        peer.sendall(OK)
+        answered.set()
+        peer.recv(1)
+
+    with in_a_thread(talk) as url:
         async with aiohttp.ClientSession() as http, Transport(url, http=http) as transport:
-            call = asyncio.create_task(transport.send(post(), 0.2))
-            for _ in range(20):  # the request leaves in some turns of the loop
-                await asyncio.sleep(0.005)
-                if call.done():
-                    break
-            time.sleep(0.4)
+            call = asyncio.create_task(transport.send(post(), 20.0))
+            while not asked.is_set():
+                await asyncio.sleep(0)
+            blocked.set()
+            assert answered.wait(20)
+            pass_time(30.0, monkeypatch)
             assert (await call).body == b"{}"
 
 
-async def test_what_never_came_is_a_timeout_though_the_loop_was_blocked() -> None:
+async def test_what_never_came_is_a_timeout_though_the_loop_was_blocked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = threading.Event()
+
     def silent(peer: socket.socket) -> None:
         while peer.recv(65536):
-            pass
+            asked.set()
 
     with in_a_thread(silent) as url:
         async with Transport(url) as transport:
-            call = asyncio.create_task(transport.send(post(), 0.1))
-            await asyncio.sleep(0.05)
-            time.sleep(0.3)
+            call = asyncio.create_task(transport.send(post(), 20.0))
+            await asyncio.wait_for(asyncio.to_thread(asked.wait, 20), 20)
+            pass_time(30.0, monkeypatch)
             with pytest.raises(RequestTimeout) as caught:
                 await call
             assert caught.value.outcome is Outcome.UNKNOWN
 
 
 async def test_a_body_that_only_drips_is_cut_off() -> None:
+    dripped = 0
+
     def drip(peer: socket.socket) -> None:
+        nonlocal dripped
         request_of(peer)
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        for _ in range(200):
+        for _ in range(1000):
             time.sleep(0.02)
             peer.sendall(b"x")
+            dripped += 1
 
     with in_a_thread(drip) as url:
         async with Transport(url) as transport:
-            began = time.monotonic()
             with pytest.raises(RequestTimeout) as caught:
                 await transport.send(post(), 0.1)
             assert caught.value.outcome is Outcome.UNKNOWN
-            assert time.monotonic() - began < 3
+            assert dripped < 200  # one step of a second has fifty
 
 
-async def test_a_download_that_makes_progress_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadline_module, "STEP", 0.6)
-
+async def test_a_download_that_makes_progress_is_not_cut_off() -> None:
     def flow(peer: socket.socket) -> None:
         request_of(peer)
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         for _ in range(50):
-            time.sleep(0.02)
+            time.sleep(0.05)
             peer.sendall(b"x" * 20_000)
 
     with in_a_thread(flow) as url:
@@ -141,13 +164,12 @@ def run(came: list[tuple[int, int]], due: float = 1.0) -> tuple[int, float]:
 def test_with_nothing_to_read_it_is_given_up_after_one_more_look() -> None:
     looks, after = run([(0, 0)], 0.02)
     assert looks == 2
-    assert 0.02 <= after < 0.2
+    assert after >= 0.02
 
 
 def test_while_bytes_are_still_read_it_is_looked_again() -> None:
-    looks, after = run([(1, 0), (2, 0), (3, 0), (3, 0)], 0.02)
+    looks, _ = run([(1, 0), (2, 0), (3, 0), (3, 0)], 0.02)
     assert looks == 4
-    assert after < 0.2
 
 
 def test_a_body_is_waited_for_as_long_as_each_step_brings_enough(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,4 +177,4 @@ def test_a_body_is_waited_for_as_long_as_each_step_brings_enough(monkeypatch: py
     enough = int(FLOW * 0.02) + 1
     looks, after = run([(1, 1), (2, enough + 1), (3, 2 * enough + 1), (3, 2 * enough + 1)], 0.02)
     assert looks == 5  # three steps, the look that brought too little, and one more
-    assert 0.08 <= after < 0.3
+    assert after >= 0.08
