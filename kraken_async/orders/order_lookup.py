@@ -54,17 +54,24 @@ class Answer(NamedTuple):
 class LookupRound:
     """The yield of one round of questions.
 
+    ``facts``: gives what orders are judged by as it is known now. Each judgement asks for it after the answers that it
+    judges: another call may have claimed the same order while they were on their way.
     ``complete``: all was answered in full. ``doubt``: something that was shown may be the order, or there is nothing
     to look for it by. ``nonce``: the lowest that a question carried; 0: nothing was answered.
     """
 
-    look: Look
+    facts: Callable[[], Look]
     result: Any = None
     complete: bool = True
     doubt: bool = False
     not_permitted: bool = False  # the key may look at nothing
     session_closed: bool = False
     nonce: int = 0
+
+    @property
+    def look(self) -> Look:
+        """The facts as they are known now."""
+        return self.facts()
 
     def carried(self, nonce: int) -> None:
         """Take note of the nonce of a question that was answered."""
@@ -80,9 +87,9 @@ class OrderLookup:
         self._ask = ask
         self._now = now
 
-    async def look(self, order: PendingOrder, look: Look) -> LookupRound:
-        """Go once through all there is to ask."""
-        this = LookupRound(look)
+    async def look(self, order: PendingOrder, facts: Callable[[], Look]) -> LookupRound:
+        """Go once through all there is to ask. ``facts`` gives what the orders that are shown are judged by."""
+        this = LookupRound(facts)
         how = {"AmendOrder": self._amend, "EditOrder": self._edit, "AddOrderBatch": self._batch}
         this.result = await how.get(order.intent.endpoint, self._order)(order, this)
         order.looked = order.looked or this.complete
@@ -103,15 +110,15 @@ class OrderLookup:
             filters["cl_ord_id"] = row.cl_ord_id
         elif row.userref is not None:
             filters["userref"] = row.userref
-        look = replace(this.look, filtered=bool(filters))
+        filtered = bool(filters)
         orders = await self._open(order, this, filters)
-        sight = judge(row, orders, replace(look, complete=False))
+        sight = judge(row, orders, replace(this.look, filtered=filtered, complete=False))
         if sight.txid is not None or this.session_closed:
             return sight, orders
         # An order of an id of the caller's own may be older, or one of several: none is left out by its time.
         since = {} if row.cl_ord_id is not None else _since(this.look.sent)
         orders |= await self._closed(order, this, {**filters, **since})
-        return judge(row, orders, replace(look, complete=this.complete)), orders
+        return judge(row, orders, replace(this.look, filtered=filtered, complete=this.complete)), orders
 
     async def _batch(self, order: PendingOrder, this: LookupRound) -> Any:
         made = [place for place, row in enumerate(order.rows) if row.identity == "id made here"]
@@ -142,7 +149,12 @@ class OrderLookup:
         if row.key is None:
             return judge(row, {}, this.look), {}
         twins = sum(each.key == row.key for each in order.rows) > 1
-        rest = LookupRound(replace(this.look, rivals=this.look.rivals or twins))
+
+        def facts() -> Look:
+            look = this.look
+            return replace(look, rivals=look.rivals or twins)
+
+        rest = LookupRound(facts)
         sight, orders = await self._one(order, rest, row)
         this.complete = this.complete and rest.complete
         this.not_permitted = this.not_permitted or rest.not_permitted

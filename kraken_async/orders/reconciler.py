@@ -6,6 +6,7 @@ What may be found stands in order_matching, what absence needs in absence.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.api.key_info import KeyInfo
@@ -82,7 +83,7 @@ class OrderReconciler:
         pause, started = FIRST_PAUSE, self._clock()
         while True:
             clocks = self._clocks(order)  # before the look: one that began earlier proves nothing
-            this = await self._lookup.look(order, self._look(order))
+            this = await self._lookup.look(order, partial(self._look, order))
             verdict = await self._judge(order, this, clocks)
             if (
                 verdict.final

@@ -235,6 +235,27 @@ async def test_one_order_is_not_told_to_two_sessions(own: Any, lost_too: bool, t
 
 
 @virtual
+@pytest.mark.parametrize("own", [{"userref": 7}, {"cl_ord_id": "bot-1"}], ids=["userref", "cl_ord_id"])
+async def test_an_order_that_goes_out_during_a_look_up_is_its_own_callers(own: Any, tmp_path: Path) -> None:
+    """The first question waits for its turn, behind another call and behind the order that its answer then shows."""
+    world = World(tmp_path)
+    one, other, third = await world.session(), await world.session(), await world.session()
+    for each in (one, other, third):
+        await each.private("Balance")
+    lost = asyncio.ensure_future(lose(world, other, NEVER.with_(jitter=1.0), **own))
+    await asyncio.sleep(0.1)
+    world.emulator.faults.next("Balance", Fault.delayed(1.0))
+    reading = asyncio.ensure_future(third.private("Balance"))
+    await asyncio.sleep(0.1)
+    placed = await told(one.private("AddOrder", {**ORDER, **own}))
+    assert placed.result["txid"] == [only(world)]
+    assert (await lost).unknown
+    await reading
+    for each in (one, other, third):
+        await each.aclose()
+
+
+@virtual
 async def test_two_orders_of_one_session_get_their_own_flags(tmp_path: Path) -> None:
     world = World(tmp_path)
     client = await world.session()
