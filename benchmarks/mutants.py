@@ -42,7 +42,8 @@ FILE, FROZEN, LISTS = (
     f"tests/stores/test_{name}.py" for name in ("file", "frozen_neighbours", "shared_lists")
 )
 LAYOUT, LOWEST = "tests/stores/test_layout.py", "tests/stores/test_lowest_descriptor.py"
-SLOW = "tests/stores/test_slow_disk.py"
+SLOW, OLD = "tests/stores/test_slow_disk.py", "tests/stores/test_old_state.py"
+DEPLOYED = "tests/stores/test_redis_deployments.py"
 CRASH, TURN, MEMORY = (f"tests/stores/test_{name}.py" for name in ("crash", "turn", "memory"))
 REDIS, LIMITS, CALLS = "tests/stores/test_redis.py", "tests/limits", "tests/calls"
 NEIGHBOURS, SCRIPT = "tests/stores/test_redis_neighbours.py", "tests/stores/test_redis_script.py"
@@ -96,10 +97,10 @@ TARGETS = {
     "stores/file/hold.py": [SLOW, FILE, TURN, FROZEN, LOWEST],
     "stores/file/inspection.py": [FILE],
     "stores/file/key.py": [SLOW, FILE, LISTS, FROZEN, LOWEST],
-    "stores/file/layout.py": [LAYOUT, FILE, "tests/stores/test_old_state.py"],
+    "stores/file/layout.py": [LAYOUT, FILE, OLD],
     "stores/file/nonce_lock.py": [SLOW, "tests/stores/test_nonce_lock.py", FROZEN, FILE],
     "stores/file/record.py": [FILE, FROZEN, CRASH],
-    "stores/file/recovery.py": [LAYOUT, FILE, CRASH, "tests/stores/test_old_state.py"],
+    "stores/file/recovery.py": [LAYOUT, FILE, CRASH, OLD],
     "stores/file/reservation.py": [SLOW, "tests/test_nonce_source.py", FILE, LOWEST],
     "stores/file/side_files.py": [LISTS, FILE, LOWEST],
     "stores/file/state_file.py": [FILE, CRASH, LOWEST],
@@ -108,9 +109,9 @@ TARGETS = {
     "stores/file/turn.py": [TURN, FROZEN, LOWEST],
     "stores/file/turn_helper.py": [TURN, FROZEN, LOWEST],
     "stores/redis/__init__.py": [SCRIPT, REDIS, NEIGHBOURS],
-    "stores/redis/address.py": ["tests/stores/test_redis_deployments.py", REDIS],
+    "stores/redis/address.py": [DEPLOYED, REDIS],
     "stores/redis/connection.py": [SCRIPT, REDIS, NEIGHBOURS],
-    "stores/redis/key.py": [SCRIPT, REDIS, NEIGHBOURS, LISTS],
+    "stores/redis/key.py": [SCRIPT, REDIS, NEIGHBOURS, DEPLOYED, OLD],
     "stores/redis/state.py": [SCRIPT, REDIS, LISTS],
     "stores/redis/turn.py": [SCRIPT, REDIS, NEIGHBOURS],
     "calls/cancel_overtaking.py": [CALLS, SESSION, EDGES],

@@ -159,29 +159,31 @@ async def test_what_a_lost_answer_was_to_write_goes_with_the_next() -> None:
 @virtual
 async def test_news_of_others_are_read_before_a_choice_and_only_where_there_are_some() -> None:
     script = Script()
+    script.state.update(recalled=2, placed=0)
     key = await opened(script)
     await key.step(yes)
     assert [each.op for each in script.said] == ["take"]  # without the turn, which is another lock
-    script.state.update(gen=20, recalled=3, placed=2)
+    script.state.update(gen=20, recalled=5, placed=2)
     stale = [b"STATE", *script.snapshot()]
     key_text = bytes(16).hex()
     script.answer("take", stale)
     script.answer(
         "news",
         [
-            [3, [f"{key_text} {NOW}.5".encode(), b"damaged", f"{key_text} nan".encode()]],
+            [5, [f"{key_text} {NOW}.5".encode(), b"damaged", f"{key_text} nan".encode()]],
             [2, [f"OAAAAA {NOW}.0".encode(), f"OBBBBB {NOW}.0".encode()]],
         ],
     )
     shown: list[Shared] = []
     await key.step(seeing(shown))
-    assert script.heard("news") == [(0, 0)]
-    assert shown[-1].recalled.total == 3
+    assert script.heard("news") == [(2, 0)]
+    assert shown[-1].recalled.total == 5
     ((digest, asked_at),) = shown[-1].recalled.entries()
     assert digest == bytes(16)
     assert asked_at == pytest.approx(1000.5, abs=1e-3)
     assert shown[-1].recalled.lost_at == float("-inf")  # three there are, and three were read
     assert key.placed(0) == ("OAAAAA", "OBBBBB")
+    assert key.placed(NOW + 0.5) == ()
     await key.step(yes)
     assert script.heard("news") == []
     await key.close()
@@ -206,6 +208,77 @@ async def test_nothing_is_decided_on_a_guess_and_what_was_is_decided_again() -> 
     key = await opened(script)
     assert await key.step(nothing) == (None, 0)
     assert [each.op for each in script.said] == ["load"]  # the state was a guess when it was asked
+    await key.close()
+
+
+@virtual
+async def test_what_others_have_just_written_is_no_guess() -> None:
+    script = Script()
+    key = await opened(script)
+    script.answer("take", [b"STATE", *script.snapshot(gen=9)])
+    choices = iter((True, None))
+    assert await key.step(lambda shared: next(choices)) == (None, 0)
+    assert [each.op for each in script.said] == ["take"]
+    await key.close()
+
+
+@virtual
+async def test_a_change_gives_its_result_and_names_go_with_the_attempt_that_is_written() -> None:
+    script = Script()
+    key = await opened(script)
+    key.note_placed(["OAAAAA"])
+    script.answer("write", [b"STATE", *script.snapshot(gen=9)])
+    assert await key.update(lambda shared: "its result") == "its result"
+    assert [words[-1] for words in script.heard("write")] == [f"OAAAAA {float(NOW)}"] * 2
+    await key.update(nothing)
+    assert script.heard("write")[0][-1] == ""
+    await key.close()
+
+
+@virtual
+async def test_names_that_come_while_others_are_under_way_stand_behind_them() -> None:
+    script = Script()
+    key = await opened(script)
+    for op in ("write", "leave"):
+        await key.acquire_turn()
+        key.note_placed(["OAAAAA"])
+        script.answer(op, Silent(0.1, unreachable()))
+        work = asyncio.create_task(key.update(nothing) if op == "write" else key.release_turn())
+        await asyncio.sleep(0.05)
+        key.note_placed(["OBBBBB", "OCCCCC"])
+        await work
+        await key.update(nothing)
+        written = [words[-1].splitlines() for words in script.heard("write") if words[-1]]
+        names = [line.split()[0] for line in written[-1]]
+        assert names == (["OBBBBB", "OCCCCC"] if op == "write" else ["OAAAAA", "OBBBBB", "OCCCCC"])
+        await key.release_turn()
+    await key.close()
+
+
+@virtual
+async def test_what_must_not_be_done_twice_is_asked_for_once() -> None:
+    script = Script()
+    key = await opened(script)
+    for op in ("jump", "beat"):
+        script.answer(op, unreachable())
+        with pytest.raises(NonceStoreError):
+            await (key.jump(5) if op == "jump" else key.beat(b"{}"))
+        assert len(script.heard(op)) == 1
+    await key.jump(5)
+    assert script.heard("jump")[0][0] == 0  # whatever generation there is
+    await key.close()
+
+
+@virtual
+async def test_opening_tries_again_and_a_cancel_asks_for_the_state_once() -> None:
+    script = Script()
+    script.answer("load", unreachable())
+    key = await opened(script)
+    await key.jump(1)  # what is known is no longer the newest
+    script.answer("load", unreachable())
+    await key.step(yes, overtake=True)
+    assert [each.op for each in script.said] == ["jump", "load"]
+    assert key.figures()["local_nonces"] == 1
     await key.close()
 
 
@@ -237,9 +310,12 @@ async def test_who_is_overtaken_by_others_tries_fifty_times_and_steps_out_of_the
 
 
 @virtual
-async def test_counts_are_those_of_what_happened() -> None:
+async def test_counts_are_those_of_what_happened(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="kraken_async")
     script = Script()
     key = await opened(script)
+    assert key.shares_status
+    assert key.durable
     assert {name: n for name, n in key.figures().items() if name != "round_trips"} == {
         **dict.fromkeys(("conflicts", "restored", "local_nonces", "failures", "scripts_loaded"), 0),
         **dict.fromkeys(("turns", "turns_waited_for", "leases_lost"), 0),
@@ -265,14 +341,18 @@ async def test_counts_are_those_of_what_happened() -> None:
     with pytest.raises(NonceStoreError):
         await key.update(nothing)
     assert key.figures()["failures"] == 1
+    assert "answers again" not in caplog.text
     await key.close()
+    assert key.problems() == ()
 
 
 # ------------------------------------------------------------------ cancels past a silent server
 
 
 @virtual
-async def test_a_cancel_waits_three_tenths_of_a_second_for_the_server_and_goes_out_on_the_floor() -> None:
+async def test_a_cancel_waits_three_tenths_of_a_second_for_the_server_and_goes_out_on_the_floor(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     script = Script()
     key = await opened(script)
     loop = asyncio.get_running_loop()
@@ -285,6 +365,7 @@ async def test_a_cancel_waits_three_tenths_of_a_second_for_the_server_and_goes_o
     assert not key.durable
     assert key.figures()["local_nonces"] == 1
     assert [each.code for each in key.problems()] == ["store-unreachable"]
+    assert "no answer within 0.3 s" in caplog.text
     await key.update(nothing)
     assert key.durable
     assert key.problems() == ()
@@ -313,6 +394,7 @@ async def test_what_such_a_cancel_charged_and_took_back_is_told_once_the_server_
     (said,) = script.heard("write")
     assert said[10] == "4.0"
     assert len(said[14].splitlines()) == 2
+    assert key.seen.recalled.lost_at == float("-inf")  # the server has lost nothing
     await key.update(nothing)
     assert script.heard("write")[0][14] == ""
     await key.close()
@@ -554,6 +636,9 @@ async def test_a_session_shows_its_status_for_twenty_seconds_and_takes_it_back()
     (shown, gone) = script.heard("beat")
     assert shown[1:] == (20_000, b"{}")
     assert gone == (shown[0], 0, b"")
+    await key.open(asyncio.get_running_loop().time)
+    await key.close()
+    assert script.heard("beat") == []  # it was taken back
     other = await opened(script)
     await other.close()
     assert script.heard("beat") == []  # nothing was shown
