@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kraken_async.errors import NonceStoreError
+from kraken_async.stores import memory
 from kraken_async.stores.base import MAX_NONCE, KeyState
 from kraken_async.stores.memory import MemoryStore
 from tests.stores.store_support import nothing, opened, pass_through, yes
@@ -81,6 +82,82 @@ async def test_cancelled_in_the_moment_of_the_grant_passes_the_turn_on() -> None
     with pytest.raises(asyncio.CancelledError):
         await waiting
     await asyncio.wait_for(three.acquire_turn(), 10)
+
+
+async def test_a_cancel_that_waits_goes_before_the_others_and_puts_its_session_in_front() -> None:
+    store = MemoryStore()
+    holder, *others = [await opened(store) for _ in range(4)]
+    await holder.acquire_turn()
+    served: list[int] = []
+
+    async def wait(number: int, *, urgent: bool = False) -> None:
+        await others[number].acquire_turn(urgent=urgent)
+        served.append(number)
+        await others[number].release_turn()
+
+    waiting = []
+    for number in range(3):
+        waiting.append(asyncio.create_task(wait(number, urgent=number == 2)))
+        await asyncio.sleep(0)
+    others[1].hurry()
+    holder.hurry()  # it waits for nothing
+    await holder.release_turn()
+    await asyncio.gather(*waiting)
+    assert served == [1, 2, 0]
+    for key in (holder, *others):
+        await key.close()
+
+
+async def test_what_came_free_while_one_lined_up_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    one, two = await opened(store), await opened(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(memory._Turn, "try_acquire", lambda turn: False)  # it was held a moment ago
+        await one.acquire_turn()
+    waiting = asyncio.create_task(two.acquire_turn())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await one.release_turn()
+    await waiting
+    for key in (one, two):
+        await key.close()
+
+
+async def test_who_does_not_have_the_turn_gives_none_back() -> None:
+    store = MemoryStore()
+    holder, other = await opened(store), await opened(store)
+    await other.acquire_turn()
+    await other.close()
+    await other.open(time.monotonic)
+    await holder.acquire_turn()
+    fresh = await opened(store)
+    for key in (other, fresh):
+        await key.release_turn()
+    other.hurry()
+    waiting = asyncio.create_task(fresh.acquire_turn())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await holder.release_turn()
+    await waiting
+    for key in (holder, other, fresh):
+        assert key.refresh()
+        await key.close()
+
+
+async def test_figures_are_those_of_the_key_and_none_once_it_is_closed() -> None:
+    store = MemoryStore()
+    one, two = await opened(store), await opened(store)
+    await one.step(yes)
+    await two.step(yes, overtake=True)
+    assert one.figures() == two.figures() == {"steps": 2, "users": 2}
+    await one.close()
+    await one.close()
+    assert one.figures() == {}
+    assert two.figures() == {"steps": 2, "users": 1}
+    assert one.placed(0.0) == ()
+    one.note_placed(["O"])
+    one.note(nothing)
+    await two.close()
 
 
 async def test_closing_gives_the_turn_on_and_fails_who_waits() -> None:
