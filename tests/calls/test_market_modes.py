@@ -29,11 +29,11 @@ class Heard:
         self.board = ProblemBoard()
         self.modes = MarketModes(self.board, lambda: self.now)
 
-    def end(self, name: str, params: dict[str, Any], outcome: str | dict[str, Any]) -> None:
+    def end(self, name: str, params: dict[str, Any], outcome: str | dict[str, Any] | list[Any]) -> None:
         endpoint = find(name, private=True)
         future = asyncio.get_running_loop().create_future()
         call = Call(endpoint, params, b"", endpoint.priority, 10.0, DEFAULTS, future)
-        if isinstance(outcome, dict):
+        if not isinstance(outcome, str):
             self.modes.call_ended(call, outcome, None)
         else:
             self.modes.call_ended(call, None, api_error([outcome], name, changes=endpoint.changes))
@@ -127,8 +127,68 @@ async def test_other_refusals_tell_nothing_of_a_market(text: str) -> None:
     assert heard.problems == {}
 
 
-@pytest.mark.parametrize("result", [{"orders": 5}, {"orders": [None, {"error": None}]}, {"orders": {}}])
-async def test_a_batch_result_in_another_shape_raises_nothing(result: dict[str, Any]) -> None:
+async def test_a_read_tells_of_no_market_whatever_its_result_looks_like() -> None:
+    heard = Heard()
+    refused = {"orders": [{"error": "EService:Market in cancel_only mode"}]}
+    heard.end("Balance", {}, refused)
+    heard.end("AddOrder", {**LIMIT, "pair": "ETHUSD"}, "EService:Market in cancel_only mode")
+    heard.end("OpenOrders", {}, refused)
+    assert list(heard.problems) == ["ETHUSD"]
+
+
+async def test_an_order_without_a_pair_and_a_cancel_speak_for_kraken_as_a_whole() -> None:
+    heard = Heard()
+    heard.end("AddOrder", {"volume": "1"}, "EService:Unavailable")
+    heard.end("CancelOrder", {"pair": "XBTUSD"}, "EService:Unavailable")
+    assert list(heard.problems) == [""]
+    heard.end("AddOrder", LIMIT, "EService:Market in post_only mode")
+    assert list(heard.problems) == ["", "XBTUSD"]
+    heard.end("AddOrder", {"volume": "1"}, TAKEN)
+    assert list(heard.problems) == ["XBTUSD"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "rows", "over"),
+    [
+        ("post_only", [{"oflags": "post"}, {"oflags": "post,fciq"}], False),
+        ("post_only", [{"oflags": "post"}, {}], True),
+        ("limit_only", [{"ordertype": "limit"}, {"ordertype": "stop-loss"}], False),
+        ("limit_only", [{"ordertype": "limit"}, {"ordertype": "market"}], True),
+        ("reduce_only", [{"reduce_only": "TRUE"}, {"reduce_only": "1"}], False),
+        ("reduce_only", [{"reduce_only": "true"}, {"reduce_only": False}], True),
+        ("cancel_only", [{}], True),
+    ],
+)
+async def test_a_batch_ends_a_mode_that_one_of_its_orders_would_break(
+    mode: str, rows: list[dict[str, Any]], over: bool
+) -> None:
+    heard = Heard()
+    heard.end("AddOrder", LIMIT, f"EService:Market in {mode} mode")
+    taken = {"orders": [{"txid": "OAAAAA-BBBBB-CCCCCC"}] * len(rows)}
+    heard.end("AddOrderBatch", {"pair": "XBTUSD", "orders": rows}, taken)
+    assert (heard.problems == {}) is over
+
+
+async def test_a_batch_of_which_one_order_was_refused_ends_no_mode() -> None:
+    heard = Heard()
+    heard.end("AddOrder", LIMIT, "EService:Market in post_only mode")
+    result = {"orders": [{"txid": "OAAAAA-BBBBB-CCCCCC"}, {"error": "EOrder:Insufficient funds"}]}
+    heard.end("AddOrderBatch", {"pair": "XBTUSD", "orders": [LIMIT, LIMIT]}, result)
+    assert list(heard.problems) == ["XBTUSD"]
+
+
+@pytest.mark.parametrize("validate", [True, "true", "1", 1], ids=repr)
+async def test_an_order_that_was_only_validated_ends_no_mode(validate: Any) -> None:
+    heard = Heard()
+    heard.end("AddOrder", LIMIT, "EService:Market in cancel_only mode")
+    heard.end("AddOrder", {**LIMIT, "validate": validate}, TAKEN)
+    assert list(heard.problems) == ["XBTUSD"]
+
+
+@pytest.mark.parametrize(
+    "result", [{"orders": 5}, {"orders": [None, {"error": None}]}, {"orders": {}}, [], [{"error": "x"}]]
+)
+async def test_a_batch_result_in_another_shape_raises_nothing(result: Any) -> None:
     Heard().end("AddOrderBatch", {"pair": "XBTUSD", "orders": "?"}, result)
 
 

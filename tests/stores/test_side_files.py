@@ -240,20 +240,16 @@ def test_a_full_file_gives_way_to_the_next_and_is_kept_until_that_is_full(
 
 
 def test_a_file_holds_sixteen_thousand_names(tmp_path: Path) -> None:
-    one = placed(tmp_path)
-    one.append([f"O{number}" for number in range(16383)])
-    two = placed(tmp_path)
-    for name in ("a", "b", "c"):
-        two.append([name])
-        two.close()
-    assert (
-        tmp_path / "k.placed"
-    ).stat().st_size == 64 * 16386  # looked at when it was opened: never by these
-    for _ in range(256):
-        one.append(["d"])
+    file = placed(tmp_path)
+    for _ in range(16):
+        file.append([f"O{number}" for number in range(1024)])
+    for _ in range(240):
+        file.append(["d"])
+    assert (tmp_path / "k.placed").stat().st_size == 64 * (16384 + 240)  # not looked at in between
+    file.append(["e"])
     assert (tmp_path / "k.placed").stat().st_size == 64
-    assert len(one.since(0.0)) == 16383 + 3 + 256
-    one.close()
+    assert len(file.since(0.0)) == 16384 + 241
+    file.close()
 
 
 def test_where_the_file_went_is_looked_at_every_256_names(tmp_path: Path) -> None:
