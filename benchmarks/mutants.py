@@ -43,6 +43,7 @@ FILE, FROZEN, LISTS = (
     f"tests/stores/test_{name}.py" for name in ("file", "frozen_neighbours", "shared_lists")
 )
 LAYOUT, LOWEST = "tests/stores/test_layout.py", "tests/stores/test_lowest_descriptor.py"
+SIDE = "tests/stores/test_side_files.py"
 SLOW, OLD = "tests/stores/test_slow_disk.py", "tests/stores/test_old_state.py"
 DEPLOYED = "tests/stores/test_redis_deployments.py"
 CRASH, TURN, MEMORY = (f"tests/stores/test_{name}.py" for name in ("crash", "turn", "memory"))
@@ -89,12 +90,12 @@ TARGETS = {
     "limits/waits.py": [LIMITS],
     "stores/base.py": ["tests/stores/test_base.py", LAYOUT, SHARED, FILE, MEMORY],
     "stores/memory.py": [MEMORY, SHARED, LISTS],
-    "stores/recalled.py": [LISTS, OUTCOMES],
+    "stores/recalled.py": [SIDE, LISTS, OUTCOMES],
     "stores/url.py": ["tests/stores/test_url.py"],
     "stores/waiting.py": [SHARED, "tests/stores/test_waiting.py"],
     "stores/file/__init__.py": ["tests/stores/test_base.py", FILE],
     "stores/file/ceiling.py": [SLOW, FILE, CRASH],
-    "stores/file/floors.py": [FROZEN, LOWEST],
+    "stores/file/floors.py": [SIDE, FROZEN, LOWEST],
     "stores/file/hold.py": [SLOW, FILE, TURN, FROZEN, LOWEST],
     "stores/file/inspection.py": [FILE],
     "stores/file/key.py": [SLOW, FILE, LISTS, FROZEN, LOWEST],
@@ -103,17 +104,17 @@ TARGETS = {
     "stores/file/record.py": [FILE, FROZEN, CRASH],
     "stores/file/recovery.py": [LAYOUT, FILE, CRASH, OLD],
     "stores/file/reservation.py": [SLOW, "tests/test_nonce_source.py", FILE, LOWEST],
-    "stores/file/side_files.py": [LISTS, FILE, LOWEST],
+    "stores/file/side_files.py": [SIDE, LISTS, FILE, LOWEST],
     "stores/file/state_file.py": [FILE, CRASH, LOWEST],
     "stores/file/steps.py": [SLOW, FILE, FROZEN, LOWEST],
-    "stores/file/ticket_lock.py": [TURN],
+    "stores/file/ticket_lock.py": [SIDE, TURN],
     "stores/file/turn.py": [TURN, FROZEN, LOWEST],
     "stores/file/turn_helper.py": [TURN, FROZEN, LOWEST],
     "stores/redis/__init__.py": [SCRIPT, REDIS, NEIGHBOURS],
     "stores/redis/address.py": [DEPLOYED, REDIS],
     "stores/redis/connection.py": [SCRIPT, REDIS, NEIGHBOURS],
     "stores/redis/key.py": [SCRIPT, REDIS, NEIGHBOURS, DEPLOYED, OLD],
-    "stores/redis/state.py": [SCRIPT, REDIS, LISTS],
+    "stores/redis/state.py": ["tests/stores/test_redis_state.py", SCRIPT, REDIS],
     "stores/redis/turn.py": [SCRIPT, REDIS, NEIGHBOURS],
     "calls/cancel_overtaking.py": [CALLS, SESSION, EDGES],
     "calls/cancellation.py": [CALLS, CANCELLED],
