@@ -50,6 +50,11 @@ class Exchange:
         return [arrival.endpoint for arrival in self.emulator.history if arrival.api_key == self.key.api_key]
 
     @property
+    def asked(self) -> list[str]:
+        """Every endpoint that was called, by whatever key or none."""
+        return [arrival.endpoint for arrival in self.emulator.history]
+
+    @property
     def most_in_flight(self) -> int:
         return self.emulator.max_in_flight[self.key.api_key]
 

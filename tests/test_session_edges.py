@@ -34,7 +34,8 @@ from kraken_async import (
     TransportError,
 )
 from kraken_async.calls import public_calls
-from kraken_async.emulator import Emulator, EmulatorServer, Fault, serve_in_thread
+from kraken_async.emulator import Fault
+from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.errors import Outcome
 from kraken_async.stores.memory import MemoryKey
 from kraken_async.system.flock import FileLock
@@ -79,44 +80,45 @@ BOT = """if 1:
 
 @pytest.mark.proof
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-async def test_nor_is_one_that_a_killed_process_left_open(tmp_path: Path) -> None:
+async def test_nor_is_one_that_a_killed_process_left_open(
+    kraken_emulator: RunningEmulator, tmp_path: Path
+) -> None:
     policy = OrderPolicy(deadline=2.0, visibility=0.2, settle_timeout=8.0)
     order = {**ORDER, "userref": 42}
-    emulator = Emulator()
-    with serve_in_thread(emulator) as server:
-        words = [*emulator.key, server.url, str(tmp_path), json.dumps(order)]
-        bot = forked.Popen([sys.executable, "-c", BOT, *words], stdout=subprocess.PIPE, text=True)
-        assert bot.stdout is not None
-        try:
-            hung = threading.Event()
+    emulator = kraken_emulator.emulator
+    words = [*emulator.key, kraken_emulator.url, str(tmp_path), json.dumps(order)]
+    bot = forked.Popen([sys.executable, "-c", BOT, *words], stdout=subprocess.PIPE, text=True)
+    assert bot.stdout is not None
+    try:
+        hung = threading.Event()
 
-            def hang_the_second(_index: int, name: str) -> Fault | None:
-                if name != "AddOrder" or not emulator.orders:
-                    return None
-                hung.set()
-                return Fault.hang("before")
+        def hang_the_second(_index: int, name: str) -> Fault | None:
+            if name != "AddOrder" or not emulator.orders:
+                return None
+            hung.set()
+            return Fault.hang("before")
 
-            emulator.faults.plan = hang_the_second
-            placed = (await asyncio.to_thread(bot.stdout.readline)).strip()
-            assert await asyncio.to_thread(hung.wait, 10)
-        finally:
-            bot.kill()
-            bot.wait()
-            bot.stdout.close()
-        emulator.faults.plan = None
-        async with KrakenSession(
-            *emulator.key,
-            base_url=server.url,
-            state_dir=tmp_path,
-            governor=BurstGovernor.off(),
-            orders=policy,
-        ) as client:
-            (intent,) = client.unresolved()
-            with pytest.raises(OutcomeUnknown) as caught:
-                await client.resolve(intent)
-            assert caught.value.finding == "absent"
-            assert client.unresolved() == []
-        assert list(emulator.orders) == [placed]
+        emulator.faults.plan = hang_the_second
+        placed = (await asyncio.to_thread(bot.stdout.readline)).strip()
+        assert await asyncio.to_thread(hung.wait, 10)
+    finally:
+        bot.kill()
+        bot.wait()
+        bot.stdout.close()
+    emulator.faults.plan = None
+    async with KrakenSession(
+        *emulator.key,
+        base_url=kraken_emulator.url,
+        state_dir=tmp_path,
+        governor=BurstGovernor.off(),
+        orders=policy,
+    ) as client:
+        (intent,) = client.unresolved()
+        with pytest.raises(OutcomeUnknown) as caught:
+            await client.resolve(intent)
+        assert caught.value.finding == "absent"
+        assert client.unresolved() == []
+    assert list(emulator.orders) == [placed]
 
 
 @pytest.mark.parametrize("name", ["CancelAll", "CancelAllOrdersAfter"])
@@ -226,10 +228,9 @@ async def test_closing_while_an_order_waits_for_krakens_time_tells_its_caller(tm
 
 
 async def test_closing_while_it_is_opened_leaves_nothing(tmp_path: Path, no_leaks: LeakCheck) -> None:
-    emulator = Emulator()
-    async with EmulatorServer(emulator) as server, no_leaks:
+    async with exchange(tmp_path) as kraken, no_leaks:
         for step in range(30):
-            client = KrakenSession(*emulator.key, base_url=server.url, state_dir=tmp_path)
+            client = kraken.session()
             opening = asyncio.create_task(client.open())
             for _ in range(step):
                 await asyncio.sleep(0)
@@ -348,26 +349,31 @@ async def test_a_stray_cancellation_ends_one_call_and_not_the_worker(tmp_path: P
     "result",
     [{"txid": 5}, {"txid": [["A"]]}, {"orders": True}, {"orders": [{"txid": ["A"]}, 5]}, [1], "x"],
 )
-async def test_an_answer_in_any_shape_reaches_its_caller(tmp_path: Path, result: Any) -> None:
+async def test_an_answer_in_any_shape_ends_its_call(tmp_path: Path, result: Any) -> None:
+    """What names no order is looked up, here in vain: the look-ups are answered so too."""
+
     async def answer(request: Any, _timeout: float) -> Response:
         del request
         return Response(200, {}, json.dumps({"error": [], "result": result}).encode())
 
     rows = [{"type": "buy", "ordertype": "market", "volume": "1"}] * 2
-    async with exchange(tmp_path) as kraken, kraken.session(transport=answer) as client:
-        assert await asyncio.wait_for(client.private("AddOrder", ORDER), 20.0) == result
-        batch = client.private("AddOrderBatch", pair="XBTUSD", orders=rows)
-        assert await asyncio.wait_for(batch, 20.0) == result
+    policy = OrderPolicy(settle_timeout=0.1)
+    async with exchange(tmp_path) as kraken, kraken.session(transport=answer, orders=policy) as client:
+        for call in (
+            client.private("AddOrder", ORDER),
+            client.private("AddOrderBatch", pair="XBTUSD", orders=rows),
+        ):
+            (told,) = await asyncio.wait_for(asyncio.gather(call, return_exceptions=True), 20.0)
+            assert told == result or isinstance(told, OutcomeUnknown)
         await asyncio.wait_for(client.drain(), 20.0)  # nothing is pending
 
 
 async def test_a_closing_that_is_cancelled_while_it_opens_leaves_nothing(
     tmp_path: Path, no_leaks: LeakCheck
 ) -> None:
-    emulator = Emulator()
-    async with EmulatorServer(emulator) as server, no_leaks:
+    async with exchange(tmp_path) as kraken, no_leaks:
         for step in range(1, 20):
-            client = KrakenSession(*emulator.key, base_url=server.url, state_dir=tmp_path)
+            client = kraken.session()
             opening = asyncio.create_task(client.open())
             await asyncio.sleep(0)
             closing = asyncio.create_task(client.aclose())
@@ -395,20 +401,18 @@ async def test_statistics_in_mid_step_do_not_let_the_nonce_lock_go(tmp_path: Pat
 
 
 def test_public_calls_of_all_event_loops_share_the_limit_of_their_address(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kraken_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(public_calls, "BURST", 3)
-    emulator = Emulator()
-    with serve_in_thread(emulator) as server:
 
-        async def ask() -> None:
-            async with KrakenSession(base_url=server.url) as client:
-                await asyncio.gather(*(client.public("Time") for _ in range(2)))
+    async def ask() -> None:
+        async with KrakenSession(base_url=kraken_emulator.url) as client:
+            await asyncio.gather(*(client.public("Time") for _ in range(2)))
 
-        with ThreadPoolExecutor(3) as pool:
-            for each in [pool.submit(asyncio.run, ask()) for _ in range(3)]:
-                each.result(20)
-    times = sorted(arrival.t for arrival in emulator.history)
+    with ThreadPoolExecutor(3) as pool:
+        for each in [pool.submit(asyncio.run, ask()) for _ in range(3)]:
+            each.result(20)
+    times = sorted(arrival.t for arrival in kraken_emulator.emulator.history)
     assert len(times) == 6
     assert times[3] - times[0] > 0.8  # of one burst three, then one a second
     assert times[5] - times[0] > 2.8

@@ -29,38 +29,17 @@ from kraken_async import (
 )
 from kraken_async.api.spot import Spot
 from kraken_async.client import in_body, lenient
-from kraken_async.emulator import Emulator, EmulatorServer
 from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.settings import AllSessionOptions, SessionOptions
+from tests.exchange import Exchange, exchange
 
 LIMIT: dict[str, Any] = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "1", "price": "100"}
 
 
-class Market:
-    """The emulator on a socket, and sessions on its key."""
-
-    def __init__(self, emulator: Emulator, server: EmulatorServer, folder: Path) -> None:
-        self.emulator, self.server, self._folder = emulator, server, folder
-
-    def session(self, **options: Any) -> KrakenSession:
-        given: dict[str, Any] = {
-            "base_url": self.server.url,
-            "state_dir": self._folder,
-            "governor": BurstGovernor.off(),
-            **options,
-        }
-        return KrakenSession(self.emulator.key.api_key, self.emulator.key.api_secret, **given)
-
-    @property
-    def asked(self) -> list[str]:
-        return [arrival.endpoint for arrival in self.emulator.history]
-
-
 @pytest.fixture
-async def market(tmp_path: Path) -> AsyncIterator[Market]:
-    emulator = Emulator(seed=1)
-    async with EmulatorServer(emulator) as server:
-        yield Market(emulator, server, tmp_path)
+async def market(tmp_path: Path) -> AsyncIterator[Exchange]:
+    async with exchange(tmp_path, seed=1) as kraken:
+        yield kraken
 
 
 # ------------------------------------------------------------------ checks
@@ -76,7 +55,7 @@ async def market(tmp_path: Path) -> AsyncIterator[Market]:
         {name: value for name, value in LIMIT.items() if name != "price"},
     ],
 )
-async def test_a_mistake_is_refused_before_anything_is_sent(market: Market, fields: dict[str, Any]) -> None:
+async def test_a_mistake_is_refused_before_anything_is_sent(market: Exchange, fields: dict[str, Any]) -> None:
     seen: list[Any] = []
     async with market.session(observers=[seen.append]) as client:
         with pytest.raises(InvalidArguments) as caught:
@@ -88,7 +67,7 @@ async def test_a_mistake_is_refused_before_anything_is_sent(market: Market, fiel
     assert [(record.endpoint, str(record.outcome)) for record in seen] == [("AddOrder", "not sent")]
 
 
-async def test_public_calls_are_checked_too(market: Market) -> None:
+async def test_public_calls_are_checked_too(market: Exchange) -> None:
     async with market.session() as client:
         with pytest.raises(InvalidArguments, match='"interval" is meant'):
             await client.public("OHLC", pair="XBTUSD", interva=5)
@@ -96,7 +75,7 @@ async def test_public_calls_are_checked_too(market: Market) -> None:
 
 
 async def test_what_is_not_known_is_sent_and_said_once_in_a_session(
-    market: Market, caplog: pytest.LogCaptureFixture
+    market: Exchange, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with market.session() as client:
         for _ in range(3):
@@ -105,28 +84,28 @@ async def test_what_is_not_known_is_sent_and_said_once_in_a_session(
     assert len([each for each in caplog.messages if "post_only" in each]) == 1
 
 
-async def test_checks_can_be_turned_off(market: Market, caplog: pytest.LogCaptureFixture) -> None:
+async def test_checks_can_be_turned_off(market: Exchange, caplog: pytest.LogCaptureFixture) -> None:
     async with market.session(checks=False) as client:
         await client.private("AddOrder", {**LIMIT, "oflag": "post"})
     assert market.asked.count("AddOrder") == 1
     assert not [each for each in caplog.messages if "oflag" in each]
 
 
-async def test_checks_that_warn_refuse_nothing(market: Market, caplog: pytest.LogCaptureFixture) -> None:
+async def test_checks_that_warn_refuse_nothing(market: Exchange, caplog: pytest.LogCaptureFixture) -> None:
     async with market.session(checks="warn") as client:
         await client.private("AddOrder", {**LIMIT, "oflag": "post"})
     assert market.asked.count("AddOrder") == 1
     assert len([each for each in caplog.messages if '"oflags" is meant' in each]) == 1
 
 
-async def test_cancels_go_out_whatever_their_fields(market: Market) -> None:
+async def test_cancels_go_out_whatever_their_fields(market: Exchange) -> None:
     async with market.session() as client:
         placed = await client.private("AddOrder", LIMIT)
         await client.private("CancelOrder", {"txid": placed["txid"][0], "txdi": "?", "type": "by"})
     assert market.asked.count("CancelOrder") == 1
 
 
-async def test_what_a_guard_makes_of_a_call_is_checked(market: Market) -> None:
+async def test_what_a_guard_makes_of_a_call_is_checked(market: Exchange) -> None:
     def misspell(request: Request) -> Request:
         return Request(request.endpoint, {**request.params, "oflag": "post"}, request.changes)
 
@@ -228,7 +207,7 @@ async def test_names_that_contradict_each_other_are_refused(wire: tuple[KrakenSe
 # ------------------------------------------------------------------ methods
 
 
-async def test_methods_are_the_same_calls_also_on_a_view(market: Market) -> None:
+async def test_methods_are_the_same_calls_also_on_a_view(market: Exchange) -> None:
     async with market.session() as client:
         placed = await client.spot.add_order(
             pair="XBTUSD", type="buy", ordertype="limit", volume=Decimal("0.5"), price=100
@@ -240,7 +219,7 @@ async def test_methods_are_the_same_calls_also_on_a_view(market: Market) -> None
     assert isinstance(client.spot, Spot)
 
 
-async def test_a_method_makes_its_call_only_when_it_is_awaited(market: Market) -> None:
+async def test_a_method_makes_its_call_only_when_it_is_awaited(market: Exchange) -> None:
     async with market.session() as client:
         call = client.spot.balance()
         assert asyncio.iscoroutine(call)
@@ -251,7 +230,7 @@ async def test_a_method_makes_its_call_only_when_it_is_awaited(market: Market) -
 # ------------------------------------------------------------------ amounts and times
 
 
-async def test_amounts_and_times_are_converted_where_a_view_asks_for_it(market: Market) -> None:
+async def test_amounts_and_times_are_converted_where_a_view_asks_for_it(market: Exchange) -> None:
     async with market.session() as client:
         placed = await client.private("AddOrder", LIMIT)
         exact = client.with_options(amounts=Decimal, times=datetime)
@@ -274,7 +253,7 @@ async def test_amounts_and_times_are_converted_where_a_view_asks_for_it(market: 
         assert type((await client.private("Balance")).popitem()[1]) is str
 
 
-async def test_options_of_a_view_are_kept_by_its_views(market: Market) -> None:
+async def test_options_of_a_view_are_kept_by_its_views(market: Exchange) -> None:
     async with market.session() as client:
         view = client.with_options(amounts=Decimal).with_options(timeout=5.0).with_options(times=datetime)
         row = next(iter((await view.public("AssetPairs", pair="XBTUSD")).values()))
@@ -315,7 +294,7 @@ def get_type_hints_of(options: Any) -> set[str]:
     return set(options.__required_keys__ | options.__optional_keys__)
 
 
-async def test_a_dry_run_is_checked_and_validated(market: Market, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_dry_run_is_checked_and_validated(market: Exchange, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     async with market.session(guard=guards.dry_run) as client:
         answer = await client.private("AddOrder", LIMIT)
@@ -327,7 +306,7 @@ async def test_a_dry_run_is_checked_and_validated(market: Market, caplog: pytest
 
 
 async def test_a_bot_of_another_client_is_warned_and_its_call_is_sent(
-    market: Market, caplog: pytest.LogCaptureFixture
+    market: Exchange, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with market.session() as client:
         await lenient(client).private("AddOrder", {**LIMIT, "oflag": "post"})

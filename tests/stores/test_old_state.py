@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from kraken_async import FileStore, KrakenSession
-from kraken_async.emulator import Emulator, serve_in_thread
+from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.stores.file import inspect
 from kraken_async.stores.redis import RedisStore
 from kraken_async.wire.messages import Response, SignedRequest
@@ -134,14 +134,16 @@ def old_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class World:
     """An emulator and a state directory that both releases use."""
 
-    def __init__(self, where: Path, old: Path, url: str, key: tuple[str, str]) -> None:
-        self.where, self.old, self.url, self.key = where, old, url, key
+    def __init__(self, where: Path, old: Path, kraken: RunningEmulator) -> None:
+        self.where, self.old = where, old
+        self.reach = kraken.url, kraken.api_key, kraken.api_secret
 
     def start(self, release: str, what: str) -> subprocess.Popen[str]:
         """Run the script with one of the releases."""
+        url, *key = self.reach
         path = {"old": str(self.old), "new": str(Path(__file__).parents[2])}[release]
         return subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(self.where), self.url, what, *self.key],
+            [sys.executable, "-c", SCRIPT, str(self.where), url, what, *key],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -156,48 +158,46 @@ class World:
         return found
 
 
+@pytest.mark.kraken_emulator(limits=False, jitter=(0.05, 0.06))
 @pytest.mark.proof
 @pytest.mark.parametrize(("first", "second"), [("old", "new"), ("new", "old")])
 def test_an_order_lost_by_one_release_is_found_by_the_other(
-    first: str, second: str, tmp_path: Path, old_release: Path
+    first: str, second: str, kraken_emulator: RunningEmulator, tmp_path: Path, old_release: Path
 ) -> None:
-    emulator = Emulator(limits=False)
-    key = emulator.add_key()
-    with serve_in_thread(emulator, jitter=(0.05, 0.06)) as server:
-        world = World(tmp_path, old_release, server.url, (key.api_key, key.api_secret))
-        killed = world.start(first, "die")
-        assert killed.wait(60) == -9, killed.communicate()
-        killed.communicate()
-        assert world.look(second) == [["lost", "AddOrder"]]
-        assert world.look(first) == [["lost", "AddOrder"]]
-    assert emulator.refused() == 0
+    world = World(tmp_path, old_release, kraken_emulator)
+    killed = world.start(first, "die")
+    assert killed.wait(60) == -9, killed.communicate()
+    killed.communicate()
+    assert world.look(second) == [["lost", "AddOrder"]]
+    assert world.look(first) == [["lost", "AddOrder"]]
+    assert kraken_emulator.emulator.refused() == 0
 
 
+@pytest.mark.kraken_emulator(limits=False, jitter=(0.0, 0.005))
 @pytest.mark.proof
-def test_both_releases_at_once_on_one_key_and_one_killed(tmp_path: Path, old_release: Path) -> None:
-    emulator = Emulator(limits=False)
-    key = emulator.add_key()
-    with serve_in_thread(emulator, jitter=(0.0, 0.005)) as server:
-        world = World(tmp_path, old_release, server.url, (key.api_key, key.api_secret))
-        children = [world.start(release, "calls") for release in ("old", "new", "old", "new")]
-        try:
-            for child in children:
-                assert child.stdout is not None
-                child.stdout.readline()
-            dying = world.start("new", "die")
-            assert dying.wait(60) == -9
-            dying.communicate()
-            for child in children:
-                _, err = child.communicate(timeout=90)
-                assert child.returncode == 0, err
-        finally:
-            for child in children:
-                if child.poll() is None:
-                    child.kill()
-                    child.communicate()
-        assert world.look("old") == [["lost", "AddOrder"]]
-    assert emulator.refused() == 0
-    assert emulator.max_in_flight[key.api_key] == 1
+def test_both_releases_at_once_on_one_key_and_one_killed(
+    kraken_emulator: RunningEmulator, tmp_path: Path, old_release: Path
+) -> None:
+    world = World(tmp_path, old_release, kraken_emulator)
+    children = [world.start(release, "calls") for release in ("old", "new", "old", "new")]
+    try:
+        for child in children:
+            assert child.stdout is not None
+            child.stdout.readline()
+        dying = world.start("new", "die")
+        assert dying.wait(60) == -9
+        dying.communicate()
+        for child in children:
+            _, err = child.communicate(timeout=90)
+            assert child.returncode == 0, err
+    finally:
+        for child in children:
+            if child.poll() is None:
+                child.kill()
+                child.communicate()
+    assert world.look("old") == [["lost", "AddOrder"]]
+    assert kraken_emulator.emulator.refused() == 0
+    assert kraken_emulator.emulator.max_in_flight[kraken_emulator.api_key] == 1
 
 
 def test_the_key_of_the_record_is_made_up() -> None:
