@@ -132,7 +132,8 @@ async def test_what_takes_back_all_orders_is_held_by_nothing_at_any_priority(
         params = {"timeout": 60} if name == "CancelAllOrdersAfter" else {}
         before = len(kraken.calls())
         await asyncio.wait_for(client.with_options(priority=priority).private(name, params), 20.0)
-        assert kraken.calls()[before] == name  # no read goes before it, and one may in six seconds
+        # No read goes before it but one that is being sent already; another may in six seconds.
+        assert name in kraken.calls()[before : before + 2]
         for read in reads:
             read.cancel()
 
@@ -143,7 +144,8 @@ async def test_the_dead_mans_switch_is_armed_at_once_on_a_full_counter(tmp_path:
         await until(lambda: client.stats().counter_level > 13 and not client.stats().in_flight)
         before = len(kraken.calls())
         async with client.dead_man_switch(10, every=5):
-            assert kraken.calls()[before] == "CancelAllOrdersAfter"  # no read goes before it
+            # No read goes before it but one that is being sent already; another may in six seconds.
+            assert "CancelAllOrdersAfter" in kraken.calls()[before : before + 2]
         for read in reads:
             read.cancel()
 

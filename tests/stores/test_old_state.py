@@ -109,7 +109,7 @@ async def main():
             await client.private("AddOrder", ORDER, cl_ord_id="placed")
             task = asyncio.create_task(client.private("AddOrder", ORDER, cl_ord_id="lost"))
             while client.stats().in_flight == 0:
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0)  # each turn of the loop: a call is in flight for one at least
             os.kill(os.getpid(), 9)
 
 asyncio.run(main())
