@@ -63,7 +63,7 @@ def run(name: str, code: str | None = None, **env: str) -> str:
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(EXAMPLES)]), **env},
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -82,7 +82,7 @@ def killed_at(
         stderr=subprocess.DEVNULL,
     )
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while not reached():
             assert child.poll() is None, "it ended by itself"
             assert time.monotonic() < end

@@ -88,7 +88,7 @@ class Shop:
         for child in self.children:
             if child.poll() is None:
                 child.kill()
-            child.communicate(timeout=10)
+            child.communicate(timeout=60)
         self.hosted.__exit__(None, None, None)
 
 
@@ -99,13 +99,13 @@ def shop(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shop]:
     made.close()
 
 
-def finish(child: subprocess.Popen[str], seconds: float = 60.0) -> str:
+def finish(child: subprocess.Popen[str], seconds: float = 100.0) -> str:
     out, err = child.communicate(timeout=seconds)
     assert child.returncode == 0, err
     return out
 
 
-def wait_for(true: Any, seconds: float = 20.0) -> None:
+def wait_for(true: Any, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it never came to hold"
@@ -132,7 +132,7 @@ def test_killed_in_mid_traffic_with_the_clock_an_hour_further_back_each_time_not
         child = shop.start(2_000, back_ns=hours * 3_600_000_000_000)
         wait_for(lambda seen=before: shop.arrived() >= seen + 20)
         os.kill(child.pid, signal.SIGKILL)
-        child.communicate(timeout=10)
+        child.communicate(timeout=60)
     finish(shop.start(5, back_ns=20 * 3_600_000_000_000))
     # What the killed process had on the wire may still arrive late; that alone may be refused.
     history = shop.emulator.history
@@ -150,7 +150,7 @@ def test_killed_and_restarted_in_mid_burst_the_counter_is_remembered(shop: Shop)
         child = shop.start(100, tier="pro")
         wait_for(lambda seen=before: shop.arrived() > seen)
         os.kill(child.pid, signal.SIGKILL)
-        child.communicate(timeout=10)
+        child.communicate(timeout=60)
     finish(shop.start(3, tier="pro"))
     assert shop.emulator.refused("EAPI:Rate limit exceeded") == 0
     assert shop.arrived() >= 7
@@ -201,7 +201,7 @@ def test_after_halt_no_order_leaves_from_another_process(shop: Shop) -> None:
     asyncio.run(halt())
     order = {"pair": "XBTUSD", "type": "buy", "ordertype": "market", "volume": "1"}
     child = shop.start(3, endpoint="AddOrder", params=order)
-    _, err = child.communicate(timeout=30)
+    _, err = child.communicate(timeout=100)
     assert child.returncode != 0
     assert "TradingHalted" in err
     assert "AddOrder" not in [arrival.endpoint for arrival in shop.emulator.history]

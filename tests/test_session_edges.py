@@ -100,7 +100,7 @@ async def test_nor_is_one_that_a_killed_process_left_open(
 
         emulator.faults.plan = hang_the_second
         placed = (await asyncio.to_thread(bot.stdout.readline)).strip()
-        assert await asyncio.to_thread(hung.wait, 10)
+        assert await asyncio.to_thread(hung.wait, 30)
     finally:
         bot.kill()
         bot.wait()

@@ -50,7 +50,7 @@ def test_without_a_descriptor_it_raises(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit of descriptors")
 def test_without_a_descriptor_in_the_whole_process_it_raises() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", NO_DESCRIPTOR], capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-c", NO_DESCRIPTOR], capture_output=True, text=True, timeout=100, check=False
     )
     assert (done.returncode, done.stdout) == (0, "raised 24\n"), done.stderr
 

@@ -19,7 +19,7 @@ def brought_by(statement: str) -> set[str]:
     """Which of the extras are loaded after a statement in a fresh process."""
     script = f"{statement}\nimport sys\nprint(*sorted({EXTRAS!r} & set(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=True
     )
     return set(done.stdout.split())
 

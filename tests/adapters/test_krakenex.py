@@ -407,7 +407,7 @@ def test_ctrl_c_cancels_the_call_that_is_waited_for(
             raise
 
     def interrupted(*_: Any) -> Any:
-        assert begun.wait(10)  # work that has not begun is dropped without a word
+        assert begun.wait(30)  # work that has not begun is dropped without a word
         monkeypatch.undo()
         raise KeyboardInterrupt
 
@@ -415,7 +415,7 @@ def test_ctrl_c_cancels_the_call_that_is_waited_for(
         monkeypatch.setattr(Future, "result", interrupted)
         with pytest.raises(KeyboardInterrupt):
             background.run(wait)
-        assert cancelled.wait(10)
+        assert cancelled.wait(30)
 
 
 def test_a_timeout_of_the_call_is_raised(kraken: ours.API, kraken_emulator: RunningEmulator) -> None:
@@ -492,7 +492,7 @@ def test_calls_that_wait_while_another_thread_closes_end_with_an_error(
 
     thread = threading.Thread(target=call)
     thread.start()
-    assert sent.wait(10)
+    assert sent.wait(30)
     kraken._background().close(grace=0.2)
     thread.join(30)
     assert isinstance(ended[0], BaseException)
@@ -518,7 +518,7 @@ def test_a_script_that_never_closes_ends_quietly(kraken_emulator: RunningEmulato
         [sys.executable, "-W", "error", "-c", script, *_address(kraken_emulator)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=100,
     )
     assert (done.returncode, done.stdout) == (0, "[]\n[]\n"), done.stderr
     if sys.version_info[:3] in ((3, 12, 0), (3, 12, 1)):

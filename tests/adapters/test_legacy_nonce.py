@@ -147,7 +147,7 @@ def test_a_sleeping_burst_blocks_nobody_else(monkeypatch: pytest.MonkeyPatch) ->
 
     def sleep(seconds: float) -> None:
         asleep.set()
-        assert wake.wait(10)
+        assert wake.wait(30)
 
     monkeypatch.setattr(legacy_nonce, "_sleep", sleep)
     manager = GlobalKrakenNonceManager()
@@ -156,7 +156,7 @@ def test_a_sleeping_burst_blocks_nobody_else(monkeypatch: pytest.MonkeyPatch) ->
     held: list[int] = []
     sleeper = threading.Thread(target=lambda: held.append(manager.get_nonce()))
     sleeper.start()
-    assert asleep.wait(10)
+    assert asleep.wait(30)
     cancel = manager.get_nonce(apply_rate_limiting=False)  # would hang here if a lock were held
     manager.get_stats()
     wake.set()
@@ -227,7 +227,7 @@ def test_nonces_rise_over_a_kill(tmp_path: Path) -> None:
         "from kraken_async.adapters.legacy_nonce import get_global_kraken_nonce as n\n"
         "n(); print(n(), flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    killed = forked.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    killed = forked.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
     assert killed.returncode == -9
     assert get_global_kraken_nonce() > int(killed.stdout)
 
@@ -235,7 +235,7 @@ def test_nonces_rise_over_a_kill(tmp_path: Path) -> None:
 def test_a_second_process_is_refused_instead_of_colliding() -> None:
     get_global_kraken_nonce()
     script = "from kraken_async.adapters.legacy_nonce import *; get_global_kraken_nonce()"
-    second = forked.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    second = forked.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
     assert second.returncode == 1
     assert "NonceStoreError" in second.stderr
 
@@ -382,6 +382,6 @@ def test_a_forked_child_is_told_who_has_the_nonces() -> None:
         "    os._exit(0)\n"
         "print(os.waitstatus_to_exitcode(os.wait()[1]), n() > 10**18)\n"
     )
-    done = forked.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    done = forked.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
     assert done.stdout == "7 True\n", done.stderr
     assert issubclass(NonceStoreError, Exception)

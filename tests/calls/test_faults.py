@@ -136,7 +136,7 @@ async def test_a_fault_is_one_call_s_error_and_the_next_calls_succeed(
     assert first.done()
     if (error := first.exception()) is not None:
         assert isinstance(error, (KrakenError, type(RAISED[fault])))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         assert await session.private("CancelOrder", txid="OFAULT-TESTS-ORDER1") == {"count": 1}
         assert await session.private("Balance") == {}
         assert (await session.private("AddOrder", ORDER))["txid"]

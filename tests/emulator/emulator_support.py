@@ -122,7 +122,7 @@ def said_by_foreign_suite(folder: Path, tests: str, *options: str) -> str:
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     return done.stdout + done.stderr

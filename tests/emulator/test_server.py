@@ -266,7 +266,7 @@ def test_command_serves_until_it_is_terminated() -> None:
         said = json.loads(child.stdout.readline())
         assert fetch(said["url"] + "/0/public/SystemStatus")["error"] == []  # type: ignore[index]  # plain JSON
         child.send_signal(signal.SIGTERM)
-        assert child.wait(10) == 0
+        assert child.wait(30) == 0
 
 
 def test_command_says_why_it_cannot_serve(capsys: pytest.CaptureFixture[str]) -> None:

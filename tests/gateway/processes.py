@@ -31,7 +31,7 @@ def serving(config: Path, start: Any = forked.Popen) -> Iterator[tuple[subproces
     finally:
         if process.poll() is None:
             process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 def token(config: Path, name: str, allow: str) -> str:

@@ -16,6 +16,7 @@ import pytest
 from kraken_async.emulator import Emulator
 from tests.gateway.conftest import write_config
 from tests.gateway.processes import serving, token
+from tests.pace import ended
 
 CLIENTS = 2000
 #: Bytes that a waiting client may take. It took 11 KiB when this was written.
@@ -87,7 +88,7 @@ async def silence() -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
-        server.close()
+        await ended(server)
 
 
 async def waiting(http: aiohttp.ClientSession, url: str, page: str) -> int:

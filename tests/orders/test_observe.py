@@ -66,7 +66,7 @@ def unreachable(emulator: Emulator) -> None:
 
 
 async def until(reached: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not reached():
             await asyncio.sleep(0.005)
 

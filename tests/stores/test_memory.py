@@ -171,7 +171,7 @@ async def test_closing_gives_the_turn_on_and_fails_who_waits() -> None:
     await one.close()
     with pytest.raises(NonceStoreError, match="closed"):
         await waiting[0]
-    await asyncio.wait_for(waiting[1], 10)
+    await asyncio.wait_for(waiting[1], 20)
     with pytest.raises(NonceStoreError, match="not open"):
         await one.step(yes)
 

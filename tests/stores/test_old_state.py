@@ -152,7 +152,7 @@ class World:
 
     def look(self, release: str) -> list[list[str]]:
         """What a session of that release finds unresolved."""
-        out, err = self.start(release, "look").communicate(timeout=60)
+        out, err = self.start(release, "look").communicate(timeout=100)
         assert out, err
         found: list[list[str]] = json.loads(out)["unresolved"]
         return found
@@ -188,7 +188,7 @@ def test_both_releases_at_once_on_one_key_and_one_killed(
         assert dying.wait(60) == -9
         dying.communicate()
         for child in children:
-            _, err = child.communicate(timeout=90)
+            _, err = child.communicate(timeout=100)
             assert child.returncode == 0, err
     finally:
         for child in children:

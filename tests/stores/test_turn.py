@@ -84,7 +84,7 @@ async def test_a_cancelled_waiter_does_not_get_the_turn_and_stops_nobody(tmp_pat
     with pytest.raises(asyncio.CancelledError):
         await gone
     await one.release_turn()
-    await asyncio.wait_for(last, 5)
+    await asyncio.wait_for(last, 20)
     await three.release_turn()
     await asyncio.wait_for(two.acquire_turn(), 5)  # and may ask again
     for key in (one, two, three):
@@ -102,7 +102,7 @@ async def test_asking_again_after_a_cancelled_wait_takes_the_place_that_is_still
     again = asyncio.create_task(two.acquire_turn())
     await asyncio.sleep(0)
     await one.release_turn()
-    await asyncio.wait_for(again, 5)
+    await asyncio.wait_for(again, 20)
     assert not later.done()
     await two.release_turn()
     await later
@@ -123,7 +123,7 @@ async def test_cancelled_in_the_moment_of_the_grant_passes_the_turn_on(tmp_path:
     (result,) = await asyncio.gather(task, return_exceptions=True)
     if result is None:
         await two.release_turn()
-    await asyncio.wait_for(three.acquire_turn(), 5)
+    await asyncio.wait_for(three.acquire_turn(), 20)
     for key in (one, two, three):
         await key.close()
 
@@ -143,7 +143,7 @@ async def test_closing_while_a_thread_stands_in_line_returns_at_once_and_the_thr
         with pytest.raises(NonceStoreError, match="closed"):
             await task
         await one.release_turn()
-        await asyncio.wait_for(three.acquire_turn(), 5)
+        await asyncio.wait_for(three.acquire_turn(), 20)
         for key in (one, three):
             await key.close()
         while any(thread.name == "kraken_async-turn" for thread in threading.enumerate()):
@@ -329,7 +329,7 @@ async def test_a_process_killed_in_line_or_with_the_turn_holds_up_nobody(tmp_pat
             await asyncio.sleep(0.02)
             assert not mine.done()
         children[2].kill()
-        await asyncio.wait_for(mine, 5)
+        await asyncio.wait_for(mine, 20)
         await draw(key)
     finally:
         for child in children:
@@ -352,7 +352,7 @@ def test_whose_predecessor_was_killed_in_line_is_not_at_the_head(tmp_path: Path)
     passed.join(0.05)
     assert passed.is_alive()
     first.leave(1)
-    passed.join(5)
+    passed.join(20)
     assert not passed.is_alive()
     for line in (first, third):
         line.close()

@@ -67,7 +67,7 @@ class Node:
     def kill(self) -> None:
         """SIGKILL."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(30)
 
     def ask(self, *command: Any) -> Any:
         """One command."""

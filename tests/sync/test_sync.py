@@ -240,7 +240,7 @@ def run(code: str, emulator: RunningEmulator, tmp_path: Path) -> subprocess.Comp
         },
         capture_output=True,
         text=True,
-        timeout=40,
+        timeout=100,
         check=False,
     )
 

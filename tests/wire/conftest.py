@@ -57,4 +57,4 @@ async def raw() -> AsyncIterator[Raw]:
         server.close()
         await server.wait_closed()
     if running:
-        await asyncio.wait(running, timeout=5)
+        await asyncio.wait(running, timeout=20)

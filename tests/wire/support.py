@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import threading
@@ -46,6 +47,13 @@ async def serve(handler: Handler) -> TestServer:
     server = TestServer(app)
     await server.start_server()
     return server
+
+
+def pass_time(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the loop's clock forward, as one that was blocked for so long finds it."""
+    loop = asyncio.get_running_loop()
+    clock = loop.time
+    monkeypatch.setattr(loop, "time", lambda: clock() + seconds)
 
 
 @contextmanager

@@ -205,7 +205,7 @@ async def test_over_a_session_of_the_callers_a_packed_answer_is_read(unpacks: bo
             Transport(url, http=http) as transport,
         ):
             for _ in range(2):
-                assert (await transport.send(post(), 5.0)).body == b'{"error":[]}'
+                assert (await transport.send(post(), 30.0)).body == b'{"error":[]}'
 
 
 def archive() -> bytes:

@@ -19,6 +19,7 @@ from kraken_async.wire import deadline as deadline_module
 from kraken_async.wire.answer_reader import AnswerReader, BadAnswer
 from kraken_async.wire.response_decoder import decode
 from kraken_async.wire.transport import Transport
+from tests.pace import ended
 from tests.wire.odd_answers import Odd, odd
 from tests.wire.support import WAYS, choose, ends, post
 
@@ -77,9 +78,8 @@ async def talk() -> AsyncIterator[Talk]:
     found = Talk("")
     server = await asyncio.get_running_loop().create_server(lambda: Server(found), "127.0.0.1", 0)
     found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server:
-        yield found
-        await asyncio.sleep(0.01)  # what was cut off ends
+    yield found
+    await ended(server)
 
 
 async def ask(transport: Transport, timeout: float) -> tuple[str, Any]:
@@ -114,7 +114,7 @@ async def exchange(case: Odd, way: str, talk: Talk, patch: pytest.MonkeyPatch, p
             if talk.case is not None:
                 return None
             await talk.said.wait()
-            following = await ask(transport, 5.0)
+            following = await ask(transport, 30.0)
             assert following == ("answered", {"txid": ["THE NEXT"]}), (way, case)
             return found
 

@@ -6,7 +6,6 @@ import asyncio
 import datetime
 import ipaddress
 import ssl
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,8 @@ import pytest
 import kraken_async.wire.direct as direct_module
 from kraken_async.errors import Outcome, TransportError
 from kraken_async.wire.transport import Transport
-from tests.wire.support import OK, post
+from tests.pace import ended
+from tests.wire.support import OK, pass_time, post
 
 x509 = pytest.importorskip("cryptography.x509")  # comes with ccxt
 ec = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ec")
@@ -60,17 +60,19 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 class Served(NamedTuple):
-    """A server's address, and what it agreed on with each connection."""
+    """A server's address, what it agreed on with each connection, and what it read."""
 
     url: str
     protocols: list[str | None]
+    requests: list[bytes]
 
 
 class Server(asyncio.Protocol):
     """Answers each request; one that says so, a second time a moment later."""
 
-    def __init__(self, protocols: list[str | None]) -> None:
+    def __init__(self, protocols: list[str | None], requests: list[bytes]) -> None:
         self._protocols = protocols
+        self._requests = requests
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -78,6 +80,7 @@ class Server(asyncio.Protocol):
         self._protocols.append(transport.get_extra_info("ssl_object").selected_alpn_protocol())
 
     def data_received(self, data: bytes) -> None:
+        self._requests.append(data)
         self._transport.write(OK)
         if b"twice" in data:
             asyncio.get_running_loop().call_later(0.02, self._transport.write, OK)
@@ -89,12 +92,12 @@ async def served(certificate: Certificate) -> AsyncIterator[Served]:
     context.load_cert_chain(certificate.certificate, certificate.key)
     context.set_alpn_protocols(["h2", "http/1.1"])
     protocols: list[str | None] = []
+    requests: list[bytes] = []
     server = await asyncio.get_running_loop().create_server(
-        lambda: Server(protocols), "127.0.0.1", 0, ssl=context
+        lambda: Server(protocols, requests), "127.0.0.1", 0, ssl=context
     )
-    async with server:
-        yield Served(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", protocols)
-        await asyncio.sleep(0.01)  # what was dropped ends
+    yield Served(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", protocols, requests)
+    await ended(server)
 
 
 @pytest.fixture
@@ -113,14 +116,14 @@ def own_context() -> Iterator[None]:
 async def test_one_connection_serves_many_calls_and_speaks_http_1(served: Served) -> None:
     async with Transport(served.url) as transport:
         for _ in range(5):
-            assert (await transport.send(post(), 5.0)).body == b"{}"
+            assert (await transport.send(post(), 30.0)).body == b"{}"
     assert served.protocols == ["http/1.1"]
 
 
 async def test_a_certificate_that_is_not_trusted_gets_nothing(served: Served) -> None:
     async with Transport(served.url) as transport:
         with pytest.raises(TransportError, match="CERTIFICATE_VERIFY_FAILED") as caught:
-            await transport.send(post(), 5.0)
+            await transport.send(post(), 30.0)
     assert caught.value.outcome is Outcome.NOT_SENT
 
 
@@ -129,15 +132,18 @@ async def test_what_came_unasked_is_noticed_inside_tls_too(served: Served) -> No
     async with Transport(served.url) as transport:
         await transport.send(post(b"twice"), 5.0)
         await asyncio.sleep(0.1)
-        assert (await transport.send(post(), 5.0)).body == b"{}"
+        assert (await transport.send(post(), 30.0)).body == b"{}"
     assert len(served.protocols) == 2
 
 
 @pytest.mark.usefixtures("trusted")
-async def test_an_answer_in_the_socket_is_read_inside_tls_too(served: Served) -> None:
+async def test_an_answer_in_the_socket_is_read_inside_tls_too(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with Transport(served.url) as transport:
-        await transport.send(post(), 5.0)
-        call = asyncio.create_task(transport.send(post(), 0.1))
-        await asyncio.sleep(0.02)
-        time.sleep(0.3)
+        await transport.send(post(), 30.0)
+        call = asyncio.create_task(transport.send(post(), 20.0))
+        while len(served.requests) < 2:
+            await asyncio.sleep(0)
+        pass_time(30.0, monkeypatch)
         assert (await call).body == b"{}"

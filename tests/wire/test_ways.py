@@ -51,7 +51,7 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_a_signed_post_goes_directly_and_a_public_call_through_aiohttp(direct: list[str]) -> None:
     with in_a_thread(answering(OK), answering(OK)) as url:
         async with Transport(url) as transport:
-            await transport.send(post(), 5.0)
+            await transport.send(post(), 30.0)
             assert (await transport.send(GET, 5.0)).body == b"{}"
     assert direct == [PATH]
 
@@ -59,14 +59,14 @@ async def test_a_signed_post_goes_directly_and_a_public_call_through_aiohttp(dir
 async def test_over_a_session_of_the_callers_all_goes(direct: list[str]) -> None:
     with in_a_thread(answering(OK)) as url:
         async with aiohttp.ClientSession() as http, Transport(url, http=http) as transport:
-            await transport.send(post(), 5.0)
+            await transport.send(post(), 30.0)
         assert not direct
 
 
 async def test_a_mock_that_stands_when_it_is_opened_is_asked(mocked_http: Any, direct: list[str]) -> None:
     mocked_http.post(f"https://api.kraken.com{PATH}", status=200, body="{}")
     async with Transport("https://api.kraken.com") as transport:
-        assert (await transport.send(post(), 5.0)).body == b"{}"
+        assert (await transport.send(post(), 30.0)).body == b"{}"
     assert not direct
 
 
@@ -103,7 +103,7 @@ async def test_an_answer_that_came_twice_is_not_the_next_calls() -> None:
     with in_a_thread(answering(OK + STALE, OK), answering(OK, OK)) as url:
         async with aiohttp.ClientSession() as http, Transport(url, http=http) as transport:
             for _ in range(3):
-                assert (await transport.send(post(), 5.0)).body == b"{}"
+                assert (await transport.send(post(), 30.0)).body == b"{}"
 
 
 async def test_an_answer_that_came_twice_one_after_the_other_is_not_the_next_calls() -> None:
@@ -116,10 +116,10 @@ async def test_an_answer_that_came_twice_one_after_the_other_is_not_the_next_cal
 
     with in_a_thread(twice, answering(OK, OK)) as url:
         async with aiohttp.ClientSession() as http, Transport(url, http=http) as transport:
-            await transport.send(post(), 5.0)
+            await transport.send(post(), 30.0)
             await asyncio.sleep(0.05)
             for _ in range(2):
-                assert (await transport.send(post(), 5.0)).body == b"{}"
+                assert (await transport.send(post(), 30.0)).body == b"{}"
 
 
 async def test_where_every_connection_speaks_first_nothing_is_sent_and_that_is_certain() -> None:
@@ -139,7 +139,7 @@ async def test_where_every_connection_speaks_first_nothing_is_sent_and_that_is_c
     with in_a_thread(*[first] * 5) as url:
         async with aiohttp.ClientSession(connector=Slow()) as http, Transport(url, http=http) as transport:
             with pytest.raises(TransportError, match="before it was asked") as caught:
-                await transport.send(post(), 5.0)
+                await transport.send(post(), 30.0)
     assert caught.value.outcome is Outcome.NOT_SENT
     assert not any(requests)
 
@@ -151,7 +151,7 @@ async def test_a_session_that_raises_for_a_status_still_gives_the_answer() -> No
             aiohttp.ClientSession(raise_for_status=True) as http,
             Transport(url, http=http) as transport,
         ):
-            answer = await transport.send(post(), 5.0)
+            answer = await transport.send(post(), 30.0)
     assert (answer.status, answer.body) == (400, b'{"error":["EAPI:Invalid signature"]}')
 
 
@@ -179,7 +179,7 @@ async def test_a_body_is_written_once_whatever_repeats_the_request() -> None:
         async with aiohttp.ClientSession() as http:
             transport = Transport(url, http=cast("aiohttp.ClientSession", Twice(http)))
             with pytest.raises(TransportError) as caught:
-                await transport.send(post(), 5.0)
+                await transport.send(post(), 30.0)
     assert caught.value.outcome is Outcome.UNKNOWN
     assert sum(b"nonce=1" in each for each in requests) == 1
 
@@ -229,7 +229,7 @@ async def test_localhost_that_is_another_machine_gets_nothing(monkeypatch: pytes
             for module in (direct_module, aiohttp_way_module):
                 monkeypatch.setattr(module, "is_loopback", elsewhere)
             with pytest.raises(TransportError, match="not this machine") as caught:
-                await transport.send(post(), 5.0)
+                await transport.send(post(), 30.0)
     assert caught.value.outcome is Outcome.NOT_SENT
     assert b"canary" not in b"".join(requests)
     assert b"nonce" not in b"".join(requests)
@@ -239,7 +239,7 @@ async def test_localhost_that_is_another_machine_gets_nothing(monkeypatch: pytes
 async def test_localhost_that_is_this_machine_is_reached() -> None:
     with in_a_thread(answering(OK)) as url:
         async with Transport(f"http://localhost:{url.rpartition(':')[2]}") as transport:
-            assert (await transport.send(post(), 5.0)).status == 200
+            assert (await transport.send(post(), 30.0)).status == 200
 
 
 # ------------------------------------------------------------------ proxies of the environment
@@ -258,7 +258,7 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
     with in_a_thread(proxy(seen)) as url:
         monkeypatch.setenv("HTTP_PROXY", url)
         async with Transport("http://kraken.internal", plain_http=["kraken.internal"]) as transport:
-            assert (await transport.send(post(), 5.0)).status == 200
+            assert (await transport.send(post(), 30.0)).status == 200
     assert seen[0].startswith(b"POST http://kraken.internal/0/private/Balance HTTP/1.1")
     assert not direct
 
@@ -269,7 +269,7 @@ async def test_https_goes_through_a_proxy_in_a_tunnel(monkeypatch: pytest.Monkey
         monkeypatch.setenv("https_proxy", url.replace("http://", "http://user:password@"))
         async with Transport("https://api.kraken.com") as transport:
             with pytest.raises(TransportError) as caught:
-                await transport.send(post(), 5.0)
+                await transport.send(post(), 30.0)
     assert caught.value.outcome is Outcome.NOT_SENT
     assert seen[0].startswith(b"CONNECT api.kraken.com:443 HTTP/1.1")
     assert b"canary" not in seen[0]
@@ -289,7 +289,7 @@ async def test_loopback_is_never_reached_through_a_proxy(monkeypatch: pytest.Mon
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with in_a_thread(answering(OK)) as url:
         async with Transport(url) as transport:
-            assert (await transport.send(post(), 5.0)).status == 200
+            assert (await transport.send(post(), 30.0)).status == 200
 
 
 async def test_a_proxy_that_cannot_be_used_is_refused_not_passed_by(monkeypatch: pytest.MonkeyPatch) -> None:
