@@ -22,6 +22,7 @@ from kraken_async.emulator import Emulator
 from kraken_async.monitoring import status_file
 from kraken_async.monitoring.metrics import Statistics
 from kraken_async.monitoring.status_file import StatusFile
+from kraken_async.system import durable
 from kraken_async.system.durable import replace
 from kraken_async.wire.messages import Response, SignedRequest
 
@@ -213,3 +214,18 @@ async def test_a_prepared_link_is_not_followed(tmp_path: Path) -> None:
     replace(tmp_path / "key.status.1-1.json", b"{}")
     assert target.read_text() == "mine"
     assert not (tmp_path / "key.status.1-1.json").is_symlink()
+
+
+async def test_nor_is_one_at_the_very_name_that_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, path = tmp_path / "target", tmp_path / "key.status.1-1.json"
+    target.write_text("mine")
+    monkeypatch.setattr(durable, "draft_of", lambda found: found.with_name(f"{found.name}.0011aabb"))
+    for aim in (target, tmp_path / "nowhere"):
+        (tmp_path / f"{path.name}.0011aabb").symlink_to(aim)
+        with pytest.raises(FileExistsError):
+            replace(path, b"{}")
+        (tmp_path / f"{path.name}.0011aabb").unlink()
+    assert target.read_text() == "mine"
+    assert [each.name for each in tmp_path.iterdir()] == ["target"]
