@@ -40,6 +40,13 @@ def test_the_index_leads_to_the_code(question: str, name: str) -> None:
     assert name in (ROOT / path[1]).read_text()
 
 
+def test_every_file_that_is_kept_of_a_key_is_in_the_table() -> None:
+    code = "".join(path.read_text() for path in (PACKAGE / "stores/file").glob("*.py"))
+    kept = {".state", *re.findall(r'with_suffix\("(\.\w+)"\)', code)}
+    assert kept >= {".floors", ".placed", ".recalled"}
+    assert {end for end in kept if f"`<key>{end}`" not in section("What is written to disk")} == set()
+
+
 def test_the_tree_names_every_folder_and_module_of_the_first_floor() -> None:
     rows = [line.split("|")[1] for line in section("The tree").splitlines() if line.startswith("| `")]
     named = set(re.findall(r"`([\w.]+)/?`", "\n".join(rows)))
