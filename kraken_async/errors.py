@@ -399,9 +399,10 @@ class OutcomeUnknown(KrakenError):
     def _state(self) -> dict[str, Any]:
         return {
             **self.__dict__,
+            # Bound to a session, which does not travel.
             "_resolver": None,
             "_canceller": None,
-        }  # bound to a session, which does not travel
+        }
 
 
 def cause_of(error: KrakenError | None) -> str:

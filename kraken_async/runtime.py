@@ -183,9 +183,8 @@ class KeyRuntime:
         tracker = OrderTracker(config.orders, journal, server_time, state)
         stack.callback(tracker.close_journal)
         outcomes = OutcomeLog(config.orders.outcome_log)
-        ledger = CallLedger(
-            queue, listeners=(tracker, outcomes, reporter, modes)
-        )  # every call ends here, once
+        # Every call ends here, once.
+        ledger = CallLedger(queue, listeners=(tracker, outcomes, reporter, modes))
         halt = Halt(state, ledger, tasks)
         stack.push_async_callback(halt.close)
         submission = Submission(

@@ -181,9 +181,8 @@ def run(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # of a terminal's interrupt the tests speak, not this process
+    # Of a terminal's interrupt the tests speak, not this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     here, given = sys.path.pop(0), os.environ.get("PYTHONPATH")
     import_all()
     if given:

@@ -49,9 +49,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorServer]:
         monkeypatch.setenv("KRAKEN_API_KEY", emulator.key.api_key)
         monkeypatch.setenv("KRAKEN_API_SECRET", emulator.key.api_secret)
         monkeypatch.setenv("KRAKEN_API_TIER", "pro")
-        monkeypatch.setenv(
-            "KRAKEN_GOVERNOR", "off"
-        )  # the examples keep to the limits, and a test has no time
+        # The examples keep to the limits, and a test has no time.
+        monkeypatch.setenv("KRAKEN_GOVERNOR", "off")
         yield server
 
 

@@ -85,13 +85,14 @@ async def test_a_worker_that_ends_all_the_same_fails_what_waits_and_what_comes(
 def test_no_part_writes_an_attribute_of_another() -> None:
     """In the folders of the wiring, only ``self`` and calls (and what they carry) are written to."""
     package = Path(kraken_async.__file__).parent
+    # What travels between parts, and the counts themselves.
     values = {
         "call",
         "order",
         "shared",
         "error",
         "metrics",
-    }  # what travels between parts, and the counts themselves
+    }
     wrong = []
     for folder in ("calls", "orders", "monitoring"):
         for path in (package / folder).rglob("*.py"):

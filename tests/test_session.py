@@ -202,9 +202,8 @@ async def test_a_call_stalled_in_another_session_does_not_block_a_cancel(tmp_pat
 async def test_the_next_call_lets_an_overtaking_cancel_arrive_first(tmp_path: Path) -> None:
     async with exchange(tmp_path) as kraken, kraken.session(cancel_patience=1.5) as client:
         kraken.emulator.faults.next("Ledgers", Fault.hang("before"))
-        kraken.emulator.faults.next(
-            "CancelAll", Fault.late(1.5, "before")
-        )  # on its way as the read times out
+        # On its way as the read times out.
+        kraken.emulator.faults.next("CancelAll", Fault.late(1.5, "before"))
         read = asyncio.create_task(client.with_options(timeout=2.25).private("Ledgers"))
         await until(lambda: client.stats().in_flight == 1)
         next_call = asyncio.create_task(client.private("Balance"))

@@ -76,9 +76,8 @@ class Tally:
     tasks: list[int] = field(default_factory=list)
     sent: int = 0
     refused_nonces: int = 0  # as the sessions saw them, healed or not
-    torn: set[int] = field(
-        default_factory=set
-    )  # the last nonce of each session that was closed without grace
+    # The last nonce of each session that was closed without grace.
+    torn: set[int] = field(default_factory=set)
     late: set[int] = field(default_factory=set)  # nonces that the emulator refused
     resolved: int = 0
     orphans: int = 0

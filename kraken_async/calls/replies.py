@@ -239,9 +239,8 @@ class ReplyHandler:
         if call.endpoint.changes and not call.internal:
             if self._lost_orders.take(call, error):
                 return
-            only_validated = (
-                call.endpoint.places_orders and call.order is None
-            )  # whatever happened had no effect
+            # Whatever happened to a call that was only validated, it had no effect.
+            only_validated = call.endpoint.places_orders and call.order is None
             if error.outcome is Outcome.UNKNOWN and not only_validated:
                 error = self._unknown(call, error)
         self._ledger.finish(call, error=error)

@@ -69,10 +69,8 @@ def endpoints(
 
 
 def _show_one(endpoint: Endpoint, row: dict[str, Any], *, as_json: bool) -> None:
-    from kraken_async.cli.parameters import (
-        page,
-        parameters,
-    )  # typed methods are many: read when they are asked for
+    # Typed methods are many: read when they are asked for.
+    from kraken_async.cli.parameters import page, parameters
 
     row = {**row, "page": page(endpoint.name)}
     fields = parameters(endpoint.name)

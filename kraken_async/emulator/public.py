@@ -118,9 +118,8 @@ def _trades(call: PublicCall) -> Any:
     if pair.tape.prints:
         # By whole nanoseconds: a float's digits do not reach so far.
         recent = pair.tape.between(since / 1e9 - 1, call.t)
-        found = [
-            row for row in recent if _nanoseconds(row.t) > since
-        ]  # exactly: a float lacks the last digits
+        # Exactly: a float lacks the last digits.
+        found = [row for row in recent if _nanoseconds(row.t) > since]
         page = found[:count] if since else found[-count:]
         last = _nanoseconds(page[-1].t) if page else since
         return {call.key(pair): [_trade_row(pair, row) for row in page], "last": str(last)}

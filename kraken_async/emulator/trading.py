@@ -65,9 +65,8 @@ def _fit_to_positions(call: Call, order: Order) -> None:
     if order.reduce_only and not closable:
         same = any(p.pair is order.pair for p in call.account.positions.open.values())
         raise Refusal("EOrder:Reduce only:Non-PC" if same else _NO_POSITION)
-    if (
-        order.volume and order.ordertype != "settle-position"
-    ):  # 0 has passed the reading only where it closes all
+    # 0 has passed the reading only where it closes all.
+    if order.volume and order.ordertype != "settle-position":
         return
     if not closable:
         raise Refusal("EOrder:Unknown position")

@@ -69,9 +69,8 @@ class Statistics:
     recent_burst_rate: float  # private calls sent in the last second
     in_startup_window: bool
     persistence_file: str
-    rate_limit_config: Mapping[
-        str, float
-    ]  # startup_rate_limit_seconds, max_burst_rate, startup_window_seconds
+    # ``startup_rate_limit_seconds``, ``max_burst_rate`` and ``startup_window_seconds``.
+    rate_limit_config: Mapping[str, float]
     queue_depth: Mapping[str, int]  # by priority
     in_flight: int
     in_flight_age: float | None  # of the oldest call in flight

@@ -95,9 +95,8 @@ class Journal:
         self._write(opening(intent))
         self._open[intent.id] = intent
         if self._synced and self._fd >= 0:
-            copy = os.dup(
-                self._fd
-            )  # the thread's own: a rewrite or a close in the meantime must not touch it
+            # The thread's own: a rewrite or a close in the meantime must not touch it.
+            copy = os.dup(self._fd)
             syncing = in_thread(lambda: sync_and_close(copy), name="kraken_async-journal")
             self._syncing[intent.id] = syncing
             try:

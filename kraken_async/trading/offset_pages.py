@@ -79,9 +79,8 @@ class OffsetPages(PageSource):
         if self._stale > (_SEARCH if self._moved else _STALE):
             raise lost(name, "Kraken shows the same rows over and over; what was given is not all")
         self._count, self._following = found.count, following_cursor(found.result)
-        self.total = (
-            self._count if self.total is None else self.total
-        )  # what comes meanwhile is not waited for
+        # What comes meanwhile is not waited for.
+        self.total = self._count if self.total is None else self.total
         self._base, self._length = found.offset, len(found.rows)
         self._sure = self._count is not None or not fresh
         if not found.rows:

@@ -40,9 +40,8 @@ class SincePages(PageSource):
             fields["since"] = str(int(seconds(start, "start") * scale))
         super().__init__(kind, fields)
         self._since: str | None = state.get("since", fields.get("since"))
-        self._seen: dict[str, int] = dict(
-            state.get("seen", {})
-        )  # rows that may come again, with their time in ns
+        # Rows that may come again, with their time in ns.
+        self._seen: dict[str, int] = dict(state.get("seen", {}))
         self.done: bool = bool(state.get("done"))
         self._last: str | None = None
         self._length = 0

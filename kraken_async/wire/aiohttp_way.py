@@ -307,9 +307,8 @@ class AiohttpWay:
 
 def _transport_error(exc: BaseException, base: URL, *, started: bool) -> TransportError:
     """Map aiohttp's exceptions; their text may hold signed headers, so only the class and errno are told."""
-    if not isinstance(
-        exc, (asyncio.CancelledError, BadBody, *_EXPECTED)
-    ):  # a caller's session may raise anything
+    # A caller's session may raise anything.
+    if not isinstance(exc, (asyncio.CancelledError, BadBody, *_EXPECTED)):
         where = "".join(traceback.format_tb(exc.__traceback__))
         log.error("a request met a fault, %s:\n%s", type(exc).__name__, where)
     if isinstance(exc, (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError)):

@@ -119,10 +119,9 @@ class _Inflater:
 
     def unpack(self, packed: bytes) -> Iterator[bytes]:
         """Yield what these bytes stand for. Raises BadBody."""
+        # Some servers' deflate is without zlib's frame.
         if packed and not self._begun and self._window == zlib.MAX_WBITS and packed[0] & 0x0F != 8:
-            self._unpacker = zlib.decompressobj(
-                -zlib.MAX_WBITS
-            )  # some servers' deflate is without zlib's frame
+            self._unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
         while packed:
             self._begun = True
             if self._unpacker.eof:  # one archive after the other

@@ -123,9 +123,8 @@ ERROR_TABLE: Final[dict[str, ErrorRule]] = {
     "EOrder:Positions limit exceeded": _ORDER,
     "EOrder:Reduce only:Non-PC": _ORDER,
     "EOrder:Reduce only:No position exists": _ORDER,
-    "EOrder:Reduce only:Position is closed": ErrorRule(
-        OrderError, "no", "possible"
-    ),  # filled in part, the rest cancelled
+    # Filled in part, the rest cancelled.
+    "EOrder:Reduce only:Position is closed": ErrorRule(OrderError, "no", "possible"),
     "EOrder:Trading agreement required": _ORDER,
     "EOrder:Limit": _ORDER,
     "EOrder:Order type not supported": _ORDER,

@@ -54,9 +54,8 @@ async def test_one_event_per_change_not_one_per_try(caplog: pytest.LogCaptureFix
         heard.end("AddOrder", LIMIT, "EService:Market in cancel_only mode")
         heard.now += 60
     assert heard.problems == {"XBTUSD": "XBTUSD is in cancel_only mode, as Kraken answers"}
-    heard.end(
-        "AddOrder", {**LIMIT, "pair": "XXBTZUSD"}, "EService:Market in cancel_only mode"
-    )  # the same pair
+    # The same pair.
+    heard.end("AddOrder", {**LIMIT, "pair": "XXBTZUSD"}, "EService:Market in cancel_only mode")
     heard.end("AddOrder", LIMIT, "EService:Market in post_only mode")
     heard.end("AddOrder", LIMIT, "EService: Market in post_only mode.")
     heard.end("AddOrder", LIMIT, TAKEN)

@@ -451,9 +451,8 @@ def test_orders_of_a_key_that_was_replaced_are_resolved_with_the_new_one(
 ) -> None:
     intent = leave_unknown(known, "placed")
     new = known.emulator.add_key()
-    old = hashlib.sha256(os.environ["KRAKEN_API_KEY"].encode()).hexdigest()[
-        :16
-    ]  # as in the names of its files
+    # As in the names of its files.
+    old = hashlib.sha256(os.environ["KRAKEN_API_KEY"].encode()).hexdigest()[:16]
     monkeypatch.setenv("KRAKEN_API_KEY", new.api_key)
     monkeypatch.setenv("KRAKEN_API_SECRET", new.api_secret)
     assert run("orders", "unresolved").exit_code == 0

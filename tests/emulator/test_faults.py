@@ -96,9 +96,8 @@ async def test_injected_errors_come_before_the_nonce_is_taken_or_after_as_theirs
     desk.call("Balance", nonce=1)
     assert envelope(await send(desk, Fault.refuse("EService:Busy")))["error"] == ["EService:Busy"]
     assert desk.refusal("Balance", nonce=2) == "EAPI:Invalid nonce"
-    assert (
-        desk.emulator.refused("EAPI:Invalid nonce") == 1
-    )  # the client's own; the injected one does not count
+    # The client's own; the injected one does not count.
+    assert desk.emulator.refused("EAPI:Invalid nonce") == 1
     throttled = await send(desk, Fault.throttled(START + 9))
     assert envelope(throttled)["error"] == ["EService: Throttled: 1700000009"]
 

@@ -300,9 +300,8 @@ def _world(seed: int, rng: random.Random, directory: Path, plan: Plan) -> Schedu
     behaviour = replace(
         unkind(rng), open_delay=(delay / 4, delay), closed_delay=(0.0, rng.choice((0.0, delay)))
     )
-    if (
-        random.Random(f"volumes {seed}").random() < 1 / 3
-    ):  # of its own, so that a seed stays the schedule that it was
+    # Of its own, so that a seed stays the schedule that it was.
+    if random.Random(f"volumes {seed}").random() < 1 / 3:
         behaviour = replace(behaviour, volumes="refuse")
     policy = OrderPolicy(
         deadline=rng.choice((5.0, 5.0, 20.0, None)), cl_ord_id=not (plan.nameless and rng.random() < 0.05)

@@ -380,8 +380,7 @@ async def test_an_intent_of_a_living_session_is_closed_by_that_session_alone(tmp
     living, one = Journal(tmp_path, KEY), intent()
     await living.record(one)
     living.sent(sent(one))
-    Journal(tmp_path, KEY).close_intent(
-        replace(sent(one), session=living.session)
-    )  # at once: it waits for no lock
+    # At once: it waits for no lock.
+    Journal(tmp_path, KEY).close_intent(replace(sent(one), session=living.session))
     die(living)
     assert [each.id for each in Journal(tmp_path, KEY).left(500.0)] == [one.id]

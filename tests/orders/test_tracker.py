@@ -165,9 +165,8 @@ async def test_names_are_asked_for_from_three_minutes_before_an_order_was_sent()
     call = await bench.place(userref=7)
     call.sent_unix = 10_000.0
     bench.tracker.others(call.order)
-    bench.tracker.others(
-        bench.tracker.pending(stranger("theirs", userref=8))
-    )  # of which it is not known: all
+    # Of which it is not known: all.
+    bench.tracker.others(bench.tracker.pending(stranger("theirs", userref=8)))
     assert bench.shared.asked_since == [9_820.0, 0.0]
 
 

@@ -260,9 +260,8 @@ async def test_the_ceiling_used_up_and_the_disk_lock_kept_by_a_stopped_process(
     assert key.figures()["disk_errors"] > 0
     began = time.monotonic()
     await key.close()
-    assert (
-        time.monotonic() - began < 5.0
-    )  # it waits for the lock for one second, and not for as long as it is kept
+    # It waits for the lock for one second, and not for as long as it is kept.
+    assert time.monotonic() - began < 5.0
 
 
 async def test_a_session_opens_beside_a_stopped_process_that_keeps_the_disk_lock(
@@ -498,9 +497,8 @@ async def test_a_disk_that_hangs_does_not_hold_up_closing(
     key: KeyState = await opened(FileStore(tmp_path, disk=Hanging()))
     await key.step(yes)
     hangs.clear()
-    monkeypatch.setattr(
-        state_file, "low_ceiling", lambda *_: 2**62
-    )  # so that it is raised whatever was raised before
+    # So that it is raised whatever was raised before.
+    monkeypatch.setattr(state_file, "low_ceiling", lambda *_: 2**62)
     flushing = asyncio.create_task(key.flush())
     assert await asyncio.to_thread(met.wait, 20)
     try:

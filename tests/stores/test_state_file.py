@@ -87,9 +87,8 @@ def test_each_start_and_each_end_is_one_generation_and_one_ceiling_more(tmp_path
     file, found = entered(tmp_path)
     assert (file.created, file.first) == (True, True)
     assert found.ceiling == NOW + 2 * 10**9
-    assert (
-        slots(tmp_path) == [Slot("ns", found.ceiling, 2)] * 2
-    )  # made with the first, started with the second
+    # Made with the first, started with the second.
+    assert slots(tmp_path) == [Slot("ns", found.ceiling, 2)] * 2
     assert (header(tmp_path).generation, header(tmp_path).ceiling, header(tmp_path).last) == (
         1,
         found.ceiling,

@@ -16,9 +16,8 @@ class History:
         self.size = size
         self.count = count
         self.asked: list[dict[str, Any]] = []
-        self.before: Callable[[int], object] = lambda number: (
-            None
-        )  # called before each answer, with its number
+        # Called before each answer, with its number.
+        self.before: Callable[[int], object] = lambda number: None
 
     def add(self, how_many: int = 1, *, time: float = NOW - 100.0) -> None:
         for _ in range(how_many):

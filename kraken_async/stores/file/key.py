@@ -89,9 +89,8 @@ class FileKey(Steps):
         for sentence in (*found.said, *self._place_problems()):
             self._say(sentence)
         watch_forks(self)
-        for _ in range(
-            0 if file.first else _SPINS
-        ):  # what the others know is known from the start, if they let us
+        # What the others know is known from the start, if they let us.
+        for _ in range(0 if file.first else _SPINS):
             if self.refresh():
                 break
             await asyncio.sleep(0)

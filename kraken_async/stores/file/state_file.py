@@ -206,9 +206,8 @@ class StateFile:
             os.close(fd)
         self.disk.rename(temporary, self.path)
         step_done("renamed")
-        self.disk.sync_directory(
-            self.directory
-        )  # else a power cut may forget the name, and with it the ceiling
+        # Else a power cut may forget the name, and with it the ceiling.
+        self.disk.sync_directory(self.directory)
         step_done("directory synced")
 
     def _become_user(self) -> None:

@@ -82,9 +82,8 @@ def by_typed_kraken(kraken: RunningEmulator, move: Move) -> Facts:
             def call(self, name: str, fields: Mapping[str, str]) -> Any:
                 if name == "AddOrder":
                     return runner.run(spot.trading.add_order(dict(fields)))
-                if (
-                    name == "OpenPositions"
-                ):  # its schema knows no list, which Kraken sends for none and by market
+                # Its schema knows no list, which Kraken sends for none and by market.
+                if name == "OpenPositions":
                     return runner.run(spot.account.open_positions(consolidation="market", validate=False))
                 return runner.run(names[name](**fields))
 
