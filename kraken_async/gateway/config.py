@@ -8,7 +8,6 @@ tier = "pro"
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import stat
 import sys
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 from kraken_async.api.endpoints import Tier
 from kraken_async.problems import counted
 from kraken_async.settings import PRODUCTION
+from kraken_async.wire.base_url import may_be_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -134,13 +134,8 @@ class GatewayConfig:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether ``host`` is a loopback address, by what it is and not by what it is called."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    """Return whether ``host`` is this machine, as a Host header or a configuration names it."""
+    return may_be_loopback(host.strip("[]"))
 
 
 def private_file(path: Path, what: str) -> None:

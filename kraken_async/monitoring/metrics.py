@@ -24,10 +24,10 @@ class CallRecord:
     priority: str
     outcome: str  # "answered", "refused", "not sent" or "unknown"
     error: str | None  # Kraken's first error string without its extras, or the class of another failure
-    attempts: int
-    wait: float  # from being asked for to being sent
-    round_trip: float  # from being sent to the answer; 0 if never sent
-    nonce: int
+    attempts: int = 0
+    wait: float = 0.0  # from being asked for to being sent
+    round_trip: float = 0.0  # from being sent to the answer; 0 if never sent
+    nonce: int = 0
 
 
 class Observer(Protocol):

@@ -91,56 +91,50 @@ class Reporter(CallListener):
         now = self._clock()
         wait = (call.first_sent_at or now) - call.enqueued_at
         round_trip = now - call.sent_at if call.attempt else 0.0
-        name, priority = call.endpoint.name, call.priority
-        self._record(name, priority, error, call.attempt, wait, round_trip, call.nonce, call.sent_unix)
+        name, (outcome, code) = call.endpoint.name, self._count_end(error)
+        self.metrics.last_calls.append((call.sent_unix or time.time(), name, outcome, code, wait, round_trip))
+        if self._observers or log.isEnabledFor(logging.DEBUG):
+            self._show(
+                CallRecord(
+                    endpoint=name,
+                    priority=call.priority.name,
+                    outcome=outcome,
+                    error=code,
+                    attempts=call.attempt,
+                    wait=wait,
+                    round_trip=round_trip,
+                    nonce=call.nonce,
+                )
+            )
 
     def turned_away(self, name: str, priority: Priority, error: KrakenError) -> None:
         """Count a call that never came to wait, and hand its record to the observers."""
         self.count(error)
-        self._record(name, priority, error)
+        outcome, code = self._count_end(error)
+        self.metrics.last_calls.append((time.time(), name, outcome, code, 0.0, 0.0))
+        self._show(CallRecord(endpoint=name, priority=priority.name, outcome=outcome, error=code))
 
-    def _record(
-        self,
-        name: str,
-        priority: Priority,
-        error: KrakenError | None,
-        attempts: int = 0,
-        wait: float = 0.0,
-        round_trip: float = 0.0,
-        nonce: int = 0,
-        at: float = 0.0,
-    ) -> None:
+    def _count_end(self, error: KrakenError | None) -> tuple[str, str | None]:
+        """Count one end; return its outcome and its code, as records name them."""
         metrics = self.metrics
         if error is None:
-            outcome, code = "answered", None
             metrics.answered += 1
+            return "answered", None
+        if error.outcome is Outcome.REFUSED:
+            metrics.refused += 1
+        elif error.outcome is Outcome.NOT_SENT:
+            metrics.not_sent += 1
         else:
-            outcome, code = str(error.outcome), _code(error)
-            if error.outcome is Outcome.REFUSED:
-                metrics.refused += 1
-            elif error.outcome is Outcome.NOT_SENT:
-                metrics.not_sent += 1
-            else:
-                metrics.unknown += 1
-        metrics.last_calls.append((at or time.time(), name, outcome, code, wait, round_trip))
-        if not self._observers and not log.isEnabledFor(logging.DEBUG):
-            return
-        record = CallRecord(
-            endpoint=name,
-            priority=priority.name,
-            outcome=outcome,
-            error=code,
-            attempts=attempts,
-            wait=wait,
-            round_trip=round_trip,
-            nonce=nonce,
-        )
+            metrics.unknown += 1
+        return str(error.outcome), _code(error)
+
+    def _show(self, record: CallRecord) -> None:
         log.debug("%s %s", record.endpoint, record.outcome, extra={"call": record})
         for observer in self._observers:
             try:
                 observer(record)
             except Exception:
-                metrics.observer_errors += 1
+                self.metrics.observer_errors += 1
                 log.exception("an observer failed")
 
     def _orphaned(self, call: Call, result: Any, error: KrakenError | None) -> None:
