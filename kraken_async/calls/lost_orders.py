@@ -26,7 +26,7 @@ from kraken_async.errors import KrakenError, Outcome, OutcomeUnknown, SessionClo
 from kraken_async.order_fields import canonical_id
 from kraken_async.orders.order_answers import add_result, batch_result
 from kraken_async.orders.outcome_log import OutcomeLog
-from kraken_async.orders.pending_order import intent_of_error
+from kraken_async.orders.pending_order import Search, intent_of_error
 from kraken_async.orders.reconciler import Verdict
 
 if TYPE_CHECKING:
@@ -231,6 +231,11 @@ class LostOrders:
         log.warning(
             "%s is dismissed: nothing more is found out about it", order.intent.endpoint, extra=_ids(order)
         )
+
+    def search(self, what: Intent) -> Search:
+        """Return what was done so far to find out about an order, and whether it goes on by itself."""
+        order = self._tracker.pending(what)
+        return Search(rounds=order.rounds, last=order.last_round, goes_on=order in self._searches)
 
     def _close(self, order: PendingOrder, verdict: Verdict) -> None:
         order.result = verdict.result

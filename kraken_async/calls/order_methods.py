@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kraken_async.calls.observation import Observation
     from kraken_async.errors import OutcomeUnknown
     from kraken_async.orders.intent import Intent
+    from kraken_async.orders.pending_order import Search
     from kraken_async.orders.tracker import OrderTracker
 
 
@@ -84,6 +85,18 @@ class OrderMethods:
         """
         parts = await self._order_parts("resolve()")
         return await parts.lost_orders.resolve(intent)
+
+    def search(self, intent: Intent) -> Search:
+        """Return what was done so far to find out about one of :meth:`unresolved`. Never waits.
+
+        Its ``rounds`` of look-ups, the answers of the ``last`` one, and whether it ``goes_on`` by itself: an order of a
+        session that died is looked up by :meth:`resolve` alone. Raises SessionClosed before the session is opened.
+        """
+        parts = self._order_parts_now()
+        if parts is None:
+            msg = "the session is not open: search() belongs to an open session with an API key"
+            raise SessionClosed(msg)
+        return parts.lost_orders.search(intent)
 
     async def ensure_cancelled(
         self,

@@ -90,6 +90,17 @@ class RequestQueue:
             depth[call.priority.name] += 1
         return depth
 
+    def internal(self) -> int:
+        """Return how many of the session's own calls wait. They have the priority of changes, in lanes of their own."""
+        own = (
+            call
+            for (priority, resource, _), lane in self._lanes.items()
+            if priority == Priority.AMEND and not resource.startswith("pair:")
+            for call in lane.calls
+            if call.queued
+        )
+        return sum(call.internal for call in (*own, *self._reserved))
+
     # -- in and out ------------------------------------------------------------------------------------------------
 
     def push(self, call: Call) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from kraken_async.api.endpoints import Priority
 from kraken_async.limits.budget import Budget
 from kraken_async.monitoring import statistics
-from kraken_async.monitoring.metrics import Statistics
+from kraken_async.monitoring.metrics import LOOKUPS, Statistics
 from kraken_async.problems import Problem, coded, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from kraken_async.call import Call
     from kraken_async.calls.faults import Faults
     from kraken_async.calls.halt import Halt
     from kraken_async.calls.ledger import CallLedger
@@ -96,7 +99,9 @@ class SessionStatistics:
             unresolved=self._tracker.open_count,
         )
         figures |= statistics.key_figures(self._key, self._gate, self._unit, now)
-        waits = self._gate.waits(self._queue.lanes(now), self._key.seen, now)
+        lanes = self._queue.lanes(now)
+        figures |= _waiting(lanes, self._metrics, self._queue.internal(), now)
+        waits = self._gate.waits(lanes, self._key.seen, now)
         problems = statistics.problems_of(figures, self._key, waits)
         problems += coded(self._tracker.problems(), "journal")
         if self._nonces.finding:
@@ -111,3 +116,18 @@ class SessionStatistics:
         if now - self._faults_at < OF_LATE:
             count = counted(met, "fault was", "faults were")
             yield Problem("faults", f"{count} met since the session was opened: see the log")
+
+
+def _waiting(
+    lanes: Iterable[tuple[Call, int]], metrics: Metrics, internal: int, now: float
+) -> dict[str, Mapping[str, float]]:
+    """Return for how long the longest-waiting call of each priority has waited, and the session's own apart."""
+    ages, own = dict.fromkeys(Priority.__members__, 0.0), 0.0
+    for call, _ in lanes:
+        age, name = now - call.enqueued_at, call.priority.name
+        if call.internal:
+            own = max(own, age)
+        else:
+            ages[name] = max(ages[name], age)
+    lookups = dict(zip(LOOKUPS, (metrics.lookups, internal, own), strict=True))
+    return {"queue_age": MappingProxyType(ages), "lookups": MappingProxyType(lookups)}

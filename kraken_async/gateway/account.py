@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from kraken_async.api.endpoints import has_effect
 from kraken_async.errors import KrakenError, Outcome
 from kraken_async.gateway import downloads, replies, upstream
-from kraken_async.gateway.fields import shaped
+from kraken_async.gateway.fields import in_short, shaped
 from kraken_async.gateway.gates import Gates
 from kraken_async.gateway.neighbours import Neighbours
 from kraken_async.gateway.replies import Reply
@@ -48,13 +48,17 @@ LAST_CALLS: Final = 50
 class LastCall(NamedTuple):
     """One of the last calls, for the page.
 
-    ``reason``: why it was not sent. ``took``: seconds from its arrival at the gateway to its reply.
+    ``order``: what an order asked for, {} for other calls. ``changes``: it is not a read. ``by_kraken``: Kraken
+    itself refused it. ``reason``: why it was not sent. ``took``: seconds from its arrival at the gateway to its reply.
     """
 
     at: float
     token: str
     endpoint: str
+    order: dict[str, str]
+    changes: bool
     outcome: str
+    by_kraken: bool
     error: str | None
     reason: str | None
     took: float
@@ -90,7 +94,7 @@ class Account:
         """Make a private call for a token, and return what its client is answered. Raises nothing of its own."""
         started = time.monotonic()
         reply = await self._private(token, endpoint, fields, key)
-        self._note(token.name, endpoint.name, reply, time.monotonic() - started)
+        self._note(token.name, endpoint, fields, reply, time.monotonic() - started)
         return reply
 
     async def _private(
@@ -140,11 +144,24 @@ class Account:
         except ValueError as error:
             return replies.invalid(str(error))
 
-    def _note(self, token: str, endpoint: str, reply: Reply, took: float) -> None:
+    def _note(
+        self, token: str, endpoint: Endpoint, fields: dict[str, Any], reply: Reply, took: float
+    ) -> None:
         self.calls_by_token[token] = self.calls_by_token.get(token, 0) + 1
         reason = reply.headers.get(replies.REASON) if reply.outcome == replies.NOT_SENT else None
         self.last_calls.append(
-            LastCall(time.time(), token, endpoint, reply.outcome, reply.error, reason and plain(reason), took)
+            LastCall(
+                at=time.time(),
+                token=token,
+                endpoint=endpoint.name,
+                order=in_short(fields) if endpoint.places_orders else {},
+                changes=has_effect(endpoint, fields),
+                outcome=reply.outcome,
+                by_kraken=reply.by_kraken,
+                error=reply.error,
+                reason=reason and plain(reason),
+                took=took,
+            )
         )
 
     # -- stopping -------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kraken_async.api.endpoints import Endpoint
 
 #: Bytes of a body that are read at most; Kraken's largest request, a batch of 15 orders, has some thousand.
@@ -25,6 +27,9 @@ _DEPTH: Final = 8
 _PART: Final = re.compile(r"\[([^\[\]]*)\]")
 #: Booleans that Kraken's JSON endpoints take, and that a form can only spell out.
 _BOOLEANS: Final = {"true": True, "false": False}
+#: What is shown of an order, and how many characters of each.
+_SHOWN: Final = ("type", "volume", "pair", "ordertype", "price")
+_SHORT: Final = 32
 
 
 def parse(body: bytes, content_type: str, query: str = "") -> dict[str, Any]:
@@ -57,6 +62,14 @@ def shaped(endpoint: Endpoint, fields: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{name}: the brackets do not match")
         _put(root, [head, *parts], _BOOLEANS.get(value, value) if isinstance(value, str) else value, name)
     return {name: _listed(value, name) for name, value in root.items()}
+
+
+def in_short(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return what an order asks for, in the few words that a list of calls has room for."""
+    given = {name: fields.get(name) for name in _SHOWN}
+    return {
+        name: str(value)[:_SHORT] for name, value in given.items() if isinstance(value, (str, int, Decimal))
+    }
 
 
 def _put(place: dict[str, Any], path: list[str], value: Any, name: str) -> None:

@@ -65,8 +65,8 @@ _NOT_SENT: Final[tuple[tuple[type[KrakenError], str], ...]] = (
 class Reply:
     """One answer: the body, and what is said beside it. ``error`` is for the audit log and the page.
 
-    ``spool``: the body, where it is a file; to be closed. ``call``, ``account``: the number of a write on record and
-    whose it is, until its client has heard of it.
+    ``by_kraken``: Kraken refused it, not the gateway. ``spool``: the body, where it is a file; to be closed. ``call``,
+    ``account``: the number of a write on record and whose it is, until its client has heard of it.
     """
 
     body: bytes
@@ -75,6 +75,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     outcome: str = "answered"
     error: str | None = None
+    by_kraken: bool = False
     call: str | None = None
     account: str | None = None
     spool: Spool | None = None
@@ -105,7 +106,7 @@ def of_answer(answer: Answer) -> Reply:
     if answer.body is None:
         return result(answer.result)
     if answer.error is not None:
-        return Reply(body=answer.body, outcome=REFUSED, error=answer.error.errors[0])
+        return Reply(body=answer.body, outcome=REFUSED, error=answer.error.errors[0], by_kraken=True)
     if isinstance(answer.result, bytes):
         return Reply(body=answer.body, content_type="application/zip")
     return Reply(body=answer.body)
@@ -123,7 +124,11 @@ def of_error(error: KrakenError, *, changes: bool) -> Reply:
     if error.errors:
         reply = refusal(error.errors[0], str(error), outcome=outcome)
         return Reply(
-            body=envelope(list(error.errors)), headers=reply.headers, outcome=outcome, error=reply.error
+            body=envelope(list(error.errors)),
+            headers=reply.headers,
+            outcome=outcome,
+            error=reply.error,
+            by_kraken=outcome == REFUSED,
         )
     if isinstance(error, InvalidArguments):
         return refusal(f"EGeneral:Invalid arguments:{one_line(str(error))}", outcome=outcome)

@@ -1,10 +1,11 @@
 """Status: the JSON behind the page. Each account's session at one moment, and how to go on where something is wrong.
 
-No parameter of a call, no key and no token is in it, but for the fields of orders whose outcome is not known.
+No key and no token is in it, and of the parameters of calls nothing but what an order asks for.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 SHOWN_CALLS: Final = 12
 #: A store that nothing but its own process sees.
 MEMORY: Final = "memory:"
+#: The answer of a look-up that was answered in full.
+_SHOWN: Final = re.compile(r"(\d+) shown")
 
 
 async def of_account(account: Account, *, config: Path, resolve_with: str) -> dict[str, Any]:
@@ -35,6 +38,7 @@ async def of_account(account: Account, *, config: Path, resolve_with: str) -> di
     stats = account.session.stats()
     data = stats.as_dict()
     tier = Tier.of(account.config.tier)
+    budget = account.session.budget()
     resume = command("resume", account, config)
     problems = words.of_problems(data, resume)
     if account.neighbours.problem:
@@ -49,12 +53,15 @@ async def of_account(account: Account, *, config: Path, resolve_with: str) -> di
         "problems": problems,
         "waiting_for": words.plain(stats.waiting_for or ""),
         "engine_decay": tier.engine_decay,
+        "counter_room": budget.room,
+        "pair_room": budget.pair_room,
         "governor": account.config.governor,
         "waiting_by_token": account.gates.waiting(),
         "calls_by_token": dict(account.calls_by_token),
         "last_calls": [call._asdict() for call in list(account.last_calls)[-SHOWN_CALLS:]],
         "unresolved": [shown(account, intent, resolve_with) for intent in account.session.unresolved()],
         "unheard": account.writes.unheard.shown(),
+        "absent": account.writes.absent.shown(),
         "sessions": sessions,
         "halt_with": command("halt", account, config),
         "resume_with": resume,
@@ -88,7 +95,25 @@ def shown(account: Account, intent: Intent, resolve_with: str) -> dict[str, Any]
         "volume": params.get("volume"),
         "price": params.get("price"),
         "params": params,
+        "search": searched(account, intent),
         "command": resolve_with.replace("{id}", str(name or intent.id)),
+    }
+
+
+def searched(account: Account, intent: Intent) -> dict[str, Any]:
+    """Return what was done to find an order: rounds of look-ups, when the last was answered, and what it showed."""
+    search = account.session.search(intent)
+    failed = [f"{look.endpoint}: {look.answer}" for look in search.last if not _SHOWN.fullmatch(look.answer)]
+    seen = sum(int(full[1]) for look in search.last if (full := _SHOWN.fullmatch(look.answer)))
+    if failed:
+        found = f"Kraken could not be asked: {failed[0]}"
+    else:
+        found = f"not found for certain among {seen} that were shown" if seen else "not found"
+    return {
+        "rounds": search.rounds,
+        "last_at": search.last[-1].at if search.last else None,
+        "found": found if search.last else "",
+        "goes_on": search.goes_on,
     }
 
 

@@ -39,7 +39,11 @@ def of_problems(stats: Mapping[str, Any], resume: str = "") -> list[dict[str, st
 
 def plain(text: str) -> str:
     """Return a sentence without names of Python's."""
-    text = re.sub(r": (\w+) goes in ", r": the first (\1) goes in ", text)
+    text = re.sub(
+        r"\bthe look-up (\w+) goes in ", r"the first (\1, a look-up of a lost order) goes in ", text
+    )
+    text = re.sub(r": ([\w/]+) goes in ", r": the first (\1) goes in ", text)
+    text = re.sub(r"\bthe look-up (\w+)", r"\1, a look-up of a lost order,", text)
     for said, read in _PLAIN:
         text = text.replace(said, read)
     return text

@@ -87,6 +87,7 @@ class Writes:
         self, account: str, session: KrakenSession, gates: Gates, audit: AuditLog, queue_timeout: float
     ) -> None:
         self.unheard: UnheardWrites = UnheardWrites()
+        self.absent: UnheardWrites = UnheardWrites()  # told as unknown, and found out not to be done
         self._account = account
         self._session = session
         self._gates = gates
@@ -279,23 +280,19 @@ class Writes:
         """Handle what the session found of an order that was told as unknown. See KrakenSession's ``on_settled``."""
         name = orphan.cl_ord_id or orphan.params.get("userref")
         ids = tuple(_ids_in(orphan.result))
-        outcome = "answered" if orphan.error is None else str(orphan.error.outcome)
+        outcome = _outcome_found(orphan.error)
         self._audit.noted("found", account=self._account, cl_ord_id=name, outcome=outcome, ids=ids)
         for token, fingerprint, doubt in self._doubts.told_under(str(name)):
-            if orphan.error is not None:
-                if (
-                    orphan.error.outcome is not Outcome.UNKNOWN
-                    or getattr(orphan.error, "finding", "") == "absent"
-                ):
-                    self._doubts.drop(token, fingerprint)
-                continue
-            doubt.txid = ", ".join(ids) or None
-            self._doubts.ended(doubt)
-            self.unheard.add(
-                Unheard(
-                    at=time.time(), token=token, endpoint=orphan.endpoint, fields=dict(orphan.params), ids=ids
-                )
+            found = Unheard(
+                at=time.time(), token=token, endpoint=orphan.endpoint, fields=dict(orphan.params), ids=ids
             )
+            if outcome == "answered":
+                doubt.txid = ", ".join(ids) or None
+                self._doubts.ended(doubt)
+                self.unheard.add(found)
+            elif outcome != str(Outcome.UNKNOWN):
+                self._doubts.drop(token, fingerprint)
+                self.absent.add(found)
 
     def asked_by(self, client_id: str) -> str | None:
         """Return the token that was told of this order as unknown; None if a gateway before this one told it."""
@@ -317,6 +314,13 @@ class Writes:
         for job in list(self._jobs):
             job.task.cancel()
         await self.settled()
+
+
+def _outcome_found(error: KrakenError | None) -> str:
+    """Return the outcome of an order that was looked for: "answered", "absent", "refused", or "unknown" still."""
+    if error is None:
+        return "answered"
+    return "absent" if getattr(error, "finding", "") == "absent" else str(error.outcome)
 
 
 def _ids_in(found: object) -> list[str]:

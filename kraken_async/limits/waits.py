@@ -42,7 +42,7 @@ class LimitWait:
 
     limit: str
     calls: int
-    first: str  # its endpoint
+    first: str  # its endpoint; "the look-up ClosedOrders" of a call of the session's own
     seconds: float
     last: float
 
@@ -62,7 +62,8 @@ def add_wait(
     """Count ``count`` more calls that wait for a limit. Each delays the next by ``delay`` seconds."""
     wait = found.get(limit)
     if wait is None:
-        wait, count_behind = LimitWait(limit, 0, call.endpoint.name, seconds, seconds), count - 1
+        first = f"the look-up {call.endpoint.name}" if call.internal else call.endpoint.name
+        wait, count_behind = LimitWait(limit, 0, first, seconds, seconds), count - 1
     else:
         count_behind = count
     found[limit] = replace(wait, calls=wait.calls + count, last=wait.last + count_behind * delay)

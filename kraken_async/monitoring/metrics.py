@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: Of the calls that a session makes itself to look up lost orders: how many have ended, how many wait, and for how many
+#: seconds the longest-waiting has. They are among the calls that the other counts are of.
+LOOKUPS: Final = ("ended", "waiting", "age")
 #: How many of the last calls the percentiles are taken over.
 SAMPLES: Final = 200
 
@@ -97,6 +100,10 @@ class Statistics:
     unresolved: int  # orders whose outcome is not known
     problems: tuple[str, ...] = ()
     problem_codes: tuple[tuple[str, str], ...] = ()  # (code, severity) of each problem, in the same order
+    queue_age: Mapping[str, float] = field(default_factory=dict)  # seconds of the longest wait, by priority
+    lookups: Mapping[str, float] = field(
+        default_factory=dict
+    )  # the session's own, of lost orders: see LOOKUPS
     waiting_for: str | None = None  # what calls wait for, beyond the ordinary turn, in one sentence
     store: Mapping[str, Any] = field(default_factory=dict)
 
@@ -121,6 +128,7 @@ class Metrics:
         "answered",
         "errors",
         "last_calls",
+        "lookups",
         "not_sent",
         "observer_errors",
         "orphans",
@@ -143,6 +151,7 @@ class Metrics:
         self.not_sent: int = 0
         self.retries: int = 0
         self.orphans: int = 0
+        self.lookups: int = 0
         self.observer_errors: int = 0
         self.errors: Counter[str] = Counter()
         self.waits: deque[float] = deque(maxlen=SAMPLES)

@@ -88,6 +88,8 @@ class Reporter(CallListener):
         """Count the end of a call, hand its record to the observers, and report it if its caller has left."""
         if call.future.done():
             self._orphaned(call, result, error)
+        if call.internal:
+            self.metrics.lookups += 1
         now = self._clock()
         wait = (call.first_sent_at or now) - call.enqueued_at
         round_trip = now - call.sent_at if call.attempt else 0.0

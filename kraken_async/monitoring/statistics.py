@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kraken_async.api.endpoints import Priority
 from kraken_async.limits import circuit_breaker
 from kraken_async.limits.waits import LONG
-from kraken_async.monitoring.metrics import Percentiles, Statistics
+from kraken_async.monitoring.metrics import LOOKUPS, Percentiles, Statistics
 from kraken_async.problems import Problem, coded
 from kraken_async.stores.base import UNITS
 
@@ -90,6 +90,7 @@ def call_figures(
         "orphans": metrics.orphans,
         "observer_errors": metrics.observer_errors,
         "unresolved": unresolved,
+        "lookups": MappingProxyType(dict(zip(LOOKUPS, (metrics.lookups, 0, 0.0), strict=True))),
     }
 
 

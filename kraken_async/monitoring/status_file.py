@@ -41,7 +41,15 @@ CLOSE_PATIENCE: Final = 0.3  # seconds that closing waits for a write
 VERSION: Final = 1
 
 #: These change by themselves, as time passes; a change of them alone is none.
-_PASSING: Final = ("uptime_seconds", "nonces_per_second", "nonce_lead", "recent_burst_rate", "in_flight_age")
+_PASSING: Final = (
+    "uptime_seconds",
+    "nonces_per_second",
+    "nonce_lead",
+    "recent_burst_rate",
+    "in_flight_age",
+    "queue_age",
+    "lookups",
+)
 
 #: The fields of one of the last calls, in order.
 CALL_FIELDS: Final = ("at", "endpoint", "outcome", "error", "wait", "round_trip")

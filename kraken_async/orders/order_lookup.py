@@ -89,10 +89,11 @@ class OrderLookup:
 
     async def look(self, order: PendingOrder, facts: Callable[[], Look]) -> LookupRound:
         """Go once through all there is to ask. ``facts`` gives what the orders that are shown are judged by."""
-        this = LookupRound(facts)
+        this, asked = LookupRound(facts), order.asked
         how = {"AmendOrder": self._amend, "EditOrder": self._edit, "AddOrderBatch": self._batch}
         this.result = await how.get(order.intent.endpoint, self._order)(order, this)
         order.looked = order.looked or this.complete
+        order.note_round(order.asked - asked)
         return this
 
     # -- placed? -------------------------------------------------------------------------------------------

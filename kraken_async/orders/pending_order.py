@@ -29,6 +29,18 @@ OWN_USERREF: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What was done to find out about an order: ``rounds`` of look-ups, and what the ``last`` of them was answered.
+
+    ``goes_on``: another round comes by itself.
+    """
+
+    rounds: int
+    last: tuple[Looked, ...]
+    goes_on: bool
+
+
 @dataclass(slots=True, eq=False)
 class PendingOrder:
     """One order call on its way, or one that a dead session left: what is known of it so far.
@@ -48,6 +60,9 @@ class PendingOrder:
     txid: str | None = None  # the order that an amend is about, once known
     looked: bool = False  # a whole round of look-ups was answered
     looks: list[Looked] = field(default_factory=list)  # the latest
+    rounds: int = 0  # of look-ups
+    last_round: tuple[Looked, ...] = ()
+    asked: int = 0  # questions, in all rounds
     denied: dict[str, str] = field(default_factory=dict)  # what the key may not look at, and Kraken's words
     caller_informed: bool = False  # that it is unknown
     claimed: bool = False  # the other sessions have been told that it carries its keys
@@ -99,7 +114,13 @@ class PendingOrder:
     def note_look(self, at: float, endpoint: str, answer: str) -> None:
         """Keep what was asked, when, and what came back, for the error that tells of it."""
         self.looks.append(Looked(at, endpoint, answer))
+        self.asked += 1
         del self.looks[:-MOST_LOOKS]
+
+    def note_round(self, asked: int) -> None:
+        """Count a round of look-ups, of the last ``asked`` questions."""
+        self.rounds += 1
+        self.last_round = tuple(self.looks[-asked:]) if asked else ()
 
     def look_soon(self) -> None:
         """Let the next look-up begin at once: something was seen elsewhere that may be this order."""

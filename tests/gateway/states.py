@@ -21,6 +21,7 @@ _ORDER: Final[dict[str, Any]] = {
     "volume": "0.05000000",
     "price": "30000.1",
     "params": {},
+    "search": {"rounds": 19, "last_at": NOW - 7, "found": "not found", "goes_on": True},
     "command": f'curl -sS -X POST http://127.0.0.1:8810/api/orders/resolve -d \'{{"id": "{LONG_ID}"}}\'',
 }
 
@@ -32,13 +33,19 @@ _UNHEARD: Final[dict[str, Any]] = {
     "ids": ["OABCDE-12345-FGHIJK"],
 }
 
+_PLACED: Final = {"type": "buy", "volume": "0.01", "pair": "XBTUSD", "ordertype": "limit", "price": "30000"}
+_CANNOT: Final = "Kraken could not be asked: ClosedOrders: EGeneral:Permission denied"
+
 
 def _call(outcome: str = "answered", error: str | None = None, took: float = 0.12) -> dict[str, Any]:
     return {
         "at": NOW,
         "token": "grid-bot",
         "endpoint": "AddOrder",
+        "order": _PLACED,
+        "changes": True,
         "outcome": outcome,
+        "by_kraken": outcome == "refused",
         "error": error,
         "reason": "waited 30 s and was not sent" if outcome == "not-sent" else None,
         "took": took,
@@ -100,6 +107,8 @@ STATES: Final[dict[str, dict[str, Any]]] = {
             "retries": 34,
             "errors": {"EOrder:Insufficient funds": 600, "RequestTimeout": 78, "QueueTimeout": 12},
             "nonce_lead": 0.3,
+            "queue_age": {"CANCEL": 0.0, "AMEND": 0.1, "PLACE": 28.2, "READ": 3.1, "HISTORY": 4000.0},
+            "lookups": {"ended": 1234567, "waiting": 1, "age": 0.4},
         },
         "account": {
             "governor": True,
@@ -116,10 +125,15 @@ STATES: Final[dict[str, dict[str, Any]]] = {
         },
     },
     "an order in doubt, and one that its program did not hear of": {
-        "stats": {"unknown": 1, "unresolved": 1},
+        "stats": {"unknown": 3, "unresolved": 3},
         "account": {
-            "unresolved": [_ORDER],
+            "unresolved": [
+                _ORDER,
+                _ORDER | {"token": None, "search": _ORDER["search"] | {"found": _CANNOT, "goes_on": False}},
+                _ORDER | {"search": {"rounds": 0, "last_at": None, "found": "", "goes_on": False}},
+            ],
             "unheard": [_UNHEARD, _UNHEARD | {"ids": []}],
+            "absent": [_UNHEARD | {"at": NOW - 3, "ids": []}],
             "problems": [_problem("orders-unresolved", "critical", "the outcome of 1 order is not known")],
         },
     },
@@ -137,6 +151,7 @@ STATES: Final[dict[str, dict[str, Any]]] = {
         "stats": {"halted": True},
         "account": {"problems": [_problem("halted", "warning", "trading is halted on this key")]},
     },
+    "before Kraken itself": {"account": {"base_url": "https://api.kraken.com"}},
     "nonces far ahead": {"stats": {"nonce_lead": 86400.0, "durable": False}},
     "idle for long": {"stats": {"nonce_lead": -400000.0, "recent_burst_rate": 0.0, "counter_level": 0.0}},
     "other sessions": {

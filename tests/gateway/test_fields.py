@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kraken_async.api.endpoints import find
-from kraken_async.gateway.fields import LARGEST, parse, shaped
+from kraken_async.gateway.fields import LARGEST, in_short, parse, shaped
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -98,3 +98,8 @@ def test_a_form_s_brackets_stay_where_kraken_reads_a_form() -> None:
 def test_brackets_that_make_no_list_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="orders"):
         shaped(find("AddOrderBatch", private=True), fields)
+
+
+def test_what_is_shown_of_an_order_is_short_and_nothing_else() -> None:
+    given = {"pair": "X" * 1000, "type": "buy", "volume": Decimal("0.10"), "price": {"a": "b"}, "userref": 7}
+    assert in_short(given) == {"pair": "X" * 32, "type": "buy", "volume": "0.10"}

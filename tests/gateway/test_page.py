@@ -49,7 +49,7 @@ async def test_a_token_signs_in_and_the_numbers_move(page: Page, running: Runnin
     await page.until("document.querySelector('[data-is=counts] b').textContent === '8'")
     await page.until("document.querySelector('[data-is=tokens] td').textContent === 'grid-bot'")
     assert await page.text("[data-is=calls] td:nth-child(3)") == "Balance"
-    assert await page.text(".badge") == "Trading allowed"
+    assert await page.text(".badge") == "Not halted"
     kept = await page.js(
         "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])"
     )
@@ -292,6 +292,8 @@ async def test_a_sentence_is_shown_on_focus_and_on_hover_and_goes_with_escape(st
     await page.js("document.querySelector('[data-is=counter]').focus()")
     assert (await page.text("#tip")).startswith("Kraken counts the private calls")
     assert not await page.js("document.getElementById('tip').hidden")
+    await page.js("document.dispatchEvent(new Event('scroll'))")  # a focus may scroll what it is at into view
+    assert not await page.js("document.getElementById('tip').hidden")
     await page.press("Escape", 27)
     assert await page.js("document.getElementById('tip').hidden")
     number = "document.querySelector('[data-is=counts] b')"
@@ -326,3 +328,92 @@ async def test_a_halt_that_no_shell_can_end_says_how_it_ends(staged_page: Page, 
     await staged_page.js("document.querySelector('.account .halt').click()")
     assert "until the gateway is started again" in await staged_page.text("#confirm-text")
     assert await staged_page.js("document.querySelector('#confirm-text code') === null")
+
+
+# ------------------------------------------------------------------ what a stranger asks
+
+
+async def texts(page: Page, selector: str) -> list[str]:
+    found = await page.js(
+        f"[...document.querySelectorAll({json.dumps(selector)})].map((each) => each.textContent)"
+    )
+    assert isinstance(found, list)
+    return found
+
+
+async def test_another_server_than_kraken_s_is_said_above_all(staged_page: Page, stage: Stage) -> None:
+    said = await staged_page.text("[data-is=elsewhere]")
+    assert said.startswith("TEST, unless this server passes calls on: they go to http://127.0.0.1:")
+    await show(staged_page, stage, "before Kraken itself")
+    assert await staged_page.js("document.querySelector('[data-is=elsewhere]').hidden")
+
+
+async def test_the_question_before_a_halt_says_whom_it_stops_and_what_comes_after(
+    staged_page: Page, stage: Stage
+) -> None:
+    lost = "an order in doubt, and one that its program did not hear of"
+    changes = {**STATES[lost]["account"], **STATES["other sessions"]["account"]}
+    await shown(staged_page, stage.show(STATES[lost]["stats"], changes))
+    await staged_page.js("document.querySelector('.account .halt').click()")
+    _, flight, stopped, not_stopped, seen, after = await texts(staged_page, "#confirm-text li")
+    assert flight.endswith("The 3 orders of unknown outcome are cancelled too, if open.")
+    assert "process 4711 on trader-with-a-long-name.example" in stopped
+    assert "4713" not in stopped  # it is gone
+    assert not_stopped.startswith("Not stopped: programs with another store")
+    assert "If Kraken does not answer, it says so" in seen
+    assert after.endswith("cancelled orders and stops do not come back.")
+    assert (await staged_page.text("#confirm-text .later")).startswith("Later, to resume: ")
+
+
+async def test_a_counter_that_is_nearly_full_says_which_calls_wait(staged_page: Page, stage: Stage) -> None:
+    full = "document.querySelector('[data-is=full]')"
+    bar = "document.querySelector('[data-is=counter-bar]').className"
+    account = {"governor": True, "counter_room": 17.8}
+    await shown(staged_page, stage.show({"counter_level": 16.7}, account))
+    assert await staged_page.js(f"{full}.hidden && {bar} === 'meter'")
+    await shown(staged_page, stage.show({"counter_level": 18.2}, account))
+    assert await staged_page.js(f"!{full}.hidden && {bar} === 'meter warn'")
+    assert "Reads stop at 17.8;" in await staged_page.text("[data-is=rule]")
+    await shown(staged_page, stage.show({"counter_level": 18.2}, {"governor": False}))
+    assert await staged_page.js(f"{full}.hidden")  # nothing waits
+    assert "Limits are not kept here." in await staged_page.text("[data-is=rule]")
+
+
+async def test_an_order_in_doubt_says_how_it_was_looked_for_and_whose_it_is(
+    staged_page: Page, stage: Stage
+) -> None:
+    await show(staged_page, stage, "an order in doubt, and one that its program did not hear of")
+    first, second, third = await texts(staged_page, "[data-is=unresolved] td:nth-child(5)")
+    assert first.startswith("19 times, last at ")
+    assert first.endswith(": not found. It goes on by itself.")
+    assert "Permission denied" in second
+    assert third == "Not yet. No more by itself: look it up by hand."
+    rows = await texts(staged_page, "[data-is=tokens] tr")
+    assert "grid-bot002" in rows
+    assert "not known001" in rows
+    outcomes = await texts(staged_page, "[data-is=unheard] td:nth-child(4)")
+    assert outcomes == ["not done", "done: OABCDE-12345-FGHIJK", "done: without an id"]
+
+
+async def test_look_ups_are_told_from_changes_and_calls_from_one_another(
+    staged_page: Page, stage: Stage
+) -> None:
+    await show(staged_page, stage, "busy")
+    assert await texts(staged_page, "[data-is=queue] .value") == [
+        "1 call",
+        "1 call, for up to 400 ms",
+        "1 call, for up to 100 ms",
+        "1,234 calls, for up to 28.2 s",
+        "999 calls, for up to 3.1 s",
+        "5 calls, for up to 67 min",
+    ]
+    assert "the gateway's own look-ups1,234,56710" in await texts(staged_page, "[data-is=tokens] tr")
+    assert await texts(staged_page, "[data-is=calls] td:nth-child(4)") == [
+        "not sent: waited 30 s and was not sent",
+        "answer lost: EGeneral:Outcome unknown:AddOrder",
+        "refused by Kraken: EOrder:Insufficient funds",
+        "accepted",
+    ]
+    assert (await texts(staged_page, "[data-is=calls] td:nth-child(3)"))[0] == (
+        "AddOrder buy 0.01 XBTUSD limit at 30000"
+    )

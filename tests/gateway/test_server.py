@@ -11,7 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from kraken_async.call import Orphan
 from kraken_async.emulator import Emulator, EmulatorServer, Fault
+from kraken_async.errors import OutcomeUnknown
 from kraken_async.gateway import Gateway, GatewayConfig
 from kraken_async.gateway.gates import WIDTH
 from kraken_async.gateway.replies import CLIENT_ID, OUTCOME
@@ -488,6 +490,59 @@ async def test_the_status_has_no_key_no_secret_and_no_token(running: Running) ->
     (account,) = found["accounts"]
     assert account["last_calls"][-1]["endpoint"] == "AddOrder"
     assert account["stats"]["total_nonces_issued"] > 0
+
+
+async def test_the_last_calls_tell_what_was_asked_for_and_who_refused_it(running: Running) -> None:
+    page, bot = running.client("read,halt"), running.client()
+    await bot.call("AddOrder", ORDER)
+    await bot.call("Balance")
+    running.emulator.faults.next("AddOrder", Fault.refuse("EOrder:Insufficient funds"))
+    await bot.call("AddOrder", {**ORDER, "volume": "0.02"})
+    await bot.call("Withdraw", {"asset": "XBT", "key": "k", "amount": "1"})
+    _, found = await page.api("/api/status")
+    told = [
+        (each["endpoint"], each["order"].get("volume"), each["changes"], each["outcome"], each["by_kraken"])
+        for each in found["accounts"][0]["last_calls"]
+    ]
+    assert told == [
+        ("AddOrder", "0.01", True, "answered", False),
+        ("Balance", None, False, "answered", False),
+        ("AddOrder", "0.02", True, "refused", True),
+        ("Withdraw", None, True, "refused", False),
+    ]
+
+
+async def test_the_status_tells_of_the_search_for_an_order_and_of_one_that_was_not_placed(
+    running: Running,
+) -> None:
+    page, bot = running.client("read,halt"), running.client()
+    running.emulator.faults.next("AddOrder", Fault.http(502, "after").with_(visibility=600.0))
+    _, told = await bot.call("AddOrder", ORDER)
+    session = running.account.session
+    await eventually(lambda: session.search(session.unresolved()[0]).rounds)
+    (order,) = (await page.api("/api/status"))[1]["accounts"][0]["unresolved"]
+    assert order["search"]["rounds"] >= 1
+    assert (order["search"]["found"], order["search"]["goes_on"]) == ("not found", True)
+    error = OutcomeUnknown("not found", endpoint="AddOrder", finding="absent")
+    orphan = Orphan(
+        endpoint="AddOrder",
+        cl_ord_id=told[CLIENT_ID],
+        nonce=1,
+        sent_at=1.0,
+        error=error,
+        params=dict(ORDER),
+    )
+    running.account.writes.found_out(orphan)
+    account = (await page.api("/api/status"))[1]["accounts"][0]
+    (absent,) = account["absent"]
+    assert (absent["token"], absent["endpoint"], absent["fields"]["volume"], absent["ids"]) == (
+        "read-trade-1",
+        "AddOrder",
+        "0.01",
+        [],
+    )
+    assert account["unheard"] == []
+    assert [line["outcome"] for line in running.audit() if line["op"] == "found"] == ["absent"]
 
 
 async def test_trading_alone_does_not_show_the_account(running: Running) -> None:

@@ -48,6 +48,21 @@ def test_a_wait_names_what_is_waited_for_and_which_call_is_first() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        (
+            5,
+            "5 calls wait for Kraken's call counter: the first (ClosedOrders, a look-up of a lost order) goes in 1.7 s",
+        ),
+        (1, "ClosedOrders, a look-up of a lost order, waits for Kraken's call counter: 1.7 s more"),
+    ],
+)
+def test_a_look_up_is_told_from_a_program_s_call(calls: int, said: str) -> None:
+    wait = LimitWait("counter", calls, "the look-up ClosedOrders", 1.7, 10.0)
+    assert shown("limit-wait", str(wait)).startswith(said)
+
+
 @pytest.mark.parametrize("limit", [START_UP, THROTTLED, "pair:XBTUSD", "private"])
 @pytest.mark.parametrize("calls", [1, 3])
 def test_no_wait_speaks_python(limit: str, calls: int) -> None:

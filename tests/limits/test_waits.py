@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from kraken_async import BurstGovernor, KrakenSession, MemoryStore, Priority, Response, SignedRequest
+from kraken_async import (
+    BurstGovernor,
+    KrakenSession,
+    MemoryStore,
+    OutcomeUnknown,
+    Priority,
+    Response,
+    SignedRequest,
+    TransportError,
+)
 from kraken_async.limits.waits import LULL
 from kraken_async.stores.base import Shared
 from tests.limits.limits_support import Clock, admission, call
@@ -231,3 +241,35 @@ async def test_to_look_at_waits_changes_nothing(caplog: pytest.LogCaptureFixture
     assert (wait.calls, wait.first) == (3, "Ledgers")
     assert wait.last == pytest.approx(wait.seconds + 2 * 2 / 0.33)
     assert caplog.text == ""
+
+
+@virtual
+async def test_the_session_s_own_look_ups_are_told_from_calls_that_wait_beside_them() -> None:
+    async def losing(request: SignedRequest, timeout: float) -> Response:
+        if request.path.endswith("AddOrder"):
+            raise TransportError("the connection was cut")
+        if request.path.endswith("OpenOrders"):
+            return Response(200, {}, b'{"error":[],"result":{"open":{}}}')
+        if request.path.endswith("ClosedOrders"):
+            return Response(200, {}, b'{"error":[],"result":{"closed":{},"count":0}}')
+        return await answer(request, timeout)
+
+    order = {**ORDER, "validate": False}
+    async with session(tier="starter", transport=losing) as client:
+        reads = [asyncio.create_task(client.private("TradesHistory")) for _ in range(12)]
+        lost = asyncio.create_task(client.private("AddOrder", order))
+        for _ in range(300):
+            await asyncio.sleep(0.1)
+            stats = client.stats()
+            if stats.lookups["age"] > 0.5:
+                break
+        assert stats.lookups["waiting"] == stats.queue_depth["AMEND"] == 1
+        assert stats.queue_age["AMEND"] == 0.0
+        assert stats.queue_age["HISTORY"] > stats.lookups["age"]
+        assert re.search(r": the look-up (Open|Closed)Orders goes in ", stats.waiting_for or "")
+        with pytest.raises(OutcomeUnknown):
+            await lost
+        assert client.stats().lookups["ended"] >= 2
+        for each in reads:
+            each.cancel()
+        await asyncio.gather(*reads, return_exceptions=True)

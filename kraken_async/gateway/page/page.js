@@ -4,15 +4,17 @@
 
 (() => {
   const EVERY = 1000, PATIENCE = 5000, OLD = 4000, HISTORY = 60;
+  const LOOKUPS = "the gateway's own look-ups";
   const PRIORITIES = [
     ["CANCEL", "Cancels", "Cancels go before everything else."],
-    ["AMEND", "Changes, look-ups", "Changes to open orders (amend, edit), and the gateway's own look-ups of orders whose answer was lost."],
+    ["LOOKUPS", "Look-ups", "The gateway's own look-ups of orders whose answer was lost."],
+    ["AMEND", "Changes", "Changes to open orders (amend, edit)."],
     ["PLACE", "New orders", "New orders, and other calls that change something."],
     ["READ", "Reads (balances)", "Balances, open orders, single orders, positions."],
     ["HISTORY", "History (ledgers)", "Ledgers, closed orders, past trades and exports go last."],
   ];
   const TIPS = {
-    counter: "Kraken counts the private calls of this API key and refuses them above the maximum. Each call adds its cost in points; the counter falls by itself. The gateway waits rather than exceed it.",
+    counter: "Kraken counts the private calls of this API key and refuses them above the maximum. Each call adds its cost in points; the counter falls by itself. The gateway waits rather than exceed it. It knows of the calls of all programs that share its store, and of no others.",
     flight: "The call that was sent to Kraken and has no answer yet, and for how long. One key has at most one, but for a cancel that overtakes a stalled call.",
     pace: "Private calls that this gateway sent to Kraken on this key. The line shows how many in each second of the last minute that this page was open.",
     doubt: "Orders that were sent, and whose answer was lost. Each may be open or filled at Kraken, and is looked for until it is found, or until it is certain that it was not placed.",
@@ -22,7 +24,7 @@
     breaker: "After too many bad calls Kraken locks a key out for some minutes. Private calls then fail here at once, since each try would make it longer. The same is done for a while when Kraken keeps refusing the numbers of calls.",
   };
   const NO_ANSWER = { TransportError: "the answer was lost", RequestTimeout: "no answer came in time", QueueTimeout: "waited too long" };
-  const ENDS = { answered: "answered", refused: "refused", "not-sent": "not sent", unknown: "answer lost" };
+  const ENDS = { answered: "answered", refused: "refused here", "not-sent": "not sent", unknown: "answer lost" };
   const byId = (id) => document.getElementById(id);
   const state = { token: "", timer: 0, round: 0, answeredAt: 0, accounts: new Map(), tokenMayHalt: false, haltWith: "" };
 
@@ -38,6 +40,7 @@
   function count(n) { return Number(n).toLocaleString("en-US"); }
   function plural(n, one, many) { return `${count(n)} ${n === 1 ? one : many}`; }
   function points(n) { return Number(n).toFixed(1); }
+  function under(s) { return s > 0 && s < 0.001 ? "under 1 ms" : `at most ${duration(s)}`; }
   function milliseconds(s) { return s > 0 && s < 0.001 ? "<1" : count(Math.round(s * 1000)); }
   function duration(s) { return s < 1 ? `${milliseconds(s)} ms` : s < 100 ? `${s.toFixed(1)} s` : seconds(s); }
   function seconds(s) {
@@ -56,11 +59,10 @@
     const date = new Date(at * 1000);
     return date.toDateString() === new Date().toDateString() ? clock(at) : `${date.toLocaleDateString("en-CA")} ${clock(at)}`;
   }
-  function meter(bar, level, maximum, label) {
+  function meter(bar, level, maximum, label, full) {
     const share = maximum > 0 ? Math.min(1, level / maximum) : 0;
     bar.firstElementChild.style.width = `${(share * 100).toFixed(1)}%`;
-    bar.classList.toggle("warn", share > 0.7 && share <= 0.9);
-    bar.classList.toggle("bad", share > 0.9);
+    bar.classList.toggle("warn", Boolean(full));
     bar.setAttribute("aria-valuenow", level.toFixed(1));
     bar.setAttribute("aria-valuemax", String(maximum));
     bar.setAttribute("aria-label", label);
@@ -187,7 +189,7 @@
     const known = state.accounts.get(account.name);
     if (known) return known;
     const section = byId("account-template").content.firstElementChild.cloneNode(true);
-    const parts = { section, history: [] };
+    const parts = { section, history: [], pairs: new Set() };
     for (const element of section.querySelectorAll("[data-is]")) parts[element.dataset.is] = element;
     for (const [name, sentence] of Object.entries(TIPS)) parts[name].dataset.tip = sentence;
     section.setAttribute("aria-label", `Account ${account.name}`);
@@ -208,7 +210,7 @@
     showCounts(parts, account, stats);
     showEngine(parts, account, stats);
     showUnresolved(parts, account.unresolved);
-    showUnheard(parts, account.unheard);
+    showLate(parts, account);
     showCalls(parts, account.last_calls);
     showTokens(parts, account);
     showSessions(parts, account.sessions);
@@ -216,11 +218,12 @@
 
   function showState(parts, account, stats, status) {
     const locked = stats.breaker !== "closed";
-    text(parts.state, stats.halted ? "Halted: no new orders" : locked ? "Private calls stopped" : "Trading allowed");
+    text(parts.state, stats.halted ? "Halted: no new orders" : locked ? "Private calls stopped" : "Not halted");
     parts.state.classList.toggle("bad", stats.halted);
     parts.state.classList.toggle("warn", locked && !stats.halted);
-    const real = account.base_url === "https://api.kraken.com";
-    text(parts.facts, `Kraken tier ${account.tier}: limit ${stats.counter_maximum} points, ${stats.counter_decay} back a second${real ? "" : `. Calls go to ${account.base_url}, not to api.kraken.com: \u201cKraken\u201d below is that server`}${account.governor ? "" : ". Kraken's limits are not kept here"}`);
+    parts.elsewhere.hidden = account.base_url === "https://api.kraken.com";
+    text(parts.elsewhere, `TEST, unless this server passes calls on: they go to ${account.base_url}, not to api.kraken.com. \u201cKraken\u201d on this page means that server.`);
+    text(parts.facts, `Named \u201c${account.name}\u201d in the gateway's configuration. Kraken tier ${account.tier}: limit ${stats.counter_maximum} points, ${stats.counter_decay} back a second`);
     parts.facts.dataset.tip = "The account's verification level at Kraken, which sets its limits.";
     text(parts.halt, stats.halted ? "Halt again" : "Halt trading");
     parts.halt.setAttribute("aria-label", `Halt trading on account ${account.name}`);
@@ -238,13 +241,18 @@
 
   function showTiles(parts, account, stats, status) {
     const most = stats.counter_maximum, free = stats.counter_decay ? stats.counter_level / stats.counter_decay : 0;
-    const falls = `Falls by ${plural(stats.counter_decay, "point", "points")} a second`;
+    const falls = `Falls by ${plural(stats.counter_decay, "point", "points")} a second`, full = stats.counter_level + 1 > account.counter_room;
     figure(parts, "level", points(stats.counter_level), "of", `of ${most} points used`, "free",
-      `${stats.counter_level > 0.05 ? `${falls}: empty in ${seconds(free)}` : falls}. Counted for all programs on this key. Above ${most} Kraken refuses calls; the last 2 or so are kept for cancelling all orders. Most reads cost 1 point, history 2, orders none.`);
-    meter(parts["counter-bar"], stats.counter_level, most, "Kraken's call counter, in points");
+      `${free >= 1 ? `${falls}: empty in ${seconds(free)} if nothing is sent` : falls}.`);
+    parts.full.hidden = !full || !account.governor;
+    text(parts.full, "Nearly full: reads and history wait, new orders do not.");
+    text(parts.rule, `Reads cost 1 or 2 points, cancelling all 1; new orders, changes and single cancels none. ${account.governor
+      ? `Reads stop at ${points(account.counter_room)}; the rest is for look-ups of lost orders and for cancelling all.`
+      : "Limits are not kept here."} Above ${most} Kraken refuses calls.`);
+    meter(parts["counter-bar"], stats.counter_level, most, "Kraken's call counter, in points", full);
     const age = stats.in_flight_age;
     figure(parts, "age", age === null ? "None" : age.toFixed(1), "age-unit", age === null ? "" : "s without an answer",
-      "flight-sub", age === null ? "No call waits for Kraken's answer." : `${plural(stats.in_flight, "call waits", "calls wait")} for Kraken's answer.`);
+      "flight-sub", age === null ? "In flight: none." : `${plural(stats.in_flight, "call waits", "calls wait")} for Kraken's answer.`);
     text(parts.rate, count(Math.round(stats.recent_burst_rate)));
     text(parts["rate-sub"], `${plural(stats.total_nonces_issued, "call", "calls")} since ${moment(account.since)}`);
     spark(parts, stats.recent_burst_rate);
@@ -254,13 +262,13 @@
     if (lost > 1) text(parts["lost-sub"], "Their answers were lost: listed below.");
     parts.doubt.classList.toggle("alarm", lost > 0);
     const sent = `the last ${plural(Math.min(200, stats.total_nonces_issued), "call", "calls")} sent`;
-    const any = stats.round_trip.max > 0, unit = (value) => (any ? `${value < 1 ? "ms" : "s"} or less for half of ${sent}` : "");
-    const over = "99 in 100 of these calls: at most";
+    const any = stats.round_trip.max > 0, unit = (value) => (!any ? "" : value < 1 ? "ms" : "s");
+    const halves = (times) => `Half of ${sent}: ${under(times.p50)}. 99 in 100: ${under(times.p99)}.`;
     const head = (value) => (!any ? "None" : value < 1 ? milliseconds(value) : value.toFixed(1));
     figure(parts, "wait", head(stats.wait.p50), "wait-unit", unit(stats.wait.p50), "wait-sub",
-      any ? `${over} ${duration(stats.wait.p99)}` : "No call was sent yet.");
+      any ? halves(stats.wait) : "No call was sent yet.");
     figure(parts, "median", head(stats.round_trip.p50), "median-unit", unit(stats.round_trip.p50), "trip-sub",
-      any ? `${over} ${duration(stats.round_trip.p99)}` : "No call was answered yet.");
+      any ? halves(stats.round_trip) : "No call was answered yet.");
     const shut = stats.breaker !== "closed", until = stats.breaker_until;
     const why = stats.breaker === "locked out" ? "Kraken locked the key out" : "Kraken kept refusing the numbers of calls";
     figure(parts, "open", !shut ? "None" : until ? seconds(until - status.time) : "Now", "open-unit", shut && until ? "left" : "", "breaker-sub",
@@ -282,7 +290,7 @@
     text(parts.peak, `Calls in each second; the highest: ${count(Math.round(most))}`);
   }
 
-  function bar(item, label, value, level, maximum) {
+  function bar(item, label, value, level, maximum, full) {
     if (!item.firstElementChild) {
       const track = make("div", undefined, "meter");
       track.setAttribute("role", "meter");
@@ -293,24 +301,24 @@
     const [name, track, number] = item.children;
     text(name, label);
     text(number, value);
-    meter(track, level, maximum, label);
+    meter(track, level, maximum, label, full);
   }
 
   function showQueue(parts, account, stats) {
-    const depths = Object.values(stats.queue_depth);
+    const depths = Object.values(stats.queue_depth), own = stats.lookups;
     const most = Math.max(10, ...depths);
+    const known = { LOOKUPS: own.waiting, AMEND: stats.queue_depth.AMEND - own.waiting }, ages = { ...stats.queue_age, LOOKUPS: own.age };
     PRIORITIES.forEach(([name, label, sentence], at) => {
       const item = parts.queue.children[at] || parts.queue.appendChild(make("li"));
-      const waiting = stats.queue_depth[name] || 0;
-      item.dataset.tip = `${sentence} A full bar is ${count(most)} calls.`;
-      bar(item, label, plural(waiting, "call", "calls"), waiting, most);
-      item.querySelector(".meter").classList.remove("warn", "bad");
+      const waiting = known[name] ?? stats.queue_depth[name];
+      item.dataset.tip = `${sentence} Behind the number: for how long the first of them has waited. A full bar is ${count(most)} calls.`;
+      bar(item, label, `${plural(waiting, "call", "calls")}${waiting && ages[name] >= 0.1 ? `, for up to ${duration(ages[name])}` : ""}`, waiting, most);
     });
     const queued = depths.reduce((sum, n) => sum + n, 0);
     const all = Object.values(account.waiting_by_token).reduce((sum, n) => sum + n, 0);
     const more = Math.max(0, all - queued - stats.in_flight);
     const turn = "they wait for their turn, as one call at a time is at Kraken";
-    text(parts.why, !queued ? "No call waits." : `Why: ${account.waiting_for ? `${account.waiting_for}. The others go one at a time` : turn}. A full bar is ${count(most)} calls.`);
+    text(parts.why, !queued ? "No call waits." : `Why: ${account.waiting_for || turn}.`);
     parts.lines.hidden = !more;
     text(parts.lines, more ? `${plural(more, "more call waits", "more calls wait")} behind these, in a line for each program.` : "");
   }
@@ -318,11 +326,11 @@
   function showCounts(parts, account, stats) {
     text(parts["counts-title"], `How calls ended, since ${moment(account.since)}`);
     const shown = [
-      ["answered", stats.answered, "done by Kraken", "Kraken did what was asked."],
+      ["answered", stats.answered, "answered without error", "Kraken did what was asked."],
       ["refused", stats.refused, "refused by Kraken", "Kraken refused it: no effect."],
-      ["not-sent", stats.not_sent, "not sent, ended here", "It did not leave the gateway: no effect."],
+      ["not-sent", stats.not_sent, "dropped here, unsent", "It did not leave the gateway, as trading was halted, it had waited too long, or its program had left: no effect."],
       ["unknown", stats.unknown, "answer lost", "No answer came, and it could not be found out in time what became of the call. Of a read that is harmless; orders among them are listed on this page until it is known."],
-      ["retries", stats.retries, "retries, not in the rest", "Sendings that were repeated because the one before was certain to have had no effect. They are not calls of their own."],
+      ["retries", stats.retries, "sent again (counted apart)", "Sendings that were repeated because the one before was certain to have had no effect. They are not calls of their own."],
     ];
     rows(parts.counts, [...shown, stats.unresolved], () => shown.map(([name, n, label, sentence]) => {
       const item = make("li", undefined, name === "unknown" && stats.unresolved ? "bad" : "");
@@ -336,16 +344,17 @@
   }
 
   function showEngine(parts, account, stats) {
-    const pairs = Object.entries(stats.pair_levels).filter(([, level]) => level >= 0.05).sort((a, b) => b[1] - a[1]).slice(0, 12);
-    const most = stats.pair_threshold;
+    const most = stats.pair_threshold, used = Object.entries(stats.pair_levels).sort((a, b) => b[1] - a[1]).slice(0, 12);
+    for (const [pair, level] of used) if (level >= 0.5) parts.pairs.add(pair);  // once shown, it stays
+    const pairs = used.filter(([pair]) => parts.pairs.has(pair));
     parts["engine-card"].hidden = !pairs.length;
-    text(parts["engine-sub"], `Each falls by ${account.engine_decay} a second. Kraken refuses new orders on a pair above ${most} points.`);
+    text(parts["engine-sub"], `Each falls by ${account.engine_decay} a second. Kraken refuses new orders on a pair above ${most} points${account.governor ? `; here they wait at ${points(account.pair_room)}` : ""}.`);
     while (parts.engine.children.length > pairs.length) parts.engine.lastElementChild.remove();
     pairs.forEach(([pair, level], at) => {
       const item = parts.engine.children[at] || parts.engine.appendChild(make("li"));
       const free = account.engine_decay ? level / account.engine_decay : 0;
       item.dataset.tip = `Kraken counts orders, changes and cancels on ${pair}. Above ${most} points it refuses new orders; the counter falls by ${account.engine_decay} a second.`;
-      bar(item, pair, `${points(level)} of ${most} points, empty in ${seconds(free)}`, level, most);
+      bar(item, pair, `${points(level)} of ${most} points${free >= 1 ? `, empty in ${seconds(free)}` : ""}`, level, most, level + 1 > account.pair_room);
     });
   }
 
@@ -358,19 +367,28 @@
       button.setAttribute("aria-label", `Copy the command for order ${order.cl_ord_id || order.id}`);
       button.addEventListener("click", () => copy(order.command, button));
       command.append(make("code", order.command), button);
-      return row(moment(order.sent_at), order.token || "not known", described(order.endpoint, order), make("td", String(order.cl_ord_id || order.userref || "none"), "id"), command);
+      return row(moment(order.sent_at), order.token || "not known", described(order.endpoint, order),
+        make("td", String(order.cl_ord_id || order.userref || "none"), "id"), make("td", lookedFor(order.search), "id"), command);
     }));
   }
 
-  function described(endpoint, fields) {
-    const what = [fields.type, fields.volume, fields.pair, fields.ordertype, fields.price && `at ${fields.price}`];
-    return `${endpoint} ${what.filter(Boolean).join(" ")}`;
+  function lookedFor({ rounds, last_at: at, found, goes_on: on }) {
+    const looked = rounds ? `${plural(rounds, "time", "times")}, last at ${at ? moment(at) : "a time not known"}: ${found || "nothing could be asked"}` : "Not yet";
+    return `${looked}. ${on ? "It goes on by itself." : "No more by itself: look it up by hand."}`;
   }
 
-  function showUnheard(parts, writes) {
-    parts["unheard-card"].hidden = !writes.length;
-    rows(parts.unheard, writes.slice(-10), (all) => [...all].reverse().map((each) =>
-      row(moment(each.at), each.token, described(each.endpoint, each.fields), each.ids.join(", ") || "none")));
+  function described(endpoint, fields) {
+    const what = [endpoint, fields.type, fields.volume, fields.pair, fields.ordertype, fields.price && `at ${fields.price}`];
+    return what.filter(Boolean).join(" ");
+  }
+
+  function showLate(parts, account) {
+    const done = account.unheard.map((each) => ({ ...each, outcome: `done: ${each.ids.join(", ") || "without an id"}` }));
+    const absent = account.absent.map((each) => ({ ...each, outcome: "not done" }));
+    const all = [...done, ...absent].sort((a, b) => b.at - a.at).slice(0, 10);
+    parts["unheard-card"].hidden = !all.length;
+    rows(parts.unheard, all, (found) => found.map((each) =>
+      row(moment(each.at), each.token, described(each.endpoint, each.fields), make("td", each.outcome, "wrap"))));
   }
 
   async function copy(words, button) {
@@ -385,18 +403,23 @@
     const kinds = { answered: "ok", unknown: "doubt" };
     rows(parts.calls, calls, (all) => all.length ? [...all].reverse().map((call) => {
       const took = make("td", duration(call.took), "num");
-      const why = call.reason || call.error, words = ENDS[call.outcome] || call.outcome;
+      const why = call.reason || call.error;
+      const words = call.by_kraken ? "refused by Kraken" : call.outcome === "answered" && call.changes ? "accepted" : ENDS[call.outcome] || call.outcome;
       const outcome = make("td", why ? `${words}: ${why}` : words, `${kinds[call.outcome] || "no"} wrap`);
-      return row(clock(call.at), call.token, call.endpoint, outcome, took);
+      return row(clock(call.at), call.token, described(call.endpoint, call.order), outcome, took);
     }) : nothing(5, "No program has called yet."));
   }
 
   function showTokens(parts, account) {
     text(parts["ended-title"], `Calls ended since ${moment(account.since)}`);
-    const names = [...new Set([...Object.keys(account.calls_by_token), ...Object.keys(account.waiting_by_token)])].sort();
-    const data = names.map((name) => [name, account.calls_by_token[name] || 0, account.waiting_by_token[name] || 0]);
-    rows(parts.tokens, data, (all) => all.length ? all.map(([name, calls, waiting]) =>
-      row(name, make("td", count(calls), "num"), make("td", count(waiting), "num"))) : nothing(3, "No program has called yet."));
+    const open = {};
+    for (const { token } of account.unresolved) open[token || "not known"] = (open[token || "not known"] || 0) + 1;
+    const names = [...new Set([account.calls_by_token, account.waiting_by_token, open].flatMap(Object.keys))].sort();
+    const data = names.map((name) => [name, account.calls_by_token[name] || 0, account.waiting_by_token[name] || 0, open[name] || 0]);
+    const own = account.stats.lookups;
+    if (own.ended || own.waiting) data.push([LOOKUPS, own.ended, own.waiting, 0]);
+    rows(parts.tokens, data, (all) => all.length ? all.map(([name, ...numbers]) =>
+      row(name, ...numbers.map((number) => make("td", count(number), "num")))) : nothing(4, "No program has called yet."));
   }
 
   function showSessions(parts, sessions) {
@@ -418,24 +441,28 @@
     text(byId("confirm-title"), `Halt account \u201c${name}\u201d?`);
     const facts = make("ul");
     const others = account.sessions.filter((each) => !each.here && !each.gone).map((each) => `process ${each.pid}${each.host ? ` on ${each.host}` : ""}`);
+    const lost = account.unresolved.length;
     for (const each of [
-      `All open orders of the Kraken account behind \u201c${name}\u201d are cancelled: protective stops too, and those placed elsewhere.`,
-      "An order that is on its way at that moment is cancelled too, or refused.",
-      `Orders and changes that wait are taken back unsent, and new ones are refused, in every program on this key${others.length ? `, ${others.join(" and ")} too` : ""}.`,
-      "Open positions stay open. Reads and cancels go on.",
+      `All open orders of the Kraken account behind \u201c${name}\u201d are cancelled: protective stops too, and those placed elsewhere. Positions stay open.`,
+      `An order in flight is cancelled or refused, unless it fills first.${lost ? ` ${lost === 1 ? "The order of unknown outcome is" : `The ${count(lost)} orders of unknown outcome are`} cancelled too, if open.` : ""}`,
+      `Waiting orders and changes are dropped unsent, and new ones refused, in the programs of this gateway and in others with this API key that share its store${others.length ? `: ${others.join(", ")}` : " (none is seen)"}. Reads and cancels go on.`,
+      "Not stopped: programs with another store or another API key, other tools, and the Kraken app. Their new orders still go.",
+      "This page then says how many orders were cancelled. If Kraken does not answer, it says so: new orders are refused all the same, and \u201cHalt again\u201d cancels again.",
     ]) facts.append(make("li", each));
-    const resume = make("li", account.resume_with
-      ? `It holds, over restarts too, until somebody resumes it in a shell on ${status.host}, as the user that runs the gateway. The page shows the command while it is halted:`
-      : "It holds until the gateway is started again, since this account's state is in its memory.");
+    const until = account.resume_with
+      ? "over restarts too, until somebody resumes it"
+      : "until the gateway is started again, since this account's state is in its memory";
+    facts.append(make("li", `It holds, ${until}. Then programs may trade at once; cancelled orders and stops do not come back.`));
+    const resume = make("p", undefined, "later");
     if (account.resume_with) {
+      resume.append(make("b", "Later, to resume: "), `in a shell on ${status.host}, as the gateway's user`);
       const button = make("button", "Copy", "copy");
       button.type = "button";
       button.setAttribute("aria-label", "Copy the command that resumes trading");
       button.addEventListener("click", () => copy(account.resume_with, button));
       resume.append(make("code", account.resume_with, "command"), button);
     }
-    facts.append(resume);
-    byId("confirm-text").replaceChildren(facts);
+    byId("confirm-text").replaceChildren(facts, ...(account.resume_with ? [resume] : []));
     text(byId("confirm-yes"), `Halt ${name}`);
     byId("confirm-yes").onclick = () => { dialog.close(); halt(name, parts); };
     byId("confirm-no").onclick = () => dialog.close();
@@ -454,7 +481,7 @@
       const response = await ask("/api/halt", { method: "POST", body: JSON.stringify({ account: name }), patience: 15000 });
       const told = await response.json();
       if (!response.ok) say(parts, `Not halted: ${told.reason || told.error.join(", ")}`, true);
-      else if (told.error.length) say(parts, `Halted, but ${told.error.join("; ")}`, true);
+      else if (told.error.length) say(parts, `Halted: ${told.error.join("; ")}. \u201cHalt again\u201d cancels again.`, true);
       else say(parts, `Halted at ${clock(Date.now() / 1000)} ${zone()}. ${plural(told.cancelled.count, "open order was", "open orders were")} cancelled.`, false);
     } catch (error) {
       say(parts, `The gateway did not answer: it is not known whether ${name} is halted. ${shellHalt(parts.shown.account.halt_with)}`, true);
@@ -470,25 +497,34 @@
 
   // ---- sentences on hover and on focus
 
+  let owner = null;  // whose sentence is shown
+
   function tip(target) {
+    owner = target instanceof Element ? target.closest("[data-tip]") : null;
+    byId("tip").hidden = !owner;
+    if (!owner) return;
+    text(byId("tip"), owner.dataset.tip);
+    owner.setAttribute("aria-describedby", "tip");
+    place();
+  }
+
+  // A focus may scroll: the sentence goes with what it is about.
+  function place() {
+    if (!owner) return;
+    if (!owner.isConnected) { tip(null); return; }
     const box = byId("tip");
-    const owner = target instanceof Element ? target.closest("[data-tip]") : null;
-    if (!owner) { box.hidden = true; return; }
-    text(box, owner.dataset.tip);
-    box.hidden = false;
     const at = owner.getBoundingClientRect(), size = box.getBoundingClientRect();
     const left = Math.min(Math.max(8, at.left), window.innerWidth - size.width - 8);
     const below = at.bottom + 8 + size.height < window.innerHeight;
     box.style.left = `${left}px`;
     box.style.top = `${below ? at.bottom + 6 : Math.max(8, at.top - size.height - 6)}px`;
-    owner.setAttribute("aria-describedby", "tip");
   }
 
   document.addEventListener("pointerover", (event) => tip(event.target));
   document.addEventListener("focusin", (event) => tip(event.target));
   document.addEventListener("focusout", () => tip(null));
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") tip(null); });
-  document.addEventListener("scroll", () => tip(null), { passive: true });
+  document.addEventListener("scroll", place, { passive: true });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
   byId("leave").addEventListener("click", () => leave(""));
   byId("sign-in").addEventListener("submit", (event) => {
