@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kraken_async.monitoring.metrics import Statistics
     from kraken_async.orders.dead_man_switch import DeadManSwitch as AsyncDeadManSwitch
     from kraken_async.orders.intent import Intent
+    from kraken_async.orders.pending_order import Search
     from kraken_async.settings import AllSessionOptions
 
 P = ParamSpec("P")
@@ -215,6 +216,10 @@ class KrakenSession(Client):
     def budget(self) -> Budget:
         """Return how much of Kraken's counters is left. Raises SessionClosed where there is no key."""
         return self._tell(lambda session: session.budget())
+
+    def search(self, intent: Intent) -> Search:
+        """Return what was done so far to find out about one of `unresolved`; see the asynchronous one."""
+        return self._tell(lambda session: session.search(intent))
 
     def stats(self) -> Statistics:
         """Return one frozen snapshot of the session. Zeros before it is opened; never opens it."""

@@ -252,7 +252,7 @@
     meter(parts["counter-bar"], stats.counter_level, most, "Kraken's call counter, in points", full);
     const age = stats.in_flight_age;
     figure(parts, "age", age === null ? "None" : age.toFixed(1), "age-unit", age === null ? "" : "s without an answer",
-      "flight-sub", age === null ? "In flight: none." : `${plural(stats.in_flight, "call waits", "calls wait")} for Kraken's answer.`);
+      "flight-sub", age === null ? "No call is in flight." : `${plural(stats.in_flight, "call waits", "calls wait")} for Kraken's answer.`);
     text(parts.rate, count(Math.round(stats.recent_burst_rate)));
     text(parts["rate-sub"], `${plural(stats.total_nonces_issued, "call", "calls")} since ${moment(account.since)}`);
     spark(parts, stats.recent_burst_rate);
@@ -445,7 +445,7 @@
     for (const each of [
       `All open orders of the Kraken account behind \u201c${name}\u201d are cancelled: protective stops too, and those placed elsewhere. Positions stay open.`,
       `An order in flight is cancelled or refused, unless it fills first.${lost ? ` ${lost === 1 ? "The order of unknown outcome is" : `The ${count(lost)} orders of unknown outcome are`} cancelled too, if open.` : ""}`,
-      `Waiting orders and changes are dropped unsent, and new ones refused, in the programs of this gateway and in others with this API key that share its store${others.length ? `: ${others.join(", ")}` : " (none is seen)"}. Reads and cancels go on.`,
+      `Waiting orders and changes are dropped unsent, and new ones refused, in this account's programs and in others with this API key that share its store${others.length ? `: ${others.join(", ")}` : " (none is seen)"}. Reads and cancels go on.`,
       "Not stopped: programs with another store or another API key, other tools, and the Kraken app. Their new orders still go.",
       "This page then says how many orders were cancelled. If Kraken does not answer, it says so: new orders are refused all the same, and \u201cHalt again\u201d cancels again.",
     ]) facts.append(make("li", each));
