@@ -56,7 +56,7 @@ def _of_code(code: str, text: str, stats: Mapping[str, Any], resume: str) -> str
 
 def _halted(_: str, __: Mapping[str, Any], resume: str) -> str:
     how = f". To resume, run in a shell, as the gateway's user: {resume}" if resume else ""
-    return f"trading is halted on this key, in every program{how}"
+    return f"trading is halted on this key, in every program that shares its store{how}"
 
 
 def _unresolved(_: str, stats: Mapping[str, Any], __: str) -> str:

@@ -245,7 +245,7 @@
     figure(parts, "level", points(stats.counter_level), "of", `of ${most} points used`, "free",
       `${free >= 1 ? `${falls}: empty in ${seconds(free)} if nothing is sent` : falls}.`);
     parts.full.hidden = !full || !account.governor;
-    text(parts.full, "Nearly full: reads and history wait, new orders do not.");
+    text(parts.full, `Nearly full: reads and history wait${stats.halted ? "" : ", new orders do not"}.`);
     text(parts.rule, `Reads cost 1 or 2 points, cancelling all 1; new orders, changes and single cancels none. ${account.governor
       ? `Reads stop at ${points(account.counter_room)}; the rest is for look-ups of lost orders and for cancelling all.`
       : "Limits are not kept here."} Above ${most} Kraken refuses calls.`);
