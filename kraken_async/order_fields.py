@@ -205,6 +205,12 @@ def userref(value: Any) -> int | None:
     return int(found) if found and found == found.to_integral_value() else None
 
 
+def shown_text(value: Any) -> str | None:
+    """Return a text that an order shows; None for a missing one, and for the words by which Kraken shows none."""
+    text = str(value).strip() if value else ""
+    return None if text in ("", "None", "null") else text
+
+
 # -- pairs -------------------------------------------------------------------------------------------------
 
 

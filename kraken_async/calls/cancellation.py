@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kraken_async.call import DEFAULTS
 from kraken_async.errors import OrderError, OutcomeUnknown, TransportError
-from kraken_async.order_fields import canonical_id, ids_in_result
+from kraken_async.order_fields import canonical_id, ids_in_result, shown_text
 from kraken_async.orders.absence import MARGIN
 from kraken_async.orders.order_matching import SLACK, closed, opened
 from kraken_async.orders.reconciler import BEYOND, WITHOUT_PROOF, Verdict
@@ -166,7 +166,7 @@ class Cancellation:
             rows = await self._asked(endpoint, named, field)
             complete = complete and rows is not None
             for txid, order in (rows or {}).items():
-                if canonical_id(order.get("cl_ord_id") or client_id) == client_id:
+                if canonical_id(shown_text(order.get("cl_ord_id")) or client_id) == client_id:
                     found[txid] = order
         return found, complete
 

@@ -16,6 +16,7 @@ _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "volumes": ("cut", "round", "refuse"),
     "prices": ("refuse", "round", "cut"),
     "no_userref": ("null", "zero", "missing"),
+    "no_refid": ("null", "word", "missing"),
     "client_ids": ("lower", "sent", "dashed"),
     "amend_times": ("ms", "us", "ns"),
     "key_info": ("snake_case", "camelCase"),
@@ -34,6 +35,7 @@ class Behaviour:
         volumes: digits beyond the lot size are cut, rounded (half to even), or the order is refused.
         prices: digits beyond the tick size are refused with Kraken's words, rounded (half to even) or cut.
         no_userref: an order without one shows ``null``, ``0``, or no such field.
+        no_refid: an order that no other has made shows ``null``, the word ``"None"``, or no such field.
         client_ids: a ``cl_ord_id`` that is a UUID is shown in lower case, as it was sent, or in lower case with dashes.
         amend_times: unit of ``timestamp`` in OrderAmends. Kraken documents nanoseconds and sends milliseconds.
         key_info: spelling of the fields of GetApiKeyInfo. Kraken documents camelCase and sends snake_case, in which
@@ -50,6 +52,7 @@ class Behaviour:
     volumes: Literal["cut", "round", "refuse"] = "cut"
     prices: Literal["refuse", "round", "cut"] = "refuse"
     no_userref: Literal["null", "zero", "missing"] = "null"
+    no_refid: Literal["null", "word", "missing"] = "null"
     client_ids: Literal["lower", "sent", "dashed"] = "lower"
     amend_times: Literal["ms", "us", "ns"] = "ms"
     key_info: Literal["snake_case", "camelCase"] = "snake_case"
@@ -74,7 +77,7 @@ class Behaviour:
     @classmethod
     def documented(cls) -> Behaviour:
         """Return what Kraken's documentation says, where clients have recorded something else."""
-        return cls(no_userref="zero", client_ids="sent", amend_times="ns", key_info="camelCase",
+        return cls(no_userref="zero", no_refid="word", client_ids="sent", amend_times="ns", key_info="camelCase",
                    blank_ip_list=False, empty_balance="object")  # fmt: skip
 
     @classmethod

@@ -106,6 +106,10 @@ def _add_optional(shown: dict[str, Any], order: Order, behaviour: Behaviour) -> 
         shown["userref"] = 0 if behaviour.no_userref == "zero" else None
         if behaviour.no_userref == "missing":
             del shown["userref"]
+    if order.refid is None and behaviour.no_refid != "null":
+        shown["refid"] = "None"
+        if behaviour.no_refid == "missing":
+            del shown["refid"]
     if order.cl_ord_id is not None:
         shown["cl_ord_id"] = _spelt(order.cl_ord_id, behaviour.client_ids)
     if order.conditional:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kraken_async.errors import KrakenError, PermissionDenied, SessionClosed
-from kraken_async.order_fields import canonical_id, number
+from kraken_async.order_fields import canonical_id, number, shown_text
 from kraken_async.orders.order_answers import add_result, edit_result
 from kraken_async.orders.order_matching import (
     SLACK,
@@ -192,7 +192,7 @@ class OrderLookup:
         mine = [
             txid
             for txid, shown in orders.items()
-            if canonical_id(shown.get("cl_ord_id") or client_id) == canonical_id(client_id)
+            if canonical_id(shown_text(shown.get("cl_ord_id")) or client_id) == canonical_id(client_id)
             and (sent is None or not _closed_before(shown, sent))
         ]
         if len(mine) == 1 and this.complete:

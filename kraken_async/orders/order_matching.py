@@ -42,7 +42,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from kraken_async.order_fields import canonical_id, is_uuid, number, pair_key, userref
+from kraken_async.order_fields import canonical_id, is_uuid, number, pair_key, shown_text, userref
 from kraken_async.orders.order_agreement import agrees, contradicts, same_price
 
 if TYPE_CHECKING:
@@ -143,14 +143,16 @@ class RequestedOrder:
 
     def carried_by(self, order: Mapping[str, Any], *, filtered: bool) -> bool | None:
         """Return whether an order shows this id; None: it may, as it shows none to a question for this id alone."""
-        shown_id, shown_ref = order.get("cl_ord_id"), userref(order.get("userref"))
+        shown_id, shown_ref = shown_text(order.get("cl_ord_id")), userref(order.get("userref"))
         if self.cl_ord_id is not None:
-            if shown_id:
+            if self.cl_ord_id == order.get("cl_ord_id"):
+                return True
+            if shown_id is not None:
                 same = canonical_id(shown_id) == canonical_id(self.cl_ord_id)
                 # Whether Kraken tells free texts apart by their case is not known.
-                return same and (is_uuid(self.cl_ord_id) or str(shown_id) == self.cl_ord_id or None)
+                return same and (is_uuid(self.cl_ord_id) or shown_id == self.cl_ord_id or None)
             return None if filtered and shown_ref is None else False
-        if shown_id:
+        if shown_id is not None:
             return False  # Kraken takes no client id beside a userref
         if shown_ref == self.userref:
             return True
@@ -197,8 +199,9 @@ def judge(row: RequestedOrder, orders: Orders, look: Look) -> Sight:
     if identity == "id made here":
         return _by_id_made_here(row, mine) if mine else _alone(row, silent, look)
     if identity == "own userref":
-        fresh = {txid: order for txid, order in _parents(mine).items() if look.may_be(txid, opened(order))}
-        return _alone(row, fresh | silent, look)
+        fresh = {txid: order for txid, order in mine.items() if look.may_be(txid, opened(order))}
+        parents = _parents(fresh) | silent
+        return DOUBT if fresh and not parents else _alone(row, parents, look)
     return _by_own_id(row, mine, silent, look)
 
 
@@ -213,7 +216,7 @@ def _by_id_made_here(row: RequestedOrder, mine: Orders) -> Sight:
 
 def _parents(orders: Orders) -> Orders:
     """Leave out the conditional closes: each carries its parent's userref, and says whose child it is."""
-    return {txid: order for txid, order in orders.items() if not order.get("refid")}
+    return {txid: order for txid, order in orders.items() if shown_text(order.get("refid")) is None}
 
 
 def _by_own_id(row: RequestedOrder, mine: Orders, silent: Orders, look: Look) -> Sight:
@@ -297,7 +300,7 @@ def judge_edit(
         txid: order
         for txid, order in orders.items()
         if txid != old_id
-        and not order.get("cl_ord_id")  # an edit takes no client id over
+        and shown_text(order.get("cl_ord_id")) is None  # an edit takes no client id over
         and look.may_be(txid, opened(order))
         and pair_key(str(before.get("pair"))) == pair_key(str((order.get("descr") or {}).get("pair")))
         and before.get("type") == (order.get("descr") or {}).get("type")

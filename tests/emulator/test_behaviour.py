@@ -123,6 +123,14 @@ def test_no_userref_is_null_zero_or_missing(how: Any, value: Any, sent: dict[str
     assert len(desk.call("OpenOrders", {"userref": "0"})["open"]) == 1
 
 
+@pytest.mark.parametrize(("how", "value"), [("null", None), ("word", "None"), ("missing", "nothing")])
+def test_an_order_that_no_other_made_shows_null_the_word_or_nothing(how: Any, value: Any) -> None:
+    """The word stands in the samples of Kraken's documentation, null in what clients recorded."""
+    desk = Desk(behaviour=Behaviour(no_refid=how))
+    desk.place()
+    assert shown(desk).get("refid", "nothing") == value
+
+
 @pytest.mark.parametrize(
     ("how", "sent", "spelt"),
     [

@@ -42,6 +42,7 @@ def unkind(rng: random.Random) -> Behaviour:
         volumes=rng.choice(("cut", "round")),
         prices=rng.choice(("refuse", "round", "cut")),
         no_userref=rng.choice(("null", "zero", "missing")),
+        no_refid=rng.choice(("null", "word", "missing")),
         client_ids=rng.choice(("lower", "sent", "dashed")),
         amend_times=rng.choice(("ms", "us", "ns")),
         key_info=rng.choice(("snake_case", "camelCase")),

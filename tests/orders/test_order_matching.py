@@ -175,6 +175,26 @@ def test_a_conditional_close_is_not_taken_for_its_parent() -> None:
     assert say(MADE_REF, child) == DOUBT  # it proves that its parent was placed, and does not name it here
 
 
+@pytest.mark.parametrize("none", [None, "None", "null", "", 0, " None "], ids=repr)
+def test_words_for_no_order_and_no_id_are_neither(none: Any) -> None:
+    """Kraken's own samples show ``"refid": "None"``."""
+    own_ref = row(userref=7)
+    for each in (own_ref, MADE_REF, MADE_ID, OWN_ID):
+        assert say(each, shown(each.fields, refid=none)) == FOUND
+    for each in (own_ref, MADE_REF):
+        assert say(each, shown(each.fields, cl_ord_id=none)) == FOUND
+    assert say(MADE_ID, shown(LIMIT, cl_ord_id=none)) == FOUND
+    word = row(cl_ord_id="None")
+    assert say(word, shown(word.fields)) == FOUND
+
+
+def test_an_order_with_the_own_userref_that_another_order_made_is_doubt() -> None:
+    own_ref = row(userref=7)
+    child = shown({**own_ref.fields}, refid="OAAAAA-BBBBB-CCCCCC")
+    assert say(own_ref, child) == DOUBT
+    assert say(own_ref, shown(own_ref.fields), child) == FOUND
+
+
 # -- a cl_ord_id of the caller's own -----------------------------------------------------------------------
 
 

@@ -109,6 +109,28 @@ async def test_a_userref_of_zero_is_found_however_kraken_shows_it(none: Any, tmp
 
 
 @virtual
+@pytest.mark.parametrize("none", ["null", "word", "missing"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"userref": 7},
+        {"userref": 0},
+        {"close[ordertype]": "limit", "close[price]": "21000"},
+        {"cl_ord_id": "bot-1"},
+    ],
+    ids=["userref", "zero", "close", "cl_ord_id"],
+)
+async def test_an_order_that_no_other_has_made_is_found_however_kraken_shows_that(
+    none: Any, fields: dict[str, Any], tmp_path: Path
+) -> None:
+    world = World(tmp_path, behaviour=Behaviour(no_refid=none))
+    client = await world.session()
+    answer = await lose(world, client, **fields)
+    assert answer.result["txid"] == [only(world)]
+    await client.aclose()
+
+
+@virtual
 @pytest.mark.parametrize("spelt", ["lower", "sent", "dashed"])
 @pytest.mark.parametrize(
     "client_id", ["6C9B3F0E-7D61-4F2C-9A55-0D2F8F0F7A11", "6c9b3f0e7d614f2c9a550d2f8f0f7a11"]
