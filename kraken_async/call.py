@@ -94,8 +94,16 @@ class Sink(Protocol):
 
 
 def number_of(value: object) -> float:
-    """Return a number as it is, and NaN, which no comparison holds for, for text, a bool or anything else."""
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else float("nan")
+    """Return a number as a float, and NaN, which no comparison holds for, for all else.
+
+    That is for text, a bool, or a number above what a float can hold.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return float("nan")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("nan")
 
 
 def check_seconds(name: str, value: object, *, least: float | None = None) -> None:

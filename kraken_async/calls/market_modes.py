@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kraken_async.api.endpoints import Endpoint
 from kraken_async.call import CallListener
+from kraken_async.errors import one_line
 from kraken_async.order_fields import pair_key
 from kraken_async.problems import Problem
 
@@ -81,7 +82,7 @@ class MarketModes(CallListener):
         self._known[market] = _Known(mode, now)
         if known is not None and known.mode == mode and now - known.at < FORGET:
             return
-        where = market or "Kraken"
+        where = one_line(market) or "Kraken"
         text = f"{where} is down" if mode == DOWN else f"{where} is in {mode} mode"
         text = f"{text}, as Kraken answers"
         log.warning("%s", text, extra={"market": market, "mode": mode})
@@ -100,7 +101,7 @@ class MarketModes(CallListener):
             return
         log.info(
             "%s is no longer %s",
-            market or "Kraken",
+            one_line(market) or "Kraken",
             known.mode if known.mode == DOWN else f"in {known.mode} mode",
             extra={"market": market, "mode": "online"},
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from kraken_async.errors import one_line
 from kraken_async.problems import Problem
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Maintenance:
         )
         if event.get("cancel_before_utc"):
             text += f", cancel orders before {event['cancel_before_utc']}"
-        return cls(str(event.get("event_id", text)), text, _unix(start), _unix(end))
+        return cls(str(event.get("event_id", text)), one_line(text), _unix(start), _unix(end))
 
 
 def _touches_spot(service: Any) -> bool:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from kraken_async.errors import KrakenAPIError, KrakenError, Outcome, TransportError
+from kraken_async.errors import KrakenAPIError, KrakenError, Outcome, TransportError, one_line
 from kraken_async.trading.numbers import seconds
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Export:
         except (
             KrakenError
         ) as error:  # the file is in its place; Kraken removes reports by itself after a while
-            log.warning("the report %s stays at Kraken: %s", report_id, error)
+            log.warning("the report %s stays at Kraken: %s", one_line(report_id), error)
 
     async def _tell(self, status: str, report_id: str | None) -> None:
         if self._progress is not None:

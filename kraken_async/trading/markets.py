@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
+from kraken_async.errors import one_line
 from kraken_async.problems import counted
 from kraken_async.trading.pair import Asset, Pair
 
@@ -139,7 +140,7 @@ def _read(rows: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Pair]:
         try:
             found[key] = Pair.of(key, row, names)
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-            log.warning("the pair %s is left out: its rules cannot be read (%r)", key, error)
+            log.warning("the pair %s is left out: its rules cannot be read (%r)", one_line(key), error)
     return found
 
 

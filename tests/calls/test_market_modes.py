@@ -68,6 +68,16 @@ async def test_one_event_per_change_not_one_per_try(caplog: pytest.LogCaptureFix
     assert heard.problems == {}
 
 
+async def test_a_pair_s_name_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    heard = Heard()
+    order = {**LIMIT, "pair": "X\nERROR all is lost\x1b[2J"}
+    heard.end("AddOrder", order, "EService:Market in cancel_only mode")
+    heard.end("AddOrder", order, TAKEN)
+    assert len(said(caplog)) == 2
+    assert all(line.isprintable() for line in said(caplog))
+
+
 @pytest.mark.parametrize(
     ("mode", "allowed", "forbidden"),
     [

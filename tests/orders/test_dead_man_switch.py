@@ -273,6 +273,22 @@ async def test_an_announced_maintenance_is_warned_of_once_and_once_more_before_i
 
 
 @virtual
+async def test_an_announcement_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    forged = "x\nERROR all is lost\x1b[2J"
+    client, board = FakeClient(), ProblemBoard()
+    fields = ("title", "event_id", "expected_start_utc", "expected_end_utc", "cancel_before_utc")
+    client.maintenance = [{**announced(7200), name: forged} for name in fields]
+    client.status = forged
+    async with DeadManSwitch(client, 60, every=15, board=lambda: board):
+        await asyncio.sleep(1)
+        assert len(codes(board)) >= 2
+        assert all(str(problem).isprintable() for problem in board)
+    assert said(caplog, "WARNING", "all is lost") >= 2
+    lines = [each.getMessage() for each in caplog.records if each.name == "kraken_async.dead_man"]
+    assert all(line.isprintable() for line in lines)
+
+
+@virtual
 async def test_a_maintenance_that_is_moved_is_said_again_and_one_called_off_is_a_problem_no_more(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

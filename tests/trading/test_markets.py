@@ -243,3 +243,13 @@ async def test_a_pair_that_is_gone_or_renamed_is_noticed(caplog: pytest.LogCaptu
     assert markets["XTZ/USD"].key == "TEZUSD"
     with pytest.raises(KeyError, match="any more: it is not listed"):
         markets["DOGE/USD"]
+
+
+def test_a_pair_that_cannot_be_read_is_left_out_and_its_name_forges_no_line_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    odd = {"X\nERROR all is lost\x1b[2J": {"altname": 5, "status": "a\nb"}, "Y": None}
+    markets = Markets({**PAIRS, **odd}, ASSETS)
+    assert len(markets) == len(PAIRS)
+    assert len(caplog.messages) == 2
+    assert all(line.isprintable() for line in caplog.messages)
