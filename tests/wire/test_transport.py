@@ -21,7 +21,7 @@ from kraken_async.errors import Outcome, RequestTimeout, SessionClosed, Transpor
 from kraken_async.wire.base_url import check_url
 from kraken_async.wire.messages import SignedRequest
 from kraken_async.wire.transport import Transport
-from tests.wire.support import OK, PATH, Raw, choose, post, request_of, serve
+from tests.wire.support import OK, PATH, Raw, choose, pass_time, post, request_of, serve
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -334,20 +334,27 @@ async def test_a_large_body_arrives_whole() -> None:
     await server.close()
 
 
-async def test_a_call_that_nobody_answers_drops_its_connection_and_the_next_has_another() -> None:
+async def test_a_call_that_nobody_answers_drops_its_connection_and_the_next_has_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     connections: set[object] = set()
-    late = asyncio.Event()
+    arrived, late = asyncio.Event(), asyncio.Event()
 
     async def handler(request: web.Request) -> web.Response:
         connections.add(request.transport)
         if len(connections) == 1:
+            arrived.set()
             await late.wait()
         return web.Response(text=str(len(connections)))
 
     server = await serve(handler)
     transport = Transport(str(server.make_url("")))
-    with pytest.raises(RequestTimeout):
-        await transport.send(post(), 0.05)
+    call = asyncio.create_task(transport.send(post(), 20.0))
+    await arrived.wait()
+    with monkeypatch.context() as patched:
+        pass_time(30.0, patched)
+        with pytest.raises(RequestTimeout):
+            await call
     assert (await transport.send(post(), 30.0)).body == b"2"
     late.set()
     await asyncio.sleep(0.1)  # the first answer comes now, to nobody
