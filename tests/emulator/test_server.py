@@ -140,11 +140,11 @@ async def test_hanging_call_ends_with_its_connection_and_frees_its_place(
 
 
 async def test_request_whose_client_left_on_the_way_is_executed_all_the_same(
-    desk: Desk, server: EmulatorServer, http: aiohttp.ClientSession
+    desk: Desk, http: aiohttp.ClientSession
 ) -> None:
     desk.emulator.faults.next("AddOrder", Fault.delayed(0.3))
     call = asyncio.ensure_future(post(http, desk))
-    while not server._flights:
+    while not desk.emulator.max_in_flight:
         await asyncio.sleep(0.001)
     call.cancel()
     while not desk.emulator.history:
@@ -172,7 +172,7 @@ async def test_stopping_as_answers_leave_is_quiet(caplog: pytest.LogCaptureFixtu
         running = await EmulatorServer(desk.emulator).start()
         async with aiohttp.ClientSession(running.url) as http:
             calls = [asyncio.ensure_future(http.get("/0/public/Time")) for _ in range(30)]
-            while not running._flights:
+            while not desk.emulator.max_in_flight:
                 await asyncio.sleep(0)
             await running.stop()
             for each in await asyncio.gather(*calls, return_exceptions=True):

@@ -173,13 +173,19 @@ async def test_an_order_of_a_client_that_was_killed_is_settled_by_the_next(
     assert list(tmp_path.iterdir()) == []
 
 
-@virtual
-@pytest.mark.parametrize("name", faults())
-async def test_an_amend_is_done_once_and_its_caller_knows(name: str, tmp_path: Path) -> None:
+async def with_an_order(tmp_path: Path, name: str) -> tuple[Alive, Any, str]:
+    """Return a world, its session, and the txid of an order in the book; the next call meets the fault."""
     world = Alive(tmp_path, seed=len(name))
     world.alive = session = await world.session()
     (txid,) = (await session.private("AddOrder", {**LIMIT, "volume": "1.5"}))["txid"]
     world.emulator.faults.next("*", FAULTS[name])
+    return world, session, txid
+
+
+@virtual
+@pytest.mark.parametrize("name", faults())
+async def test_an_amend_is_done_once_and_its_caller_knows(name: str, tmp_path: Path) -> None:
+    world, session, txid = await with_an_order(tmp_path, name)
     answer = await told(session.private("AmendOrder", {"txid": txid, "limit_price": "20010"}))
     for look in (answer, None):
         if look is None:
@@ -201,10 +207,7 @@ async def test_an_amend_is_done_once_and_its_caller_knows(name: str, tmp_path: P
 @virtual
 @pytest.mark.parametrize("name", faults())
 async def test_an_edit_is_done_once_and_its_caller_knows(name: str, tmp_path: Path) -> None:
-    world = Alive(tmp_path, seed=len(name))
-    world.alive = session = await world.session()
-    (txid,) = (await session.private("AddOrder", {**LIMIT, "volume": "1.5"}))["txid"]
-    world.emulator.faults.next("*", FAULTS[name])
+    world, session, txid = await with_an_order(tmp_path, name)
     params = {"txid": txid, "pair": "XBTUSD", "volume": volume_of(2)}
     answer = await told(session.private("EditOrder", params))
     final = answer
@@ -221,10 +224,7 @@ async def test_an_edit_is_done_once_and_its_caller_knows(name: str, tmp_path: Pa
 @virtual
 @pytest.mark.parametrize("name", faults())
 async def test_a_cancel_reaches_its_goal_or_says_so(name: str, tmp_path: Path) -> None:
-    world = Alive(tmp_path)
-    world.alive = session = await world.session()
-    (txid,) = (await session.private("AddOrder", {**LIMIT, "volume": "1.5"}))["txid"]
-    world.emulator.faults.next("*", FAULTS[name])
+    world, session, txid = await with_an_order(tmp_path, name)
     answer = await told(session.private("CancelOrder", {"txid": txid}))
     is_open = world.emulator.orders[txid].status == "open"
     if answer.result is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kraken_async import (
-    BurstGovernor,
+    CallRecord,
     InvalidArguments,
     KrakenSession,
     Priority,
@@ -25,21 +25,15 @@ from kraken_async import (
 from kraken_async.emulator import Fault
 from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.trading.page_kinds import KINDS
+from tests.exchange import session
 
 MARKET: dict[str, Any] = {"pair": "XBTUSD", "type": "buy", "ordertype": "market", "volume": "0.001"}
 
 
 @pytest.fixture
 async def client(kraken_emulator: RunningEmulator, tmp_path: Path) -> AsyncIterator[KrakenSession]:
-    async with KrakenSession(
-        kraken_emulator.api_key,
-        kraken_emulator.api_secret,
-        base_url=kraken_emulator.url,
-        state_dir=tmp_path / "state",
-        governor=BurstGovernor.off(),
-        tier="pro",
-    ) as session:
-        yield session
+    async with session(kraken_emulator, state_dir=tmp_path / "state", tier="pro") as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -83,9 +77,15 @@ async def test_the_session_takes_a_refusing_limit_for_no_end(
     assert len(set(found)) == len(found) == 60
 
 
-async def test_pages_go_at_priority_history_unless_the_view_says_otherwise(client: KrakenSession) -> None:
-    assert client._priority(Priority.HISTORY) is Priority.HISTORY
-    assert client.with_options(priority=Priority.READ)._priority(Priority.HISTORY) is Priority.READ
+async def test_pages_go_at_priority_history_unless_the_view_says_otherwise(
+    kraken_emulator: RunningEmulator,
+) -> None:
+    seen: list[CallRecord] = []
+    async with session(kraken_emulator, observers=[seen.append]) as client:
+        for asker in (client, client.with_options(priority=Priority.READ)):
+            async for _ in asker.paginate("TradesHistory"):
+                pass
+    assert [record.priority for record in seen if record.endpoint == "TradesHistory"] == ["HISTORY", "READ"]
 
 
 async def test_markets_are_asked_for_once_and_shared_by_sessions_of_one_address(
