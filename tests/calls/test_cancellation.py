@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from kraken_async import OrderError, OutcomeUnknown, TransportError
 from kraken_async.calls.cancellation import Cancellation
+from kraken_async.orders.absence import MARGIN
 from kraken_async.orders.reconciler import BEYOND
 from tests.virtual_time import virtual
 
@@ -73,3 +75,117 @@ async def test_what_stays_open_is_given_up_on_after_twice_the_visibility() -> No
     assert 2 * 20.0 + BEYOND < exchange.clock() - began <= 2 * 20.0 + BEYOND + 5.0
     assert raised.value.finding == "not seen"
     assert raised.value.txid == TXID
+
+
+# ------------------------------------------------------------------ by an id that may be used again
+
+
+class Books:
+    """Shows what a test has put there, by the clock; its own clock is that of the machine, within the span given."""
+
+    def __init__(self, *, span: float | None = 0.0) -> None:
+        self.clock = asyncio.get_running_loop().time
+        self.began = self.clock()
+        self.span = span
+        self.open: dict[str, Any] = {}
+        self.closed: dict[str, Any] = {}
+        self.broken: set[str] = set()
+        self.asked: list[tuple[str, str]] = []
+        self.cancels: list[dict[str, Any]] = []
+
+    def now(self) -> float:
+        return time.time()
+
+    async def ask(self, options: Any, name: str, params: dict[str, Any]) -> Any:
+        self.cancels.append(params)
+        return {"count": 1}
+
+    async def ask_internal(self, name: str, params: dict[str, Any]) -> Any:
+        self.asked.append((name, params["cl_ord_id"]))
+        if name in self.broken:
+            raise TransportError("no answer")
+        field = "open" if name == "OpenOrders" else "closed"
+        return SimpleNamespace(result={field: dict(getattr(self, field))})
+
+    async def ensure(self, visibility: float = 20.0) -> dict[str, Any]:
+        asked: Any = self
+        span = None if self.span is None else (self.now() - self.span, self.now() + self.span)
+        time_: Any = SimpleNamespace(span=lambda: span)
+        none: Any = None
+        return await Cancellation(asked, none, time_, self.clock, visibility).ensure(cl_ord_id="mine")
+
+    @property
+    def took(self) -> float:
+        return self.clock() - self.began
+
+
+def shown(opened: float, closed: float = 0.0, **fields: Any) -> dict[str, Any]:
+    """An order that was opened, and closed, so many seconds from now."""
+    times = {"opentm": time.time() + opened, **({"closetm": time.time() + closed} if closed else {})}
+    return {
+        "status": "canceled" if closed else "open",
+        "cl_ord_id": "mine",
+        "vol_exec": "0",
+        **times,
+        **fields,
+    }
+
+
+@virtual
+async def test_an_order_that_was_closed_after_the_cancel_is_the_one_that_is_meant() -> None:
+    books = Books()
+    books.closed = {"OLD": shown(-90.0, -80.0), "NEW": shown(-9.0, 0.1)}
+    found = await books.ensure()
+    assert (found["txid"], books.took) == ("NEW", 0.0)
+    assert books.asked == [("OpenOrders", "mine"), ("ClosedOrders", "mine")]
+
+
+@virtual
+@pytest.mark.parametrize("span", [0.0, None])
+async def test_an_older_one_is_told_once_a_newer_one_would_have_shown(span: float | None) -> None:
+    books = Books(span=span)
+    books.closed = {"OLDER": shown(-900.0, -800.0), "OLD": shown(-90.0, -80.0)}
+    found = await books.ensure(visibility=20.0)
+    assert found["txid"] == "OLD"  # of those that are closed, the one opened last
+    assert 20.0 + MARGIN <= books.took <= 20.0 + MARGIN + 5.0
+
+
+@virtual
+async def test_one_that_was_seen_open_is_told_as_soon_as_it_is_closed() -> None:
+    books = Books(span=None)  # Kraken's clock is not known
+    books.open = {"MINE": shown(-90.0)}
+    books.closed = {"OLD": shown(-900.0, -800.0)}
+    ensuring = asyncio.create_task(books.ensure())
+    await asyncio.sleep(0.1)
+    books.closed["MINE"] = {**books.open.pop("MINE"), "status": "canceled"}
+    assert (await ensuring)["txid"] == "MINE"
+    assert books.took == pytest.approx(0.25)
+    assert books.cancels == [{"cl_ord_id": "mine"}, {"txid": "MINE"}]
+
+
+@virtual
+async def test_an_id_that_nothing_has_is_absent_once_it_would_have_shown() -> None:
+    books = Books()
+    found = await books.ensure(visibility=20.0)
+    assert found == {"txid": None, "status": "absent", "vol_exec": "0"}
+    assert 20.0 + MARGIN <= books.took <= 20.0 + MARGIN + 5.0
+
+
+@virtual
+@pytest.mark.parametrize("broken", ["OpenOrders", "ClosedOrders"])
+async def test_what_was_not_answered_in_full_proves_nothing(broken: str) -> None:
+    books = Books()
+    books.broken = {broken}
+    books.closed = {"NEW": shown(-9.0, 0.1)}
+    with pytest.raises(OutcomeUnknown):
+        await books.ensure(visibility=5.0)
+    assert books.took > 2 * 5.0 + BEYOND
+
+
+@virtual
+async def test_an_order_of_another_id_is_none_and_one_without_an_id_is() -> None:
+    books = Books()
+    books.closed = {"OTHER": shown(-5.0, 0.2, cl_ord_id="other"), "MINE": shown(-9.0, 0.1, cl_ord_id=None)}
+    books.open = {"OPEN": shown(-5.0, cl_ord_id="other")}
+    assert (await books.ensure())["txid"] == "MINE"  # asked for by its id, so it is of that id
+    assert books.cancels == [{"cl_ord_id": "mine"}]

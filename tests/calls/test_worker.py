@@ -9,11 +9,13 @@ import pytest
 
 from kraken_async import (
     BurstGovernor,
+    KrakenError,
     KrakenSession,
     MemoryStore,
     NonceStoreError,
     Outcome,
     Response,
+    RetryPolicy,
     SignedRequest,
 )
 from kraken_async.stores.memory import MemoryKey
@@ -145,3 +147,48 @@ async def test_a_store_that_fails_cancels_too_fails_them_alone(monkeypatch: pyte
         exchange.held["Balance"].set()
         await asyncio.gather(stalled, waiting)
     assert [name for name, _, _ in exchange.sent] == ["Balance", "Ledgers"]
+
+
+@virtual
+async def test_faults_are_among_the_problems_for_ten_minutes_and_counted_on() -> None:
+    exchange = Exchange()
+
+    async def send(request: SignedRequest, timeout: float) -> Response:
+        if request.path.endswith("Ledgers"):
+            raise ValueError
+        return await exchange.send(request, timeout)
+
+    def told(client: KrakenSession) -> list[str]:
+        return [str(each) for each in client.stats().problems if "since the session was opened" in str(each)]
+
+    async with exchange.session(transport=send, retry=RetryPolicy(attempts=1)) as client:
+        assert told(client) == []
+        for number in (1, 2):
+            with pytest.raises(KrakenError):
+                await client.private("Ledgers")
+            (text,) = told(client)
+            assert text.startswith(f"{number} fault")
+            await asyncio.sleep(599.0)
+            assert len(told(client)) == 1
+            await asyncio.sleep(2.0)
+            assert told(client) == []
+
+
+@virtual
+async def test_statistics_tell_the_waiting_the_one_in_flight_and_what_waits_in_each_class() -> None:
+    exchange = Exchange()
+    exchange.held["Balance"] = asyncio.Event()
+    async with exchange.session() as client:
+        asked = [
+            asyncio.create_task(client.private(name))
+            for name in ("Balance", "Ledgers", "Ledgers", "TradeBalance")
+        ]
+        await asyncio.sleep(0.1)
+        stats = client.stats()
+        assert stats.queue_depth["HISTORY"] == 2
+        assert stats.queue_depth["READ"] == 1
+        assert stats.in_flight
+        exchange.held["Balance"].set()
+        await asyncio.gather(*asked)
+        assert not client.stats().in_flight
+        assert sum(client.stats().queue_depth.values()) == 0
