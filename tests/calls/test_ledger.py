@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,79 @@ async def test_a_listener_that_fails_keeps_no_result_from_the_caller(
     assert await one.future == 1
     assert [what for what, _, _ in listener.heard] == ["ended"]
     assert "Balance could not be put on record" in caplog.text
+
+
+async def test_who_hears_of_orders_only_hears_of_no_read() -> None:
+    class OfOrders(Listener):
+        orders_only = True
+
+    all_of_them, orders = Listener(), OfOrders()
+    book = CallLedger(RequestQueue(), (all_of_them, orders))
+    read, order = call(), call("AddOrder")
+    order.order = object()
+    for one in (read, order):
+        book.enqueue(one)
+        book.send(one, 17, 1.0)
+        book.finish(one, result=1)
+        assert await one.future == 1
+    assert [one for _, one, _ in all_of_them.heard] == [read, order]
+    assert [one for _, one, _ in orders.heard] == [order]
+
+
+async def test_a_sending_is_counted_and_the_first_is_remembered() -> None:
+    book, _ = ledger()
+    one = call()
+    book.enqueue(one)
+    assert book.send(one, 17, 1.0)
+    book.repeat(one, 0.0)
+    assert one.state is CallState.WAITING
+    assert book.send(one, 18, 2.0)
+    assert (one.attempt, one.first_sent_at, one.sent_at, one.nonce) == (2, 1.0, 2.0, 18)
+    assert book.calls() == [one]
+    book.finish(one, result=1)
+    assert await one.future == 1
+    assert book.calls() == []
+
+
+async def test_a_short_pause_is_a_pause() -> None:
+    book, _ = ledger()
+    one = call()
+    book.enqueue(one)
+    book.send(one, 17, 1.0)
+    book.repeat(one, 0.001)
+    assert one.state is CallState.BACKING_OFF
+    assert book.waiting() == [one]
+    async with asyncio.timeout(20):
+        while one.state is CallState.BACKING_OFF:
+            await asyncio.sleep(0.001)
+    assert book.waiting() == [one]
+    book.cancel_unsent(one, SessionClosed("closed"))
+    with pytest.raises(SessionClosed):
+        await one.future
+
+
+async def test_a_trace_hears_of_the_end_and_may_fail(caplog: pytest.LogCaptureFixture) -> None:
+    ended: list[Any] = []
+
+    class Trace:
+        sent = False
+
+        def ended(self, result: Any, error: Any) -> None:
+            ended.append(result)
+            raise OSError
+
+    book, listener = ledger()
+    traced, plain = call(), call()
+    trace: Any = Trace()
+    traced.options = replace(DEFAULTS, trace=trace)
+    for one in (traced, plain):
+        book.enqueue(one)
+        book.send(one, 17, 1.0)
+        book.finish(one, result=5)
+        assert await one.future == 5
+    assert ended == [5]
+    assert len(listener.heard) == 2
+    assert "could not be traced" in caplog.text
 
 
 @pytest.mark.parametrize("internal", [False, True])

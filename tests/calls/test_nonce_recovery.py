@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from kraken_async import InvalidNonce, MemoryStore, NonceStoreError
+from kraken_async import InvalidNonce, KrakenError, MemoryStore, NonceStoreError
 from kraken_async.api.endpoints import Priority, find
 from kraken_async.call import DEFAULTS, Call
 from kraken_async.calls.nonce_recovery import (
@@ -132,3 +133,66 @@ def test_a_diagnosis_tells_the_likely_cause() -> None:
 def test_what_kraken_shows_of_a_key_is_read(server: str, window: str, said: str | None) -> None:
     found = diagnose({"nonce": server, "nonce_window": window}, 1000, "ns")
     assert (found is None) if said is None else said in (found or "")
+
+
+@pytest.mark.parametrize(
+    ("behind", "said"), [(2.0, "clock is behind"), (0.5, "another writer"), (-3600.0, "another writer")]
+)
+def test_a_clock_that_is_a_second_behind_is_the_likely_cause(
+    behind: float, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    assert said in diagnosis(10**18 - round(behind * 1e9), "ns", jumped=True)
+
+
+class Shown:
+    """A key whose last nonce is 1000."""
+
+    seen = Shared(last=1000)
+
+
+@pytest.mark.parametrize(
+    ("server", "finding", "said"),
+    [
+        ("1000", None, "no other writer is seen"),
+        ("1001", "another writer uses this key", "another writer uses this key"),
+    ],
+)
+async def test_after_a_jump_it_is_known_and_said_who_else_writes(
+    server: str, finding: str | None, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def ask(name: str, params: dict[str, Any]) -> Any:
+        assert (name, params) == ("GetApiKeyInfo", {})
+        return SimpleNamespace(result={"nonce": server, "nonce_window": "0"})
+
+    key: Any = Shown()
+    recovery = NonceRecovery(key, "ns", ask, time.monotonic)
+    assert recovery.finding is None
+    await recovery.inspect()
+    found = recovery.finding
+    assert (found is None) if finding is None else (found is not None and finding in found)
+    assert f"healed by a jump: {said}" in caplog.text
+
+
+async def test_when_kraken_cannot_be_asked_why_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    async def ask(name: str, params: dict[str, Any]) -> Any:
+        raise KrakenError("EGeneral:Permission denied")
+
+    key: Any = Shown()
+    recovery = NonceRecovery(key, "ns", ask, time.monotonic)
+    await recovery.inspect()
+    assert recovery.finding is None
+    assert "asking Kraken why failed: EGeneral:Permission denied" in caplog.text
+
+
+@pytest.mark.parametrize("info", [{"nonce_window": "5"}, {}])
+def test_half_an_answer_about_a_key_tells_nothing(info: dict[str, Any]) -> None:
+    assert diagnose(info, 1, "ns") is None
+
+
+def test_a_window_of_less_than_a_second_is_told_in_the_ticks_of_its_unit() -> None:
+    for unit, second in (("ns", 10**9), ("us", 10**6), ("ms", 1000)):
+        told = diagnose({"nonce": "1", "nonce_window": str(second - 1)}, 1, unit)
+        assert told is not None
+        assert f"in ticks of {unit}" in told
+        assert diagnose({"nonce": "1", "nonce_window": str(second)}, 1, unit) is None

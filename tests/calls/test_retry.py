@@ -226,3 +226,21 @@ def test_a_policy_is_a_value() -> None:
         RetryPolicy().attempts = 5  # type: ignore[misc]  # what is tried
     with pytest.raises(TypeError):
         RetryPolicy(5)  # type: ignore[call-arg]  # by keyword only
+
+
+@pytest.mark.parametrize("field", ["budget", "base", "cap"])
+def test_a_time_of_the_policy_may_be_nothing_or_a_part_of_a_second_and_is_not_negative(field: str) -> None:
+    for given in (0.0, 0.5):
+        fields: dict[str, Any] = {field: given}
+        assert getattr(RetryPolicy(**fields), field) == given
+    for wrong in (-0.1, float("nan")):
+        fields = {field: wrong}
+        with pytest.raises(ValueError, match="seconds, 0 or more"):
+            RetryPolicy(**fields)
+
+
+def test_one_sending_is_the_least() -> None:
+    assert RetryPolicy(attempts=1).attempts == 1
+    for wrong in (0, -1):
+        with pytest.raises(ValueError, match="1 or more"):
+            RetryPolicy(attempts=wrong)

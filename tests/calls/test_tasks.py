@@ -75,3 +75,15 @@ async def test_a_task_that_waits_while_it_tidies_up_is_cancelled_again_after_a_f
         await asyncio.sleep(0)
         began = loop.time()
     assert [at - began for at in ended] == pytest.approx([0.2])
+
+
+@virtual
+async def test_the_end_of_a_block_takes_no_longer_than_its_tasks() -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with Tasks():
+        pass
+    async with Tasks() as tasks:
+        tasks.start(asyncio.sleep(3600))
+        await asyncio.sleep(0)
+    assert loop.time() == began
