@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -14,11 +15,11 @@ from typing import Any
 import pytest
 
 from kraken_async.errors import NonceStoreError
-from kraken_async.stores.base import KeyState
-from kraken_async.stores.file import FileStore, ceiling, inspect, nonce_lock
+from kraken_async.stores.base import KeyState, Shared
+from kraken_async.stores.file import FileStore, ceiling, hold, inspect, nonce_lock, turn
 from kraken_async.stores.file import key as key_module
-from kraken_async.system.flock import FileLock
-from tests.stores.store_support import FailingDisk, draw, nothing, opened, yes
+from kraken_async.system.flock import FileLock, Holder
+from tests.stores.store_support import FailingDisk, draw, nothing, opened, setting, yes
 from tests.virtual_time import virtual
 
 
@@ -320,6 +321,79 @@ async def test_a_cancel_past_the_nonce_lock_is_a_margin_above_the_last_nonce(
     with_lock.close()
     assert await draw(key) == last + margin + 1
     await key.close()
+
+
+@virtual
+async def test_what_a_cancel_past_the_lock_charged_and_took_back_is_joined_with_what_others_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nonce_lock, "wait_for_lock", polled)
+    key = await opened(FileStore(tmp_path))
+    await key.update(
+        setting(touched=True, level=3.0, level_at=1.0, engine={"KEPT": [5.0, 1.0], "LESS": [5.0, 1.0]})
+    )
+    lock = FileLock(tmp_path / "k.nonce.lock")
+    assert lock.try_acquire()
+
+    def charge(shared: Shared) -> bool:
+        shared.level, shared.level_at = 4.0, 2.0
+        shared.engine |= {"KEPT": [2.0, 2.0], "LESS": [6.0, 2.0], "NEW": [0.5, 2.0]}
+        shared.cancelled_all_at, shared.trading = 7.0, True
+        shared.recalled.note("mine", 100.0)
+        return True
+
+    await key.step(charge, overtake=True)
+    assert key.seen.level == 3.0  # not written yet
+    lock.release()
+    other = await opened(FileStore(tmp_path))
+    while not await other.update(lambda shared: shared.trading):
+        await asyncio.sleep(0.01)
+    found = await other.update(lambda shared: shared.copy())
+    assert (found.level, found.level_at, found.cancelled_all_at) == (4.0, 2.0, 7.0)
+    assert found.engine == {"KEPT": [5.0, 1.0], "LESS": [6.0, 2.0], "NEW": [0.5, 2.0]}
+    assert await key.update(lambda shared: shared.recalled.names("mine", 100.0))
+    assert lock.try_acquire()
+
+    def less(shared: Shared) -> bool:
+        shared.level, shared.cancelled_all_at = 1.0, 5.0
+        return True
+
+    await key.step(less, overtake=True)
+    lock.close()
+    while await other.update(lambda shared: shared.last) < key.seen.last:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(1.0)
+    found = await other.update(lambda shared: shared.copy())
+    assert (found.level, found.cancelled_all_at, found.trading) == (4.0, 7.0, True)
+    for each in (key, other):
+        await each.close()
+
+
+@virtual
+async def test_who_has_the_turn_is_told_by_the_last_that_used_it_where_the_system_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hold, "lock_holders", lambda status: ())
+    one, two = await opened(FileStore(tmp_path)), await opened(FileStore(tmp_path))
+    await one.acquire_turn()
+    await draw(one)
+    two.refresh()
+    monkeypatch.setattr(turn.Turn, "wait", lambda *_, **__: asyncio.sleep(5.0))
+    waiting = asyncio.create_task(two.acquire_turn())
+    await asyncio.sleep(1.0)
+    (wait,) = two.waiting()
+    assert wait.what == "the turn"
+    assert wait.holder == f"process {os.getpid()} on {socket.gethostname()[:40]}, as far as is known"
+    monkeypatch.setattr(
+        hold, "lock_holders", lambda status: (Holder(0, True, False), Holder(4711, True, True))
+    )
+    assert two.waiting()[0].holder == wait.holder  # one waits itself, and one is of no process here
+    monkeypatch.setattr(hold, "lock_holders", lambda status: (Holder(os.getpid(), True, False),))
+    assert two.waiting()[0].holder == f"process {os.getpid()}"
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    for each in (one, two):
+        await each.close()
 
 
 @virtual
