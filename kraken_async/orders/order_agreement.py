@@ -11,7 +11,7 @@ import re
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from kraken_async.order_fields import flags, has_close, number, pair_key, userref
+from kraken_async.order_fields import flags, has_close, is_true, number, pair_key, shown_text, userref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _PRICE: Final = re.compile(r"([+\-#]?)(\d+(?:\.\d*)?)(%?)")
 #: The share of a volume by which Kraken may cut or round it.
 _CUT: Final = Decimal("0.01")
+#: Flags that Kraken adds to no order by itself.
+_NEVER_ADDED: Final = frozenset({"post", "viqc"})
 _DIGITS: Final = 26  # within what Decimal computes with exactly
 
 
@@ -27,8 +29,11 @@ def agrees(fields: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
     return not disagreements(fields, order)
 
 
-def disagreements(fields: Mapping[str, Any], order: Mapping[str, Any]) -> list[str]:
-    """Return the names of the fields that do not agree with what was sent."""
+def disagreements(fields: Mapping[str, Any], order: Mapping[str, Any], *, whole: bool = True) -> list[str]:
+    """Return the names of the fields that do not agree with what was sent.
+
+    ``whole``: the fields are all that was sent, so that the others agree with Kraken's defaults or not at all.
+    """
     descr = order.get("descr")
     descr = descr if isinstance(descr, dict) else {}
     rows: list[tuple[str, Any, Callable[[Any, Any], bool]]] = [
@@ -49,6 +54,24 @@ def disagreements(fields: Mapping[str, Any], order: Mapping[str, Any]) -> list[s
     found = [name for name, shown, same in rows if name in fields and not same(fields[name], shown)]
     if has_close(fields) != bool(descr.get("close")):
         found.append("close")
+    return [*found, *_not_asked_for(fields, order, descr)] if whole else found
+
+
+def _not_asked_for(
+    fields: Mapping[str, Any], order: Mapping[str, Any], descr: Mapping[str, Any]
+) -> list[str]:
+    """Return the names of the fields that were not sent, and that an order shows otherwise than Kraken's default."""
+    found = [name for name in ("expiretm", "starttm") if name not in fields and number(order.get(name))]
+    if "leverage" not in fields and _leverage(descr.get("leverage")) != "none":
+        found.append("leverage")
+    if (flags(order.get("oflags")) - flags(fields.get("oflags"))) & _NEVER_ADDED:
+        found.append("oflags")
+    if "reduce_only" in order and is_true(order["reduce_only"]) != is_true(fields.get("reduce_only")):
+        found.append("reduce_only")
+    in_force = shown_text(order.get("time_in_force"))
+    at_limit = "limit" in str(fields.get("ordertype"))  # at the market it is not known what Kraken shows
+    if at_limit and in_force and in_force.lower() != str(fields.get("timeinforce") or "GTC").lower():
+        found.append("timeinforce")
     return found
 
 

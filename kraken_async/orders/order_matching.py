@@ -43,7 +43,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kraken_async.order_fields import canonical_id, is_uuid, number, pair_key, shown_text, userref
-from kraken_async.orders.order_agreement import agrees, contradicts, same_price
+from kraken_async.orders.order_agreement import agrees, contradicts, disagreements, same_price
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -323,7 +323,7 @@ def edited(fields: Mapping[str, Any], old: Mapping[str, Any], order: Mapping[str
         before.get("ordertype") == after.get("ordertype")
         and ("volume" in sent or number(old.get("vol")) == number(order.get("vol")))
         and all(n in sent or same_price(before.get(n), after.get(n)) for n in ("price", "price2"))
-        and agrees({**sent, **({"close": 1} if after.get("close") else {})}, order)
+        and not disagreements({**sent, **({"close": 1} if after.get("close") else {})}, order, whole=False)
     )
 
 

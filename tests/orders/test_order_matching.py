@@ -300,6 +300,41 @@ def test_a_userref_with_a_field_that_differs_is_doubt(changes: dict[str, Any]) -
     assert disagreements(own.fields, shown(OWN_REF.fields)) == [next(iter(changes)).split("[")[0]]
 
 
+@pytest.mark.parametrize(
+    "shows",
+    [
+        {"expiretm": 1800000000},
+        {"starttm": 1800000000},
+        {"oflags": "fciq,post"},
+        pytest.param({"oflags": "fcib,viqc"}, id="by cost"),
+        {"reduce_only": True},
+        {"time_in_force": "ioc"},
+        pytest.param({"time_in_force": "FOK"}, id="all or nothing"),
+        {"descr": {**shown(OWN_REF.fields)["descr"], "leverage": "5:1"}},
+    ],
+    ids=lambda shows: next(iter(shows)),
+)
+def test_a_userref_of_an_order_that_shows_more_than_was_sent_is_doubt(shows: dict[str, Any]) -> None:
+    """Another writer's order: with leverage, post-only, or one that expires."""
+    assert say(OWN_REF, shown(OWN_REF.fields, **shows)) == DOUBT
+
+
+@pytest.mark.parametrize(
+    "shows",
+    [
+        {"expiretm": 0, "starttm": 0},
+        {"expiretm": None, "starttm": "0"},
+        {"oflags": "fcib,nompp"},
+        {"reduce_only": False},
+        {"time_in_force": "gtc"},
+        {"time_in_force": None},
+        {"trigger": "index", "margin": False, "misc": ""},
+    ],
+)
+def test_a_userref_of_an_order_that_shows_krakens_defaults_is_found(shows: dict[str, Any]) -> None:
+    assert say(OWN_REF, shown(OWN_REF.fields, **shows)) == FOUND
+
+
 @pytest.mark.parametrize("volume", [100 / 3, "33.333333333333333", Decimal(100) / 3])
 def test_a_volume_that_kraken_cuts_or_rounds_agrees(volume: Any) -> None:
     own = row(userref=77, volume=volume)
