@@ -88,6 +88,7 @@ class Writes:
     ) -> None:
         self.unheard: UnheardWrites = UnheardWrites()
         self.absent: UnheardWrites = UnheardWrites()  # told as unknown, and found out not to be done
+        self.jobs: set[Job] = set()  # on their way to Kraken
         self._account = account
         self._session = session
         self._gates = gates
@@ -95,13 +96,12 @@ class Writes:
         self._queue_timeout = queue_timeout
         self._doubts = Doubts(session.unresolved)
         self._repeats: Repeats[Job] = Repeats(time.monotonic)
-        self._jobs: set[Job] = set()
         self._answered: dict[str, Job] = {}  # on their way to their clients
         self._numbers = count(1)
         self._run_id = f"{int(time.time()):x}"
 
     def __repr__(self) -> str:
-        return f"<Writes of {self._account}, {len(self._jobs)} under way>"
+        return f"<Writes of {self._account}, {len(self.jobs)} under way>"
 
     async def make(self, token: str, endpoint: Endpoint, fields: dict[str, Any], key: str | None) -> Reply:
         """Make a write for a token, and return what its client is answered. ``key``: its Idempotency-Key."""
@@ -123,8 +123,8 @@ class Writes:
         job = Job(f"{self._run_id}-{next(self._numbers)}", token, endpoint, fields, mark)
         job.trace = WriteTrace(lambda result: self._put_on_record(job, result))
         job.task = asyncio.get_running_loop().create_task(self._run(job), name=f"gateway {endpoint.name}")
-        self._jobs.add(job)
-        job.task.add_done_callback(lambda _: self._jobs.discard(job))
+        self.jobs.add(job)
+        job.task.add_done_callback(lambda _: self.jobs.discard(job))
         if key is not None:
             self._repeats.keep(token, key, asked_for, job)
         return await self._heard(job)
@@ -306,12 +306,12 @@ class Writes:
 
     async def settled(self) -> None:
         """Wait until no write is under way. Cancelled: nothing changes."""
-        while self._jobs:
-            await asyncio.wait([job.task for job in self._jobs])
+        while self.jobs:
+            await asyncio.wait([job.task for job in self.jobs])
 
     async def close(self) -> None:
         """End what is still under way, and see its end put on record. The session is closed by then."""
-        for job in list(self._jobs):
+        for job in list(self.jobs):
             job.task.cancel()
         await self.settled()
 

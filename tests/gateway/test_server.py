@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from kraken_async.errors import OutcomeUnknown
 from kraken_async.gateway import Gateway, GatewayConfig
 from kraken_async.gateway.gates import WIDTH
 from kraken_async.gateway.replies import CLIENT_ID, OUTCOME
+from kraken_async.orders.intent import Intent
+from kraken_async.orders.journal import Journal
 from tests.conftest import LeakCheck
 from tests.gateway.conftest import ORDER, Client, Running, eventually, started, write_config
 
@@ -268,20 +272,22 @@ async def test_an_unresolved_order_is_listed_with_what_goes_on_from_here(running
 
 
 async def test_what_a_gateway_that_died_left_in_doubt_counts_for_the_next(tmp_path: Path) -> None:
-    from kraken_async.orders.intent import Intent
-
     emulator = Emulator(seed=1)
+    params = {**ORDER, "cl_ord_id": "0a0b0c0d-0000-4000-8000-000000000000"}
+    intent = Intent(
+        id="x",
+        endpoint="AddOrder",
+        params=params,
+        sent_at=time.time(),
+        cl_ord_id=params["cl_ord_id"],
+        generated=True,
+        sent=True,
+    )
+    dead = Journal(tmp_path / "state", hashlib.sha256(emulator.key.api_key.encode()).hexdigest()[:16])
+    await dead.record(intent)
+    dead.sent(intent)
+    dead.left_behind()  # as it is for a process that dies
     async with started(tmp_path, emulator) as running:
-        params = {**ORDER, "cl_ord_id": "0a0b0c0d-0000-4000-8000-000000000000"}
-        intent = Intent(
-            id="x",
-            endpoint="AddOrder",
-            params=params,
-            sent_at=1.0,
-            cl_ord_id=params["cl_ord_id"],
-            generated=True,
-        )
-        running.account.writes._doubts._unresolved = lambda: [intent]
         answer, headers = await running.client().call("AddOrder", ORDER)
         assert "Duplicate" in answer["error"][0]
         assert headers[CLIENT_ID] == intent.cl_ord_id
@@ -295,7 +301,7 @@ async def test_an_order_that_is_still_under_way_when_its_client_leaves_is_finish
     leaving = asyncio.create_task(bot.raw("/0/private/AddOrder", data=ORDER))
     await eventually(lambda: running.emulator.orders)
     leaving.cancel()
-    await eventually(lambda: not any(job.heard for job in running.account.writes._jobs))
+    await eventually(lambda: not any(job.heard for job in running.account.writes.jobs))
     answer, _ = await bot.call("AddOrder", ORDER)  # the client repeats what it does not know of
     answered.set()
     assert answer["error"][0].startswith("EGeneral:Duplicate")
@@ -424,9 +430,9 @@ async def test_a_repeat_that_waits_keeps_an_order_whose_first_client_leaves(runn
     first = asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": "1000"}, Idempotency_Key="k1"))
     await eventually(lambda: running.waiting() == WIDTH + 1)
     second = asyncio.create_task(bot.call("AddOrder", {**ORDER, "price": "1000"}, Idempotency_Key="k1"))
-    await eventually(lambda: any(job.heard == 2 for job in running.account.writes._jobs))
+    await eventually(lambda: any(job.heard == 2 for job in running.account.writes.jobs))
     first.cancel()
-    await eventually(lambda: not any(job.heard == 2 for job in running.account.writes._jobs))
+    await eventually(lambda: not any(job.heard == 2 for job in running.account.writes.jobs))
     answered.set()
     answer, _ = await second
     assert answer["error"] == []
