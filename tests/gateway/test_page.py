@@ -409,7 +409,7 @@ async def test_look_ups_are_told_from_changes_and_calls_from_one_another(
         "999 calls, for up to 3.1 s",
         "5 calls, for up to 67 min",
     ]
-    assert "the gateway's own look-ups1,234,56710" in await texts(staged_page, "[data-is=tokens] tr")
+    assert "the gateway's order look-ups1,234,56710" in await texts(staged_page, "[data-is=tokens] tr")
     assert await texts(staged_page, "[data-is=calls] td:nth-child(4)") == [
         "not sent: waited 30 s and was not sent",
         "answer lost: EGeneral:Outcome unknown:AddOrder",

@@ -4,10 +4,10 @@
 
 (() => {
   const EVERY = 1000, PATIENCE = 5000, OLD = 4000, HISTORY = 60;
-  const LOOKUPS = "the gateway's own look-ups";
+  const LOOKUPS = "the gateway's order look-ups";
   const PRIORITIES = [
     ["CANCEL", "Cancels", "Cancels go before everything else."],
-    ["LOOKUPS", "Look-ups", "The gateway's own look-ups of orders whose answer was lost."],
+    ["LOOKUPS", "Order look-ups", "The gateway's own look-ups of orders whose answer was lost."],
     ["AMEND", "Changes", "Changes to open orders (amend, edit)."],
     ["PLACE", "New orders", "New orders, and other calls that change something."],
     ["READ", "Reads (balances)", "Balances, open orders, single orders, positions."],
