@@ -192,7 +192,10 @@ class CallWorker:
         """Take the turn while calls wait, one exchange at a time; sleep until something may go when none may."""
         while True:
             if not self._queue.size:
-                await self._queue.sleep(None)
+                # A caller that has just got its answer runs now, and may ask again: going on costs less than waking up.
+                await asyncio.sleep(0)
+                if not self._queue.size:
+                    await self._queue.sleep(None)
                 continue
             try:
                 await self._key.acquire_turn(urgent=self._queue.urgent)

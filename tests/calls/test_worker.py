@@ -192,3 +192,24 @@ async def test_statistics_tell_the_waiting_the_one_in_flight_and_what_waits_in_e
         await asyncio.gather(*asked)
         assert not client.stats().in_flight
         assert sum(client.stats().queue_depth.values()) == 0
+
+
+async def test_calls_one_after_the_other_take_a_turn_of_the_loop_each() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with Exchange().session() as client:
+        await client.private("Balance")
+        counting = asyncio.ensure_future(count())
+        await asyncio.sleep(0)
+        before = turns
+        for _ in range(100):
+            await client.private("Balance")
+        taken = turns - before
+        counting.cancel()
+    assert taken <= 110  # two each, if the worker slept between them
