@@ -13,12 +13,12 @@ A call's states. Only the ledger (calls/ledger.py) moves a call from one to the 
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Coroutine, Mapping
 
     from kraken_async.api.endpoints import Endpoint, Priority
@@ -91,6 +91,11 @@ class Sink(Protocol):
     def write(self, piece: bytes, /) -> object:
         """Take the next piece. What it raises is the call's error."""
         ...
+
+
+#: What ends a program or a task. All else that a caller's function raises is a fault, also what is no Exception, as
+#: test tools and event loops of other kinds raise it.
+ENDS: Final = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
 
 
 def number_of(value: object) -> float:

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from kraken_async.api.endpoints import nearest
-from kraken_async.errors import OrderWithdrawn, SessionClosed, TradingHalted
+from kraken_async.errors import GuardRefused, OrderWithdrawn, SessionClosed, TradingHalted
 
 if TYPE_CHECKING:
     from kraken_async.call import Call
@@ -35,6 +35,12 @@ def unknown_endpoint(name: str) -> None:
     """Say that a name is not known, and the nearest one that is."""
     near = nearest(name, private=True)
     log.warning("%s: %s", name, f"{near}?" if near else "not a known endpoint; sent as a write, not repeated")
+
+
+def no_request(name: str, given: object) -> GuardRefused:
+    """Return the error for a call whose guard returned something else than a request."""
+    msg = f"{name} was not sent: the guard returned {type(given).__name__}, and must return the Request, or raise"
+    return GuardRefused(msg, endpoint=name)
 
 
 def recalled(call: Call, why: str) -> OrderWithdrawn:

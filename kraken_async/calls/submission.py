@@ -133,6 +133,8 @@ class Submission:
         if not internal:
             if endpoint.funding or self._guard is not no_funding:
                 request = self._guard(Request(endpoint.name, params, endpoint.changes))
+                if not isinstance(request, Request):
+                    raise log_messages.no_request(endpoint.name, request)
                 endpoint, params = find(request.endpoint, private=True), dict(request.params)
             if self._checks is not None:
                 checks = self._checks.lenient if options.lenient else self._checks

@@ -15,6 +15,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kraken_async.call import ENDS
 from kraken_async.errors import KrakenAPIError, KrakenError, NonceStoreError, Outcome
 from kraken_async.wire.response_decoder import decode, decode_traced
 
@@ -122,27 +123,27 @@ class CallWorker:
             result = self._decode(call, response)
         except KrakenError as error:
             handling = self._replies.failed(call, error)
-        except (Exception, asyncio.CancelledError) as fault:
+        except BaseException as fault:
             # The caller's transport's, or our own: it must not take the cancels down as well.
             handling = self._replies.failed(call, self._met(call, fault, request))
         else:
             handling = self._replies.answered(call, result)
         try:
             await handling
-        except Exception as fault:  # this call's, and not that of the next
-            self._replies.broken_off(call, self._faults.error(call.endpoint.name, fault))
+        except BaseException as fault:  # this call's, and not that of the next
+            self._replies.broken_off(call, self._met(call, fault, request))
         return call
 
     def _met(self, call: Call, fault: BaseException, request: SignedRequest | None) -> KrakenError:
         """Return the error for a fault: before there was a request, nothing was sent.
 
-        Raises a CancelledError that is meant for this task; aiohttp raises others, when a session is closed under a
-        request.
+        Raises what ends the program or this task; aiohttp raises a CancelledError of another kind, when a session is
+        closed under a request.
         """
-        if isinstance(fault, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise fault
+        task = asyncio.current_task()
+        meant = not isinstance(fault, asyncio.CancelledError) or task is None or task.cancelling()
+        if isinstance(fault, ENDS) and meant:
+            raise fault
         outcome = Outcome.NOT_SENT if request is None else Outcome.UNKNOWN
         return self._faults.error(call.endpoint.name, fault, outcome)
 

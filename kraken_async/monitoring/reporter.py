@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kraken_async.call import CallListener, Orphan
+from kraken_async.call import ENDS, CallListener, Orphan
 from kraken_async.errors import KrakenError, Outcome
 from kraken_async.monitoring.metrics import CallRecord
 
@@ -135,7 +135,9 @@ class Reporter(CallListener):
         for observer in self._observers:
             try:
                 observer(record)
-            except Exception:
+            except ENDS:
+                raise
+            except BaseException:
                 self.metrics.observer_errors += 1
                 log.exception("an observer failed")
 
@@ -181,7 +183,9 @@ class Reporter(CallListener):
             return
         try:
             told = listener(value)
-        except Exception:
+        except ENDS:
+            raise
+        except BaseException:
             self.metrics.observer_errors += 1
             log.exception("%s failed", name)
         else:

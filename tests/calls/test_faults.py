@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import time
@@ -16,8 +17,10 @@ import pytest
 from kraken_async import (
     BurstGovernor,
     FileStore,
+    GuardRefused,
     KrakenError,
     KrakenSession,
+    MemoryStore,
     OrderPolicy,
     Outcome,
     RetryPolicy,
@@ -110,6 +113,65 @@ async def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     async with KrakenSession(*KEY, transport=answer, guard=guards.allow_all, **options) as client:
         await client.private("Balance")
         yield client
+
+
+class Odd(BaseException):
+    """No Exception, as the errors of test tools and of other event loops."""
+
+
+@pytest.mark.parametrize("of", ["transport", "otp", "observers", "on_orphan", "on_problem", "guard"])
+async def test_what_is_no_exception_is_a_fault_like_any_other(of: str) -> None:
+    """Whatever a function of the caller's raises: the program goes on, and so does the session."""
+    left = 0
+
+    def odd(*args: Any) -> Any:
+        nonlocal left
+        if left:
+            left -= 1
+            raise Odd("of a function of the caller's")
+        return args[0] if of == "guard" else "123456"
+
+    async def transport(request: SignedRequest, timeout: float) -> Response:
+        if of == "transport":
+            odd(request)
+        return await answer(request, timeout)
+
+    options: dict[str, Any] = {} if of == "transport" else {of: [odd] if of == "observers" else odd}
+    policy = OrderPolicy(settle_timeout=0.0, visibility=0.0)
+    async with KrakenSession(
+        *KEY, transport=transport, store=MemoryStore(), governor=BurstGovernor.off(), orders=policy, **options
+    ) as client:
+        await client.private("Balance")
+        left = 1
+        order = asyncio.ensure_future(client.private("AddOrder", ORDER))
+        if of == "on_orphan":
+            await asyncio.sleep(0)
+            order.cancel()
+        await asyncio.wait([order], timeout=10)
+        assert order.done()
+        async with asyncio.timeout(20):
+            for _ in range(3):
+                assert await client.private("Balance") == {}
+                assert await client.private("CancelOrder", txid="OFAULT-TESTS-ORDER1") == {"count": 1}
+        with contextlib.suppress(KrakenError, Odd, asyncio.CancelledError):
+            await order
+
+
+@pytest.mark.parametrize("given", [None, 5, {"endpoint": "Balance"}], ids=repr)
+async def test_a_guard_that_returns_no_request_refuses_the_call(given: Any) -> None:
+    left = [given]
+    async with KrakenSession(
+        *KEY,
+        transport=answer,
+        store=MemoryStore(),
+        governor=BurstGovernor.off(),
+        guard=lambda request: left.pop() if left else request,
+    ) as client:
+        with pytest.raises(
+            GuardRefused, match=f"returned {type(given).__name__}, and must return the Request"
+        ):
+            await client.private("AddOrder", ORDER)
+        assert await client.private("Balance") == {}
 
 
 def once(original: Callable[..., Any], fault: Exception) -> Callable[..., Any]:
