@@ -1053,7 +1053,7 @@ async def test_a_cancel_does_not_wait_for_a_server_that_swallows_everything(
 
 async def test_the_turn_outlasts_an_outage_shorter_than_the_lease(own_keys: Keys, server: Server) -> None:
     async with Proxy(server) as proxy:
-        key, other = await own_keys.open(url=proxy.url, lease=4.5, timeout=0.2), await own_keys.open()
+        key, other = await own_keys.open(url=proxy.url, lease=6.0, timeout=1.0), await own_keys.open()
         await key.acquire_turn()
         waiting = asyncio.create_task(other.acquire_turn())
         proxy.hole = True
