@@ -31,6 +31,12 @@ def session(emulator: RunningEmulator, **options: Any) -> KrakenSession:
     return KrakenSession(emulator.api_key, emulator.api_secret, **{**given, **options})
 
 
+def session_through(transport: Any, /, **options: Any) -> KrakenSession:
+    """Return a session that sends through ``transport``: a made-up key, nothing held back, its state in memory."""
+    given: dict[str, Any] = {"store": MemoryStore(), "transport": transport, "governor": BurstGovernor.off()}
+    return KrakenSession("key", "c2VjcmV0", **{**given, **options})
+
+
 class Exchange:
     """The emulator on a socket, and sessions on one of its keys."""
 

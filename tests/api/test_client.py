@@ -31,7 +31,7 @@ from kraken_async.api.spot import Spot
 from kraken_async.client import in_body, lenient
 from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.settings import AllSessionOptions, SessionOptions
-from tests.exchange import Exchange, exchange
+from tests.exchange import Exchange, exchange, session_through
 
 LIMIT: dict[str, Any] = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "1", "price": "100"}
 
@@ -144,9 +144,8 @@ class Wire:
 @pytest.fixture
 async def wire() -> AsyncIterator[tuple[KrakenSession, Wire]]:
     wire = Wire()
-    options: dict[str, Any] = {"store": MemoryStore(), "governor": BurstGovernor.off(), "transport": wire}
     orders = OrderPolicy(cl_ord_id=False, deadline=None, journal=False)
-    async with KrakenSession("key", "c2VjcmV0", orders=orders, **options) as client:
+    async with session_through(wire, orders=orders) as client:
         yield client, wire
 
 
@@ -265,8 +264,7 @@ async def test_numbers_are_converted_with_the_digits_that_were_sent() -> None:
     async def answer(request: SignedRequest, timeout: float) -> Response:
         return Response(200, {}, b'{"error":[],"result":{"XXBT":{"balance":0.10000000000000000001}}}')
 
-    options: dict[str, Any] = {"store": MemoryStore(), "governor": BurstGovernor.off(), "transport": answer}
-    async with KrakenSession("key", "c2VjcmV0", **options) as client:
+    async with session_through(answer) as client:
         found = await client.with_options(amounts=Decimal).private("BalanceEx")
         assert found["XXBT"]["balance"] == Decimal("0.10000000000000000001")
         assert (await client.with_options(amounts=Decimal).private("FromTheFuture"))["XXBT"]["balance"] == 0.1

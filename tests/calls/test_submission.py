@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from kraken_async import (
-    BurstGovernor,
     CallRecord,
     GuardRefused,
     InvalidArguments,
@@ -32,6 +31,7 @@ from kraken_async.emulator import Fault
 from kraken_async.stores.base import Shared
 from kraken_async.stores.memory import MemoryKey
 from tests.conftest import key_state
+from tests.exchange import session_through
 from tests.orders.fault_support import LIMIT, World, told
 from tests.stores.store_support import setting
 from tests.virtual_time import virtual
@@ -105,12 +105,7 @@ class Exchange:
         return Response(200, {}, body)
 
     def session(self, **options: Any) -> KrakenSession:
-        given: dict[str, Any] = {
-            "store": MemoryStore(),
-            "transport": self.send,
-            "governor": BurstGovernor.off(),
-        }
-        return KrakenSession("key", "c2VjcmV0", **{**given, **options})
+        return session_through(self.send, **options)
 
 
 @virtual

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from kraken_async import (
-    BurstGovernor,
     KrakenError,
     KrakenSession,
-    MemoryStore,
     NonceStoreError,
     Outcome,
     Response,
@@ -19,6 +17,7 @@ from kraken_async import (
     SignedRequest,
 )
 from kraken_async.stores.memory import MemoryKey
+from tests.exchange import session_through
 from tests.virtual_time import virtual
 
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
@@ -40,12 +39,7 @@ class Exchange:
         return Response(200, {}, b'{"error":[],"result":{"count":1,"txid":["OAAAAA-BBBBB-CCCCCC"]}}')
 
     def session(self, **options: Any) -> KrakenSession:
-        given: dict[str, Any] = {
-            "store": MemoryStore(),
-            "transport": self.send,
-            "governor": BurstGovernor.off(),
-        }
-        return KrakenSession("key", "c2VjcmV0", **{**given, **options})
+        return session_through(self.send, **options)
 
 
 @virtual

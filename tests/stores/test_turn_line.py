@@ -79,17 +79,30 @@ class Scene:
         self.other = FileLock(tmp_path / "k.turn.lock")
         self.next = FileLock(tmp_path / "k.next.lock")
 
+    async def asked(self, *, urgent: bool = False) -> asyncio.Task[None]:
+        """Ask for the turn; return the task once it waits."""
+        waiting = asyncio.create_task(self.turn.wait(urgent=urgent))
+        await asyncio.sleep(0)
+        return waiting
+
     def close(self) -> None:
         self.turn.close()
         self.other.close()
         self.next.close()
 
 
+Staged = Callable[[], Scene]
+
+
+@pytest.fixture
+def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Staged:
+    """Make a scene in the loop of the test."""
+    return lambda: Scene(tmp_path, monkeypatch)
+
+
 @virtual
-async def test_a_free_turn_is_taken_once_and_not_while_someone_waits_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = Scene(tmp_path, monkeypatch)
+async def test_a_free_turn_is_taken_once_and_not_while_someone_waits_for_it(staged: Staged) -> None:
+    scene = staged()
     turn = scene.turn
     assert (turn.idle, turn.held) == (True, False)
     assert turn.try_acquire()
@@ -114,10 +127,8 @@ async def test_a_free_turn_is_taken_once_and_not_while_someone_waits_for_it(
 
 
 @virtual
-async def test_past_a_line_that_stands_still_it_is_taken_after_a_second(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = Scene(tmp_path, monkeypatch)
+async def test_past_a_line_that_stands_still_it_is_taken_after_a_second(staged: Staged) -> None:
+    scene = staged()
     began = scene.clock()
     await scene.turn.wait()
     assert scene.clock() - began == pytest.approx(1.0)
@@ -131,10 +142,8 @@ async def test_past_a_line_that_stands_still_it_is_taken_after_a_second(
 
 
 @virtual
-async def test_as_long_as_the_turn_moves_the_line_is_waited_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = Scene(tmp_path, monkeypatch)
+async def test_as_long_as_the_turn_moves_the_line_is_waited_in(staged: Staged) -> None:
+    scene = staged()
     began = scene.clock()
     waiting = asyncio.create_task(scene.turn.wait())
     for _ in range(10):
@@ -149,9 +158,9 @@ async def test_as_long_as_the_turn_moves_the_line_is_waited_in(
 
 @virtual
 async def test_a_turn_that_is_in_use_is_tried_every_twentieth_of_a_second_once_the_line_is_stuck(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    staged: Staged,
 ) -> None:
-    scene = Scene(tmp_path, monkeypatch)
+    scene = staged()
     assert scene.other.try_acquire()
     began = scene.clock()
     waiting = asyncio.create_task(scene.turn.wait())
@@ -166,9 +175,9 @@ async def test_a_turn_that_is_in_use_is_tried_every_twentieth_of_a_second_once_t
 
 @virtual
 async def test_what_a_helper_brings_goes_to_the_first_that_waits_and_back_when_all_have_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    staged: Staged,
 ) -> None:
-    scene = Scene(tmp_path, monkeypatch)
+    scene = staged()
     first, second = (asyncio.create_task(scene.turn.wait()) for _ in range(2))
     await asyncio.sleep(0)
     assert not scene.turn.idle
@@ -189,10 +198,9 @@ async def test_what_a_helper_brings_goes_to_the_first_that_waits_and_back_when_a
 
 
 @virtual
-async def test_what_comes_by_two_ways_is_kept_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene(tmp_path, monkeypatch)
-    waiting = asyncio.create_task(scene.turn.wait())
-    await asyncio.sleep(0)
+async def test_what_comes_by_two_ways_is_kept_once(staged: Staged) -> None:
+    scene = staged()
+    waiting = await scene.asked()
     scene.turn.hurry()
     assert scene.urgent.starts == 1
     scene.urgent.arrive()
@@ -208,12 +216,9 @@ async def test_what_comes_by_two_ways_is_kept_once(tmp_path: Path, monkeypatch: 
 
 
 @virtual
-async def test_an_offer_that_was_taken_back_gives_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = Scene(tmp_path, monkeypatch)
-    waiting = asyncio.create_task(scene.turn.wait(urgent=True))
-    await asyncio.sleep(0)
+async def test_an_offer_that_was_taken_back_gives_nothing(staged: Staged) -> None:
+    scene = staged()
+    waiting = await scene.asked(urgent=True)
     assert (scene.ordinary.starts, scene.urgent.starts) == (0, 1)
     scene.urgent.refuses = True
     scene.urgent.arrive()
@@ -227,10 +232,8 @@ async def test_an_offer_that_was_taken_back_gives_nothing(
 
 
 @virtual
-async def test_who_cannot_wait_is_told_and_so_are_all_who_wait_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = Scene(tmp_path, monkeypatch)
+async def test_who_cannot_wait_is_told_and_so_are_all_who_wait_with_it(staged: Staged) -> None:
+    scene = staged()
     waiting = [asyncio.create_task(scene.turn.wait()) for _ in range(3)]
     await asyncio.sleep(0)
     waiting[1].cancel()
@@ -247,12 +250,11 @@ async def test_who_cannot_wait_is_told_and_so_are_all_who_wait_with_it(
 
 @virtual
 async def test_a_thread_that_cannot_start_when_the_turn_is_given_back_fails_those_who_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    staged: Staged,
 ) -> None:
-    scene = Scene(tmp_path, monkeypatch)
+    scene = staged()
     assert scene.turn.try_acquire()
-    waiting = asyncio.create_task(scene.turn.wait())
-    await asyncio.sleep(0)
+    waiting = await scene.asked()
     assert scene.ordinary.starts == 0  # it is here: no one has to wait for it in the kernel
     scene.ordinary.fails = True
     scene.turn.release()
@@ -262,10 +264,8 @@ async def test_a_thread_that_cannot_start_when_the_turn_is_given_back_fails_thos
 
 
 @virtual
-async def test_given_in_the_moment_of_being_cancelled_it_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = Scene(tmp_path, monkeypatch)
+async def test_given_in_the_moment_of_being_cancelled_it_goes_on(staged: Staged) -> None:
+    scene = staged()
     first, second = (asyncio.create_task(scene.turn.wait()) for _ in range(2))
     await asyncio.sleep(0)
     scene.ordinary.arrive()
@@ -282,12 +282,11 @@ async def test_given_in_the_moment_of_being_cancelled_it_goes_on(
 
 @virtual
 async def test_closing_gives_it_back_fails_who_waits_and_gives_the_threads_a_quarter_of_a_second(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    staged: Staged,
 ) -> None:
-    scene = Scene(tmp_path, monkeypatch)
+    scene = staged()
     assert scene.turn.try_acquire()
-    waiting = asyncio.create_task(scene.turn.wait())
-    await asyncio.sleep(0)
+    waiting = await scene.asked()
     scene.turn.close()
     scene.turn.close()
     with pytest.raises(NonceStoreError, match="the store was closed"):
@@ -303,12 +302,9 @@ async def test_closing_gives_it_back_fails_who_waits_and_gives_the_threads_a_qua
 
 
 @virtual
-async def test_given_and_closed_before_its_waiter_ran_it_is_not_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = Scene(tmp_path, monkeypatch)
-    waiting = asyncio.create_task(scene.turn.wait())
-    await asyncio.sleep(0)
+async def test_given_and_closed_before_its_waiter_ran_it_is_not_held(staged: Staged) -> None:
+    scene = staged()
+    waiting = await scene.asked()
     scene.ordinary.arrive()
     scene.turn.close()
     with pytest.raises(NonceStoreError, match="the store was closed"):
@@ -321,14 +317,14 @@ async def test_given_and_closed_before_its_waiter_ran_it_is_not_held(
 
 @virtual
 async def test_a_turn_that_was_forgotten_closes_its_threads_and_a_forked_child_does_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    staged: Staged,
 ) -> None:
-    scene = Scene(tmp_path, monkeypatch)
+    scene = staged()
     ordinary, urgent = scene.ordinary, scene.urgent
     del scene.turn
     assert (ordinary.closed, urgent.closed) == (1, 1)
     Standing.made = []
-    again = Scene(tmp_path, monkeypatch)
+    again = staged()
     again.turn.left_behind()
     assert again.ordinary.forked
     del again.turn
@@ -339,12 +335,9 @@ async def test_a_turn_that_was_forgotten_closes_its_threads_and_a_forked_child_d
 
 
 @virtual
-async def test_a_helper_of_a_turn_that_was_forgotten_is_closed_when_it_arrives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = Scene(tmp_path, monkeypatch)
-    waiting = asyncio.create_task(scene.turn.wait())
-    await asyncio.sleep(0)
+async def test_a_helper_of_a_turn_that_was_forgotten_is_closed_when_it_arrives(staged: Staged) -> None:
+    scene = staged()
+    waiting = await scene.asked()
     ordinary = scene.ordinary
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
