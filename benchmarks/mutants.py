@@ -126,7 +126,7 @@ TARGETS = {
     "calls/lost_orders.py": [CALLS, ORDERS, OUTCOMES, OBSERVE, CANCELLED],
     "calls/market_modes.py": [CALLS],
     "calls/nonce_recovery.py": [CALLS, SESSION, EDGES],
-    "calls/observation.py": [OBSERVE],
+    "calls/observation.py": ["tests/calls/test_observation.py", OBSERVE],
     "calls/order_methods.py": [OBSERVE, CANCELLED],
     "calls/public_calls.py": [CALLS, SESSION, EDGES],
     "calls/replies.py": [CALLS, SESSION, EDGES, ORDERS],

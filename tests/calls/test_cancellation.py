@@ -141,6 +141,17 @@ async def test_an_order_that_was_closed_after_the_cancel_is_the_one_that_is_mean
 
 
 @virtual
+@pytest.mark.parametrize(("closed", "at_once"), [(-0.05, True), (-0.15, False)])
+async def test_what_was_closed_within_a_tenth_of_a_second_before_the_cancel_may_be_its_work(
+    closed: float, at_once: bool
+) -> None:
+    books = Books()
+    books.closed = {"MINE": shown(-9.0, closed)}
+    assert (await books.ensure())["txid"] == "MINE"
+    assert (books.took == 0.0) is at_once
+
+
+@virtual
 @pytest.mark.parametrize("span", [0.0, None])
 async def test_an_older_one_is_told_once_a_newer_one_would_have_shown(span: float | None) -> None:
     books = Books(span=span)

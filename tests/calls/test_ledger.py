@@ -170,6 +170,18 @@ async def test_a_sending_is_counted_and_the_first_is_remembered() -> None:
     assert book.calls() == []
 
 
+async def test_a_call_that_was_sent_cannot_expire_in_the_queue_any_more() -> None:
+    book, _ = ledger()
+    one = call()
+    book.enqueue(one)
+    timer = one.timer = asyncio.get_running_loop().call_later(3600, lambda: None)
+    assert book.send(one, 17, 1.0)
+    assert timer.cancelled()
+    assert one.timer is None
+    book.finish(one, result=1)
+    assert await one.future == 1
+
+
 async def test_a_short_pause_is_a_pause() -> None:
     book, _ = ledger()
     one = call()

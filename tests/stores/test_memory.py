@@ -302,6 +302,28 @@ async def test_a_forked_child_is_refused() -> None:
     await key.step(yes)
 
 
+async def test_a_key_that_a_source_has_used_is_not_new() -> None:
+    store = MemoryStore()
+    reservation = store.reserve("k", "ns")
+    start, stop = reservation.block(0, 10)
+    assert stop == start + 10
+    reservation.close(start + 3)
+    key = await opened(store)
+    assert not key.is_new
+    assert (await key.step(yes))[1] > start + 3
+    assert (await opened(store, "other")).is_new
+    with pytest.raises(NonceStoreError, match="it is closed"):
+        reservation.block(0, 1)
+
+
+async def test_names_are_found_from_the_moment_of_their_placing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    key = await opened(MemoryStore())
+    key.note_placed(["O"])
+    assert key.placed(1000.0) == ("O",)
+    assert key.placed(1000.1) == ()
+
+
 async def test_it_says_that_nothing_is_kept() -> None:
     key = await opened(MemoryStore())
     assert not key.durable

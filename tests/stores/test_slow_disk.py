@@ -390,6 +390,10 @@ async def test_who_has_the_turn_is_told_by_the_last_that_used_it_where_the_syste
     assert two.waiting()[0].holder == wait.holder  # one waits itself, and one is of no process here
     monkeypatch.setattr(hold, "lock_holders", lambda status: (Holder(os.getpid(), True, False),))
     assert two.waiting()[0].holder == f"process {os.getpid()}"
+    monkeypatch.setattr(
+        hold, "lock_holders", lambda status: (Holder(1, True, False), Holder(os.getpid(), True, False))
+    )
+    assert two.waiting()[0].holder == "process 1"  # in a container a bot is often the first process
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     for each in (one, two):
