@@ -425,8 +425,9 @@ async def test_a_call_is_repeated_after_its_pause_and_counted_from_its_first_sen
             await made.handler.failed(call, LOST)
             assert call.state is CallState.BACKING_OFF
             began = loop.time()
-            while call.state is CallState.BACKING_OFF:
-                await asyncio.sleep(0.1)
+            async with asyncio.timeout(60):
+                while call.state is CallState.BACKING_OFF:
+                    await asyncio.sleep(0.1)
             assert loop.time() - began == pytest.approx(1.0, abs=0.11)
             made.ledger.send(call, 18, loop.time())
         await made.handler.failed(call, LOST)  # four seconds after the first sending, there is none left

@@ -62,8 +62,9 @@ async def used(key: KeyState) -> None:
     key.note_placed(["OAAAAA"])
     assert key.placed(0.0) == ("OAAAAA",)
     key.insist(setting(pauses=3, touched=True))
-    while key.seen.pauses != 3:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while key.seen.pauses != 3:
+            await asyncio.sleep(0)
     assert await key.jump(1000) == key.seen.last
     await key.acquire_turn()
     assert await draw(key) > 0
@@ -83,7 +84,7 @@ async def waited_for(key: KeyState, other: KeyState) -> None:
         two.hurry()
         assert not waiting.done()
         await one.release_turn()
-        await waiting
+        await asyncio.wait_for(waiting, 20)
         await two.release_turn()
 
 
@@ -110,8 +111,9 @@ async def test_any_file_of_a_key_may_have_it(
     assert got == [name]
     last = key.seen.last
     await key.close()
-    while is_open(0):  # a helper thread closes its own a moment later
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(20):
+        while is_open(0):  # a helper thread closes its own a moment later
+            await asyncio.sleep(0.001)
     view = inspect(tmp_path / "k.state")
     assert (view.ceiling, view.users) == (last, ())  # the reservation was given back
     with pytest.raises(NonceStoreError, match="not open here"):

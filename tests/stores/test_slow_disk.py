@@ -42,8 +42,9 @@ def read_at_once() -> Iterator[None]:
 async def polled(path: Path) -> FileLock:
     """Wait for a lock as virtual time can: by looking."""
     lock = FileLock(path)
-    while not lock.try_acquire():
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(7200):
+        while not lock.try_acquire():
+            await asyncio.sleep(0.01)
     return lock
 
 
@@ -260,8 +261,9 @@ async def test_nonces_ahead_of_the_clock_have_the_next_ceiling_with_half_a_hundr
     assert key.figures()["ceiling"] == key.seen.last - 1 + 2000 + 100  # two seconds and what is kept ahead
     due: list[int] = []
     key.on_flush_due = lambda: due.append(key.seen.last)
-    while not due:
-        await draw(key)
+    for _ in range(3000):
+        if not due:
+            await draw(key)
     assert due == [key.figures()["ceiling"] - 49]
     await key.flush()
     assert key.figures()["ceiling"] == due[0] + 100
@@ -346,8 +348,9 @@ async def test_what_a_cancel_past_the_lock_charged_and_took_back_is_joined_with_
     assert key.seen.level == 3.0  # not written yet
     lock.release()
     other = await opened(FileStore(tmp_path))
-    while not await other.update(lambda shared: shared.trading):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while not await other.update(lambda shared: shared.trading):
+            await asyncio.sleep(0.01)
     found = await other.update(lambda shared: shared.copy())
     assert (found.level, found.level_at, found.cancelled_all_at) == (4.0, 2.0, 7.0)
     assert found.engine == {"KEPT": [5.0, 1.0], "LESS": [6.0, 2.0], "NEW": [0.5, 2.0]}
@@ -360,8 +363,9 @@ async def test_what_a_cancel_past_the_lock_charged_and_took_back_is_joined_with_
 
     await key.step(less, overtake=True)
     lock.close()
-    while await other.update(lambda shared: shared.last) < key.seen.last:
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while await other.update(lambda shared: shared.last) < key.seen.last:
+            await asyncio.sleep(0.01)
     await asyncio.sleep(1.0)
     found = await other.update(lambda shared: shared.copy())
     assert (found.level, found.cancelled_all_at, found.trading) == (4.0, 7.0, True)
