@@ -70,6 +70,8 @@ async def used(key: KeyState) -> None:
     assert await draw(key) > 0
     assert time.monotonic() - 60 < await key.moved_at() <= time.monotonic()
     await key.release_turn()
+    await asyncio.wait_for(key.acquire_turn(), 20)  # it was given back
+    await key.release_turn()
     await key.flush()
     assert key.problems() == ()
     assert key.figures()["raises"] >= 1

@@ -374,6 +374,30 @@ async def test_what_a_cancel_past_the_lock_charged_and_took_back_is_joined_with_
 
 
 @virtual
+async def test_what_is_insisted_on_is_waited_for_by_one_task_and_by_none_once_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nonce_lock, "wait_for_lock", polled)
+    key = await opened(FileStore(tmp_path))
+    lock = FileLock(tmp_path / "k.nonce.lock")
+    assert lock.try_acquire()
+    for pauses in (1, 2):
+        key.insist(setting(pauses=pauses, touched=True))
+        await asyncio.sleep(1.0)
+        assert len(asyncio.all_tasks()) == 2
+    lock.close()
+    await asyncio.sleep(1.0)
+    assert key.seen.pauses == 2
+    assert len(asyncio.all_tasks()) == 1
+    key.insist(setting(pauses=3, touched=True))
+    await asyncio.sleep(1.0)
+    assert key.seen.pauses == 3
+    await key.close()
+    key.insist(nothing)
+    assert len(asyncio.all_tasks()) == 1
+
+
+@virtual
 async def test_who_has_the_turn_is_told_by_the_last_that_used_it_where_the_system_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
