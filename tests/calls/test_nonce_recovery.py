@@ -196,3 +196,10 @@ def test_a_window_of_less_than_a_second_is_told_in_the_ticks_of_its_unit() -> No
         assert told is not None
         assert f"in ticks of {unit}" in told
         assert diagnose({"nonce": "1", "nonce_window": str(second)}, 1, unit) is None
+
+
+def test_a_nonce_a_hundred_times_ours_is_of_a_finer_unit_also_where_we_have_sent_none() -> None:
+    for last, server, finer in ((0, 100, True), (0, 99, False), (7, 700, True), (7, 699, False)):
+        told = diagnose({"nonce": str(server), "nonce_window": "0"}, last, "ns")
+        assert told is not None
+        assert ("finer unit" in told) is finer

@@ -181,6 +181,8 @@ async def test_statistics_tell_the_waiting_the_one_in_flight_and_what_waits_in_e
         stats = client.stats()
         assert stats.queue_depth["HISTORY"] == 2
         assert stats.queue_depth["READ"] == 1
+        assert stats.queue_age["HISTORY"] == pytest.approx(0.1)
+        assert stats.queue_age["READ"] == pytest.approx(0.1)
         assert stats.in_flight
         exchange.held["Balance"].set()
         await asyncio.gather(*asked)

@@ -125,7 +125,9 @@ async def test_an_event_of_another_order_settles_nothing(tmp_path: Path) -> None
             await lost
 
 
-async def test_one_told_as_unknown_is_settled_later_and_reported(tmp_path: Path) -> None:
+async def test_one_told_as_unknown_is_settled_later_and_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     told: list[Any] = []
     policy = OrderPolicy(settle_timeout=0.2)
     async with opened(tmp_path, orders=policy, on_settled=told.append) as (emulator, client):
@@ -137,6 +139,7 @@ async def test_one_told_as_unknown_is_settled_later_and_reported(tmp_path: Path)
         client.observe(event(order_id=order.txid, cl_ord_id=order.cl_ord_id, exec_type="canceled"))
         await until(lambda: told)
         assert told[0].result["txid"] == [order.txid]
+        assert "outcome is unknown: it was done" in caplog.text
         assert client.unresolved() == []
 
 
