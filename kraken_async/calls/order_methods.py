@@ -6,8 +6,9 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kraken_async.call import Caller
-from kraken_async.errors import SessionClosed
+from kraken_async.errors import OutcomeUnknown, SessionClosed
 from kraken_async.orders.dead_man_switch import DeadManSwitch
+from kraken_async.orders.intent import Intent
 from kraken_async.problems import ProblemBoard
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from kraken_async.calls.cancellation import Cancellation
     from kraken_async.calls.lost_orders import LostOrders
     from kraken_async.calls.observation import Observation
-    from kraken_async.errors import OutcomeUnknown
-    from kraken_async.orders.intent import Intent
     from kraken_async.orders.pending_order import Search
     from kraken_async.orders.tracker import OrderTracker
 
@@ -83,6 +82,7 @@ class OrderMethods:
 
         Raises what the order was refused with, or OutcomeUnknown with its ``finding``. Cancelled: nothing changes.
         """
+        _check_intent("resolve()", intent)
         parts = await self._order_parts("resolve()")
         return await parts.lost_orders.resolve(intent)
 
@@ -115,6 +115,8 @@ class OrderMethods:
         if sum(each is not None for each in (cl_ord_id, txid, intent)) != 1:
             msg = "ensure_cancelled() takes cl_ord_id, txid or an intent: one of them names the order"
             raise ValueError(msg)
+        if intent is not None:
+            _check_intent("ensure_cancelled(intent=...)", intent)
         parts = await self._order_parts("ensure_cancelled()")
         if intent is not None:
             return await parts.lost_orders.ensure_cancelled(intent)
@@ -125,6 +127,9 @@ class OrderMethods:
 
         Raises KeyError if it is not open.
         """
+        if isinstance(intent, str):
+            raise KeyError(f"{intent!r} is not open: dismiss() takes the intent itself, of unresolved()")
+        _check_intent("dismiss()", intent)
         parts = await self._order_parts("dismiss()")
         await parts.lost_orders.dismiss(intent)
 
@@ -155,3 +160,9 @@ class OrderMethods:
         Kraken's CancelAllOrdersAfter, set to ``seconds`` and refreshed ``every`` so many; disarmed on a clean exit.
         """
         return DeadManSwitch(self, seconds, every, board=self._board)
+
+
+def _check_intent(what: str, given: object) -> None:
+    if not isinstance(given, (Intent, OutcomeUnknown)):
+        msg = f"{what} takes one of unresolved(), or an OutcomeUnknown, not {type(given).__name__}"
+        raise ValueError(msg)

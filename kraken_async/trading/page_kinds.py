@@ -60,6 +60,9 @@ KINDS: Final[dict[str, PageKind]] = {
 
 def kind_of(name: str) -> PageKind:
     """Return how ``name`` answers in pages. Raises ValueError, naming those that do."""
+    if not isinstance(name, str):
+        msg = f"paginate() takes an endpoint's name, such as 'TradesHistory', not {type(name).__name__}"
+        raise ValueError(msg)
     if name in KINDS:
         return KINDS[name]
     near = get_close_matches(name, KINDS, n=1) or get_close_matches(name.capitalize(), KINDS, n=1)

@@ -616,6 +616,20 @@ async def test_the_sessions_own_calls_go_out_while_waiting_reads_fill_the_queue(
 
 
 @virtual
+@pytest.mark.parametrize(
+    "given", [None, 5, b"x", {}, ["x"], object()], ids=lambda given: type(given).__name__
+)
+async def test_what_is_no_intent_is_named(given: Any, tmp_path: Path) -> None:
+    client = await World(tmp_path).session()
+    for method in (client.resolve, client.dismiss):
+        with pytest.raises(ValueError, match="takes one of unresolved"):
+            await method(given)
+    with pytest.raises(KeyError, match="is not open"):
+        await client.dismiss("an id")  # type: ignore[arg-type]  # wrong on purpose
+    await client.aclose()
+
+
+@virtual
 async def test_an_intent_without_a_deadline_can_be_dismissed(tmp_path: Path) -> None:
     world = World(tmp_path, policy=OrderPolicy(deadline=None))
     client = await world.session()

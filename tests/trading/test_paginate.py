@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kraken_async import KrakenError, RateLimitExceeded, TransportError
+from kraken_async import KrakenError, KrakenSession, RateLimitExceeded, TransportError
 from kraken_async.trading.page_kinds import KINDS
 from kraken_async.trading.paginate import Paginator
 from tests.trading.history_support import NOW, History
@@ -278,3 +278,9 @@ def test_no_row_twice_and_none_left_out_however_rows_arrive(
         loop.run_until_complete(check())
     finally:
         loop.close()
+
+
+@pytest.mark.parametrize("name", [None, 5, b"Ledgers", ["Ledgers"], {}], ids=repr)
+def test_a_name_that_is_no_text_is_said(name: Any) -> None:
+    with pytest.raises(ValueError, match="takes an endpoint's name"):
+        KrakenSession().paginate(name)
