@@ -64,21 +64,21 @@ def test_a_contender_makes_calls(contender: Contender) -> None:
     with Child("-m", "benchmarks.stub") as stub:
         spec: dict[str, Any] = {
             "contender": contender.name,
-            "url": f"http://127.0.0.1:{int(stub.line(10))}",
+            "url": f"http://127.0.0.1:{int(stub.line(60))}",
             "without": contender.without,
             "uvloop": contender.uvloop,
         }
         with Child("-m", "benchmarks.worker", json.dumps(spec)) as worker:
-            assert worker.answer(20) == {"ready": True}
+            assert worker.answer(60) == {"ready": True}
             for queued in (1, 3) if contender.most_queued > 1 else (1,):
-                found = worker.ask({"queued": queued, "calls": 6}, 20)
+                found = worker.ask({"queued": queued, "calls": 6}, 60)
                 assert found["cpu"] > 0
                 assert found["wall"] > 0
 
 
 async def test_the_stub_answers_requests_in_pieces_and_requests_in_one_piece() -> None:
     with Child("-m", "benchmarks.stub") as stub:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(stub.line(10)))
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(stub.line(60)))
         request = b"POST /0/private/Balance HTTP/1.1\r\ncontent-LENGTH: 7\r\n\r\nnonce=1"
         writer.write(request + request + request[:30])
         await writer.drain()
@@ -144,7 +144,7 @@ def test_waiting_calls_are_cancelled(order: str) -> None:
 def test_cpu_of_waiting_calls_is_measured_in_memory_and_over_http() -> None:
     assert measure("waiting.cpu", way="kraken_async", few=5, many=20)["ratio"] > 0
     with Child("-m", "benchmarks.stub") as stub:
-        url = f"http://127.0.0.1:{int(stub.line(10))}"
+        url = f"http://127.0.0.1:{int(stub.line(60))}"
         assert measure("waiting.cpu", way="kraken_async", few=5, many=20, url=url)["ratio"] > 0
 
 
@@ -185,7 +185,7 @@ def test_the_whole_runs_and_is_reported(tmp_path: Path) -> None:
 
 def test_the_stub_places_orders_under_ids_of_their_own_and_answers_amends_and_cancels() -> None:
     with Child("-m", "benchmarks.stub") as stub:
-        port = int(stub.line(10))
+        port = int(stub.line(60))
         found = []
         for name in ("AddOrder", "AddOrder", "AmendOrder", "CancelOrder", "Balance"):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/0/private/{name}", b"nonce=1") as answer:
@@ -333,7 +333,7 @@ RUN = ("date", "python", "system", "cpus", "cpu", "load_before")
 
 async def test_the_distant_stub_keeps_arrivals_and_refuses_nonces_out_of_order() -> None:
     with Child("-m", "benchmarks.distant", "0", "0") as server:
-        port = int(server.line(10))
+        port = int(server.line(60))
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
 
         async def ask(name: str, body: str) -> str:
@@ -379,7 +379,7 @@ os.write(1, f"{' '.join(refused)}, {disk.refused}, {path.read_text()}\\n".encode
 
 def test_a_full_disk_refuses_files_and_leaves_pipes_alone(tmp_path: Path) -> None:
     with Child("-c", FULL, str(tmp_path / "file")) as child:
-        assert child.line(10).strip() == "write pwrite fsync new, 4, one"
+        assert child.line(60).strip() == "write pwrite fsync new, 4, one"
 
 
 @pytest.mark.proof
@@ -408,7 +408,7 @@ with frozen_neighbour(sys.argv[1], 1):
     time.sleep(60)
 """
     with Child("-c", code, str(tmp_path)) as child:
-        number = int(child.line(30))
+        number = int(child.line(60))
         child.kill()
     deadline = time.monotonic() + 60
     while _runs(number):
@@ -461,7 +461,7 @@ def test_the_last_words_of_a_child_that_dies_are_told() -> None:
         pytest.raises(Failed, match="RuntimeError: no luck"),
         Child("-c", "raise RuntimeError('no luck')") as child,
     ):
-        child.line(10)
+        child.line(60)
 
 
 # ------------------------------------------------------------------ figures

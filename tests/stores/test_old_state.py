@@ -166,7 +166,7 @@ def test_an_order_lost_by_one_release_is_found_by_the_other(
 ) -> None:
     world = World(tmp_path, old_release, kraken_emulator)
     killed = world.start(first, "die")
-    assert killed.wait(60) == -9, killed.communicate()
+    assert killed.wait(100) == -9, killed.communicate()
     killed.communicate()
     assert world.look(second) == [["lost", "AddOrder"]]
     assert world.look(first) == [["lost", "AddOrder"]]
@@ -185,7 +185,7 @@ def test_both_releases_at_once_on_one_key_and_one_killed(
             assert child.stdout is not None
             child.stdout.readline()
         dying = world.start("new", "die")
-        assert dying.wait(60) == -9
+        assert dying.wait(100) == -9
         dying.communicate()
         for child in children:
             _, err = child.communicate(timeout=100)

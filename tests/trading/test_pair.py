@@ -146,7 +146,10 @@ def test_a_status_that_takes_some_orders_passes(status: str) -> None:
 
 
 @given(
-    st.decimals(min_value=0, max_value=10**9, allow_nan=False, allow_infinity=False),
+    # An amount of more than sixty digits is refused.
+    st.decimals(min_value=0, max_value=10**9, allow_nan=False, allow_infinity=False).filter(
+        lambda value: len(value.as_tuple().digits) <= 60 and abs(value.adjusted()) <= 60
+    ),
     st.sampled_from(["0.1", "0.5", "0.01", "1", "0.25", "0.00000001", "3"]),
 )
 def test_rounding_goes_no_further_than_a_tick_and_to_the_nearer_one(value: Decimal, tick: str) -> None:

