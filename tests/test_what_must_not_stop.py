@@ -410,12 +410,13 @@ async def test_a_status_goes_to_no_prepared_link_and_those_of_killed_processes_g
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
-async def test_a_directory_of_another_user_is_said(world: World) -> None:
+async def test_a_directory_of_another_user_is_said(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.where.mkdir(mode=0o700)
     os.chown(world.where, 4711, 4711)
     async with world.session() as client:
         await client.private("Balance")
         assert any("4711" in problem for problem in client.stats().problems)
+    assert len(said(caplog, "4711")) == 1
 
 
 # -- what a server sends ----------------------------------------------------------------------------------------

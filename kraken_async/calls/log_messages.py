@@ -23,8 +23,9 @@ ONE_WAY: Final = (
 
 def opened(key: KeyState, *, tier_unset: bool) -> None:
     """Say what is worth knowing about the place, the halt and the tier, as the session opens."""
-    for problem in key.problems():
-        log.warning("%s", problem)
+    if not key.says_problems:
+        for problem in key.problems():
+            log.warning("%s", problem)
     if key.seen.halted:
         log.warning("trading on this key was halted and not resumed: orders are refused until resume()")
     if tier_unset:

@@ -178,6 +178,8 @@ class KeyState(abc.ABC):
     on_flush_due: Callable[[], None] | None = None
     #: Whether sessions' statuses are kept here, for others on any host; see :meth:`beat`.
     shares_status: bool = False
+    #: Whether it logs its problems itself, as they come.
+    says_problems: bool = False
     #: True when the key had no state before: the first private call is then worth a warning.
     is_new: bool = False
 

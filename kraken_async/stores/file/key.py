@@ -48,6 +48,7 @@ class FileKey(Steps):
     """A session's hold on a key of a FileStore. Belongs to the event loop that opened it."""
 
     is_new: bool
+    says_problems: bool = True
     seen: Shared
 
     # ------------------------------------------------------------------------------------ opening, closing
