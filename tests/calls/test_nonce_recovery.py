@@ -82,27 +82,24 @@ async def test_each_refusal_is_one_step_and_the_last_one_pauses_the_key() -> Non
     await key.close()
 
 
-async def test_without_the_shared_state_nothing_is_healed_and_nothing_counted() -> None:
+def without_the_shared_state() -> NonceRecovery:
     class OutOfReach:
         async def update(self, change: Any) -> Any:
-            raise NonceStoreError("out of reach")
+            raise NonceStoreError("a stopped process keeps the nonce lock")
 
     key: Any = OutOfReach()
-    recovery = NonceRecovery(key, "ns", None, time.monotonic)  # type: ignore[arg-type]  # nothing is asked here
-    call = refused()
+    return NonceRecovery(key, "ns", None, time.monotonic)  # type: ignore[arg-type]  # nothing is asked here
+
+
+async def test_without_the_shared_state_nothing_is_healed_and_nothing_counted() -> None:
+    recovery, call = without_the_shared_state(), refused()
     assert await recovery.heal(call, InvalidNonce("EAPI:Invalid nonce")) is False
     assert (call.overtaken, call.nonce_refusals) == (0, 0)
 
 
 async def test_a_cancel_goes_again_without_the_shared_state_five_times_at_most() -> None:
     """Two sessions' cancels that went past a lock of a stopped process may arrive the wrong way round."""
-
-    class OutOfReach:
-        async def update(self, change: Any) -> Any:
-            raise NonceStoreError("a stopped process keeps the nonce lock")
-
-    key: Any = OutOfReach()
-    recovery = NonceRecovery(key, "ns", None, time.monotonic)  # type: ignore[arg-type]  # nothing is asked here
+    recovery = without_the_shared_state()
     cancel = refused(priority=Priority.CANCEL)
     for overtaken in range(1, OVERTAKEN + 1):
         assert await recovery.heal(cancel, InvalidNonce("EAPI:Invalid nonce")) is True
