@@ -131,15 +131,18 @@ def waiting(plan: Plan, progress: Progress) -> dict[str, Any]:
     def cancel(way: str, number: int, order: str) -> Callable[[], dict[str, float]]:
         return lambda: measure("waiting.cancel", way=way, number=number, order=order)
 
+    def cpu(way: str, *, collected: bool = True) -> Callable[[], dict[str, float]]:
+        return lambda: measure("waiting.cpu", way=way, few=few, many=n, collected=collected, without=FAST)
+
     wanted: dict[str, Callable[[], dict[str, float]]] = {
         "memory, kraken_async": memory("kraken_async", plan.traced, traced=True),
         "memory, plain task + asyncio.Lock": memory("lock", plan.traced, traced=True),
         "memory, a bare task and its future": memory("bare", plan.traced, traced=True),
         "resident memory, kraken_async": memory("kraken_async", n, traced=False),
         "resident memory, a bare task and its future": memory("bare", n, traced=False),
-        "CPU, kraken_async": lambda: measure(
-            "waiting.cpu", way="kraken_async", few=few, many=n, without=FAST
-        ),
+        "CPU, kraken_async": cpu("kraken_async"),
+        "CPU without garbage collection, kraken_async": cpu("kraken_async", collected=False),
+        "CPU, a bare task and its future": cpu("bare"),
         **{f"cancel all, {order} first": cancel("kraken_async", n, order) for order in ("oldest", "newest")},
         "cancel all, in random order": cancel("kraken_async", n, "random"),
         f"cancel {plan.locked:,} on asyncio.Lock, newest first": cancel("lock", plan.locked, "newest"),

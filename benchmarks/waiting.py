@@ -13,6 +13,7 @@ import random
 import tempfile
 import time
 import tracemalloc
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -56,16 +57,29 @@ async def _lock(gate: asyncio.Event, _url: str | None = None) -> AsyncIterator[S
 
 @contextlib.asynccontextmanager
 async def _bare(gate: asyncio.Event, _url: str | None = None) -> AsyncIterator[Start]:
-    """Yield the least that any waiting call needs: its caller's task, waiting for a future of its own."""
+    """Yield the least that any waiting call needs: its caller's task, waiting for a future of its own.
+
+    While the gate is open, one future gets its result in each turn of the loop, the oldest first.
+    """
     loop = asyncio.get_running_loop()
+    futures: deque[asyncio.Future[None]] = deque()
 
     async def call() -> Any:
         future = loop.create_future()
         futures.append(future)
         await future
 
-    futures: list[asyncio.Future[None]] = []
-    yield call
+    async def answer() -> None:
+        while await gate.wait():
+            if futures and not (oldest := futures.popleft()).done():
+                oldest.set_result(None)
+            await asyncio.sleep(0)
+
+    answering = asyncio.ensure_future(answer())
+    try:
+        yield call
+    finally:
+        answering.cancel()
 
 
 WAYS = {"kraken_async": _session, "lock": _lock, "bare": _bare}
@@ -114,8 +128,13 @@ def memory(way: str, number: int, *, traced: bool) -> dict[str, float]:
     return {"bytes": asyncio.run(run())}
 
 
-def cpu(way: str, few: int, many: int, url: str | None = None) -> dict[str, float]:
-    """Return the CPU of a call, in microseconds, with ``few`` and with ``many`` gathered at a time."""
+def cpu(way: str, few: int, many: int, url: str | None = None, *, collected: bool = True) -> dict[str, float]:
+    """Return the CPU of a call, in microseconds, with ``few`` and with ``many`` gathered at a time.
+
+    ``collected`` False: without garbage collections, each of which visits all that waits.
+    """
+    if not collected:
+        gc.disable()
 
     async def run() -> dict[str, float]:
         gate = asyncio.Event()

@@ -142,7 +142,9 @@ def test_waiting_calls_are_cancelled(order: str) -> None:
 
 @pytest.mark.proof
 def test_cpu_of_waiting_calls_is_measured_in_memory_and_over_http() -> None:
-    assert measure("waiting.cpu", way="kraken_async", few=5, many=20)["ratio"] > 0
+    for way in ("kraken_async", "bare"):
+        assert measure("waiting.cpu", way=way, few=5, many=20)["ratio"] > 0
+    assert measure("waiting.cpu", way="kraken_async", few=5, many=20, collected=False)["ratio"] > 0
     with Child("-m", "benchmarks.stub") as stub:
         url = f"http://127.0.0.1:{int(stub.line(60))}"
         assert measure("waiting.cpu", way="kraken_async", few=5, many=20, url=url)["ratio"] > 0
