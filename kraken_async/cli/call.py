@@ -93,8 +93,7 @@ def call(
     except ValueError as error:
         usage(str(error))
     if not endpoint.known:
-        near = nearest(name, private=is_private)
-        err.print(f"{name} is not a known endpoint" + (f": {near}?" if near else ""), markup=False)
+        _unknown(name, given=private)
     validates = str(params.get("validate", "")).lower() in ("true", "1")
     asks = endpoint.changes and not emulator and not validates
     if emulator and base_url:
@@ -111,6 +110,18 @@ def call(
             _ask(client, name, params, private=is_private, timeout=timeout, asks=asks, yes=yes or emulator)
         )
     deliver(lambda: _show(result))
+
+
+def _unknown(name: str, given: bool | None) -> None:
+    """Say that a name is not in the table. A slip ends the command, unless --private or --public says it is meant."""
+    if given is None:
+        near = nearest(name, private=True) or nearest(name, private=False)
+    else:
+        near = nearest(name, private=given)
+    said = f"{name} is not a known endpoint" + (f": {near}?" if near else "")
+    if near and given is None:
+        usage(said, f"{near}; or --private (--public), if Kraken has {name} by now")
+    err.print(said, markup=False)
 
 
 def _show(result: Any) -> None:

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.table import Table
 
-from kraken_async import KrakenError, KrakenSession, Outcome
-from kraken_async.cli.common import EXIT_CODES, FAILED, UNKNOWN, Json, dump, err, out, run, session, usage
+from kraken_async import KrakenError, KrakenSession, Outcome, OutcomeUnknown
+from kraken_async.cli.common import (
+    EXIT_CODES,
+    FAILED,
+    UNKNOWN,
+    Json,
+    Yes,
+    dump,
+    err,
+    out,
+    run,
+    session,
+    usage,
+)
 from kraken_async.cli.states import StateDir
+from kraken_async.orders.tracker import LEFT
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 
 app: typer.Typer = typer.Typer(help="Orders whose outcome is not known.", no_args_is_help=True)
 
 NAME = "The id of an intent, or its cl_ord_id."
+_ABSENT: Final = (
+    "it is not to be found, past its deadline and the time it may take to show. Repeat it if it is still wanted, and "
+    "if orders show at Kraken within that time: docs/orders.md says what this rests on"
+)
 FromKey = Annotated[
     str | None,
     typer.Option(
@@ -37,7 +57,8 @@ def unresolved(from_key: FromKey = None, state_dir: StateDir = None, as_json: Js
 
     Example: kraken-async orders unresolved
     """
-    found = run(_unresolved(session(state_dir=state_dir), from_key))
+    with _without_left():
+        found = run(_unresolved(session(state_dir=state_dir), from_key))
     if as_json:
         dump([_shown(intent) for intent in found])
     elif not found:
@@ -47,8 +68,9 @@ def unresolved(from_key: FromKey = None, state_dir: StateDir = None, as_json: Js
         for title in ("sent at", "endpoint", "cl_ord_id", "what"):
             rows.add_column(title, overflow="fold", no_wrap=title == "cl_ord_id")  # to be copied whole
         for intent in found:
-            sent = datetime.fromtimestamp(intent.sent_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-            rows.add_row(sent, intent.endpoint, intent.cl_ord_id or "", _summary(intent.params))
+            rows.add_row(
+                _moment(intent.sent_at), intent.endpoint, intent.cl_ord_id or "", _summary(intent.params)
+            )
         out.print(rows)
         out.print("`kraken-async orders resolve` looks them up at Kraken")
     if found:
@@ -64,11 +86,12 @@ def resolve(
 ) -> None:
     """Look the unresolved orders up at Kraken, open ones and closed ones. Nothing is placed or cancelled.
 
-    Prints for each whether it was placed, refused or is still unknown. Exits with 3 while any is unknown.
+    Prints for each whether it was placed, is absent (it was not placed), or is still unknown, and then from when it
+    can be told. Exits with 0 if all were placed, with 3 while any is unknown, else with 1.
 
     Example: kraken-async orders resolve
     """
-    _settle(run(_each(session(state_dir=state_dir), name, from_key, _resolve)), name, as_json=as_json)
+    _settle(_each(session(state_dir=state_dir), name, from_key, _resolve), name, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -76,16 +99,17 @@ def ensure_cancelled(
     name: Annotated[str, typer.Argument(help=f"{NAME} Or the id of any order.")],
     from_key: FromKey = None,
     state_dir: StateDir = None,
+    _yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Cancel an order and look until it is proven closed, which may take two minutes. Prints what was executed.
 
-    Exits with 3 while it is not proven.
+    A cancel goes without a question; --yes changes nothing. Exits with 3 while it is not proven.
 
     Example: kraken-async orders ensure-cancelled 6c9b3f0e-7d61-4f2c-9a55-0d2f8f0f7a11
     """
     client = session(state_dir=state_dir)
-    _settle(run(_each(client, name, from_key, _ensure_cancelled, otherwise=True)), name, as_json=as_json)
+    _settle(_each(client, name, from_key, _ensure_cancelled, otherwise=True), name, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -93,17 +117,37 @@ def dismiss(
     name: Annotated[str, typer.Argument(help=NAME)],
     from_key: FromKey = None,
     state_dir: StateDir = None,
+    _yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Strike an unresolved order off the record, when its outcome is known otherwise. Nothing is sent.
 
+    It goes without a question, as it changes nothing at Kraken; --yes changes nothing.
+
     Example: kraken-async orders dismiss 6c9b3f0e-7d61-4f2c-9a55-0d2f8f0f7a11
     """
-    _settle(run(_each(session(state_dir=state_dir), name, from_key, _dismiss)), name, as_json=as_json)
+    _settle(_each(session(state_dir=state_dir), name, from_key, _dismiss), name, as_json=as_json)
 
 
-def _settle(found: list[dict[str, Any]], name: str | None, *, as_json: bool) -> None:
+@contextmanager
+def _without_left() -> Iterator[None]:
+    """Keep the warning that orders are unresolved off stderr: the commands here are about them."""
+    log = logging.getLogger("kraken_async.orders")
+
+    def keep(record: logging.LogRecord) -> bool:
+        return record.msg != LEFT
+
+    log.addFilter(keep)
+    try:
+        yield
+    finally:
+        log.removeFilter(keep)
+
+
+def _settle(settling: Coroutine[Any, Any, list[dict[str, Any]]], name: str | None, *, as_json: bool) -> None:
     """Print the outcome of orders, and end with its exit code."""
+    with _without_left():
+        found = run(settling)
     if name is not None and not found:
         usage(f"no unresolved order has the id {name}", "kraken-async orders unresolved")
     if as_json:
@@ -116,8 +160,10 @@ def _settle(found: list[dict[str, Any]], name: str | None, *, as_json: bool) -> 
         if not found:
             err.print("none: the outcome of every order is known")
     outcomes = {row["outcome"] for row in found}
-    if outcomes - {"placed", "cancelled", "dismissed", str(Outcome.REFUSED)}:
-        raise typer.Exit(UNKNOWN if str(Outcome.UNKNOWN) in outcomes else FAILED)
+    if str(Outcome.UNKNOWN) in outcomes:
+        raise typer.Exit(UNKNOWN)
+    if outcomes - {"placed", "cancelled", "dismissed"}:
+        raise typer.Exit(FAILED)
 
 
 async def _unresolved(client: KrakenSession, from_key: str | None) -> Sequence[Any]:
@@ -151,14 +197,35 @@ async def _each(
             }
             try:
                 row |= await settle(client, intent)
+            except OutcomeUnknown as error:
+                row |= _doubtful(error, from_key)
             except KrakenError as error:
                 row |= {"outcome": str(error.outcome), "detail": str(error)}
             rows.append(row)
     return rows
 
 
+def _doubtful(error: OutcomeUnknown, from_key: str | None) -> dict[str, Any]:
+    """Return what is known of an order that was not found: that it was not placed, or from when that can be told."""
+    known = {"finding": error.finding, "decidable_at": error.decidable_at}
+    if error.finding == "absent":
+        what = "placed" if error.endpoint in ("AddOrder", "AddOrderBatch") else "done"
+        return {**known, "outcome": "absent", "detail": f"it was not {what}: {_ABSENT}"}
+    if error.decidable_at is None or error.decidable_at <= time.time():
+        then = "Ask again"
+    else:
+        then = f"Ask again from {_moment(error.decidable_at)}"
+    command = error.command if from_key is None else f"{error.command} --from-key {from_key}"
+    return {**known, "outcome": str(error.outcome), "detail": f"{error}. {then}: `{command}`"}
+
+
 async def _resolve(client: KrakenSession, intent: Any) -> dict[str, Any]:
-    result = await client.resolve(intent)
+    try:
+        result = await client.resolve(intent)
+    except OutcomeUnknown:
+        raise
+    except KrakenError as error:  # of the look-up: of the order it says nothing
+        return {"outcome": str(Outcome.UNKNOWN), "detail": f"it could not be looked up: {error}"}
     return {"outcome": "placed", "result": result, "detail": _summary(result)}
 
 
@@ -178,6 +245,10 @@ async def _ensure_cancelled(client: KrakenSession, intent: Any) -> dict[str, Any
 async def _dismiss(client: KrakenSession, intent: Any) -> dict[str, Any]:
     await client.dismiss(intent)
     return {"outcome": "dismissed", "detail": "nothing more is found out about it"}
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _shown(intent: Any) -> dict[str, Any]:

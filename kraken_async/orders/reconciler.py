@@ -123,7 +123,7 @@ class OrderReconciler:
         if (never := clocks.why_never()) is not None:
             return never
         if (clocks.remaining(self._visibility) or 0.0) > 0:
-            return f"it may still show: orders may take {self._visibility:g} s to"
+            return f"it may still show: an order may take {self._visibility:g} s to show"
         if order.journal is not None:
             return "it was sent with another key, whose nonces say nothing about this one's"
         if this.nonce <= order.nonce:

@@ -40,6 +40,11 @@ __all__ = ["OrderPolicy", "OrderTracker", "new_cl_ord_id"]
 
 log: logging.Logger = logging.getLogger("kraken_async.orders")
 
+#: Said once, when a session opens beside orders that others left.
+LEFT: Final = (
+    "of sessions that died, orders may be live: %d, see client.unresolved(), "
+    "or `kraken-async orders unresolved`"
+)
 #: Seconds before an order's sending within which a call of another session may have become the same order.
 JUST: Final = 180.0
 #: How many ids of orders, and whose they are, are remembered.
@@ -85,9 +90,7 @@ class OrderTracker(CallListener):
         self._left: dict[str, PendingOrder] = {}  # what dead sessions left, as it was last read
         try:
             if self._read_left():
-                log.warning(
-                    "of sessions that died, orders may be live: %d, see client.unresolved()", len(self._left)
-                )
+                log.warning(LEFT, len(self._left))
         except NonceStoreError as error:  # unresolved() raises it, and it is among the problems
             log.warning("%s", error)
 

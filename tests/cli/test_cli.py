@@ -327,10 +327,26 @@ def test_halt_stops_a_running_bot_and_resume_lets_it_go_on(known: EmulatorServer
         assert bot.private("AddOrder", LIMIT)["txid"]
 
 
-def test_a_name_that_is_not_known_is_asked_about_with_the_one_that_was_meant(known: EmulatorServer) -> None:
-    result = run("call", "Balnce")
+@pytest.mark.parametrize(("name", "meant"), [("Balnce", "Balance"), ("Tickr", "Ticker")])
+@pytest.mark.parametrize("more", [[], ["--yes"]])
+def test_a_slip_in_a_name_is_not_sent_and_the_one_that_was_meant_is_named(
+    name: str, meant: str, more: list[str], known: EmulatorServer
+) -> None:
+    before = len(known.emulator.history)
+    result = run("call", name, *more)
     assert result.exit_code == 2
-    assert "Balnce is not a known endpoint: Balance?" in result.stderr
+    assert f"{name} is not a known endpoint: {meant}?" in result.stderr
+    assert f"try: {meant};" in result.stderr
+    assert "--yes" not in result.stderr
+    assert len(known.emulator.history) == before
+
+
+@pytest.mark.parametrize("words", [["Balnce", "--private"], ["Novelty"]])
+def test_a_name_that_is_meant_is_sent_after_a_yes(words: list[str], known: EmulatorServer) -> None:
+    asked = run("call", *words)
+    assert (asked.exit_code, "--yes" in asked.stderr) == (2, True)
+    assert f"{words[0]} is not a known endpoint" in asked.stderr
+    assert "EGeneral:Unknown method" in run("call", *words, "--yes").stderr
 
 
 # ------------------------------------------------------------------ nonce
