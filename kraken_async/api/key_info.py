@@ -16,12 +16,14 @@ class KeyInfo:
 
     ``nonce``: the highest nonce that Kraken has seen. ``nonce_window``: in ticks of the nonce, 0 where there is none.
     ``query_from``, ``query_to``: unix seconds between which the key sees orders and trades, 0 where there is no bound.
+    ``valid_until``: unix seconds until which it may call at all, 0 where there is no end.
     """
 
     nonce: int | None
     nonce_window: int | None
     query_from: float | None
     query_to: float | None
+    valid_until: float | None
     permissions: frozenset[str]
     ip_allowlist: tuple[str, ...]
 
@@ -34,6 +36,7 @@ class KeyInfo:
             nonce_window=_integer(_either(fields, "nonce_window", "nonceWindow"), missing=0),
             query_from=_seconds(_either(fields, "query_from", "queryFrom")),
             query_to=_seconds(_either(fields, "query_to", "queryTo")),
+            valid_until=_seconds(_either(fields, "valid_until", "validUntil")),
             permissions=frozenset(_texts(fields.get("permissions"))),
             ip_allowlist=_texts(_either(fields, "ip_allowlist", "ipAllowlist")),
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CLOCK_WARN: Final = 2.0
 CLOCK_FAIL: Final = 60.0
 PATIENCE: Final = 10.0  # seconds for one question
+END_SOON: Final = 14 * 86400.0  # seconds before a key ends, from which on that is warned of
 _DELIBERATE: Final = "stop the other writer; then --yes asks Kraken now: once accepted, calls go on"
 #: Without these a lost order cannot be looked up.
 _LOOK: Final = {"query-open-trades", "query-closed-trades"}
@@ -176,6 +177,7 @@ def _key(answer: object, before: int, mine: int, errors: Any) -> Iterator[Check]
         )
     )
     yield _sight(info)
+    yield from _end(info, time.time())
     yield _writer(info.nonce, before, mine, errors)
 
 
@@ -194,6 +196,23 @@ def _sight(info: KeyInfo) -> Check:
         f"the key sees orders {' '.join(bounds)} only: a lost order outside cannot be looked up",
         "remove the query dates in Kraken's Settings > API",
     )
+
+
+def _end(info: KeyInfo, now: float) -> Iterator[Check]:
+    """Say when the key ends, if it does. From then on a program can neither trade nor cancel."""
+    if info.valid_until == 0:
+        return
+    if info.valid_until is None:
+        yield Check("end of the key", "WARN", "an unreadable time", "look it up in Kraken's Settings > API")
+    elif info.valid_until > now + END_SOON:
+        yield Check("end of the key", "OK", _day(info.valid_until))
+    else:
+        yield Check(
+            "end of the key",
+            "WARN" if info.valid_until > now else "FAIL",
+            f"{_day(info.valid_until)}: from then on its programs can neither trade nor cancel",
+            "make another key, or put the end off in Kraken's Settings > API",
+        )
 
 
 def _day(at: float) -> str:

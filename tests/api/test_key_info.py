@@ -16,6 +16,7 @@ def test_both_spellings_say_the_same() -> None:
         "permissions": ["query-funds"],
         "query_from": "0",
         "query_to": "1700000000",
+        "valid_until": "1800000000",
         "ip_allowlist": ["192.0.2.7"],
     }
     documented = {
@@ -24,10 +25,12 @@ def test_both_spellings_say_the_same() -> None:
         "permissions": ["query-funds"],
         "queryFrom": 0,
         "queryTo": 1700000000,
+        "validUntil": 1800000000,
         "ipAllowlist": ["192.0.2.7"],
     }
     assert KeyInfo.of(live) == KeyInfo.of(documented)
     assert KeyInfo.of(live).nonce_window == 15
+    assert KeyInfo.of(live).valid_until == 1_800_000_000
     assert not KeyInfo.of(live).sees_all
 
 

@@ -235,6 +235,20 @@ def test_a_nonce_window_and_a_query_window_fail(
     assert "2023-11-14" in result.stdout
 
 
+@pytest.mark.parametrize(("days", "grade"), [(1, "WARN"), (13, "WARN"), (20, "OK")])
+def test_a_key_that_ends_soon_is_warned_of(
+    days: int, grade: str, server: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = server.emulator.add_key(valid_until=time.time() + days * 86400)
+    monkeypatch.setenv("KRAKEN_API_KEY", key.api_key)
+    monkeypatch.setenv("KRAKEN_API_SECRET", key.api_secret)
+    assert checks(run("doctor", "--json", "--yes"))["end of the key"] == grade
+
+
+def test_a_key_without_an_end_is_not_spoken_of(known: EmulatorServer) -> None:
+    assert "end of the key" not in checks(run("doctor", "--json"))
+
+
 # ------------------------------------------------------------------ each thing that fails
 
 
