@@ -57,7 +57,7 @@ async def test_what_does_not_wait_for_the_counter_is_next_past_300_waiting_histo
         before = len(emulator.history)
         await asyncio.wait_for(client.private(name, params), 10.0)  # behind the reads: ten minutes
         private = [arrival.endpoint for arrival in emulator.history[before:] if arrival.endpoint != "Time"]
-        assert private[0] == name
+        assert name in private[:2]  # past all but the one that may be in flight already
         assert emulator.refused("EAPI:Rate limit exceeded") == 0
         for read in reads:
             read.cancel()

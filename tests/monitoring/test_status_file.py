@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -185,7 +186,7 @@ def test_top_marks_a_session_that_is_silent(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / f"{KEY}.status.7-1.json").write_text(json.dumps(status))
     (tmp_path / f"{KEY}.status.8-1.json").write_text("{half")
     shown = CliRunner().invoke(app, ["top", "--once"], env={"NO_COLOR": "1"}).stdout
-    assert "silent for 60 s" in shown
+    assert re.search(r"silent for [67]\d s", shown)
 
 
 async def test_what_killed_processes_left_is_removed_and_what_may_live_is_not(tmp_path: Path) -> None:

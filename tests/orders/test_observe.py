@@ -172,21 +172,30 @@ async def test_a_batch_is_settled_once_all_its_orders_were_seen(tmp_path: Path) 
         assert [row["txid"] for row in result["orders"]] == list(emulator.orders)
 
 
+def decayed(level: float, began: float) -> Any:
+    """What is left of a level that has decayed since, by one a second."""
+    passed = time.monotonic() - began
+    return pytest.approx(level - passed / 2, abs=passed / 2 + 0.5)
+
+
 @pytest.mark.parametrize("name", ["ratecounter", "ratecount"])
 async def test_the_counter_takes_the_level_that_kraken_names(tmp_path: Path, name: str) -> None:
     async with opened(tmp_path) as (_, client):
+        began = time.monotonic()
         client.observe(event(**{name: 100.0}))
-        assert client.budget().pairs["XBTUSD"] == pytest.approx(100.0, abs=0.5)
+        assert client.budget().pairs["XBTUSD"] == decayed(100.0, began)
         placed = await client.private("AddOrder", ORDER)
-        assert client.budget().pairs["XBTUSD"] == pytest.approx(101.0, abs=1.0)
+        assert client.budget().pairs["XBTUSD"] == decayed(101.0, began)
         # From before the order was charged: Kraken had not seen it. A higher one counts all the same.
         client.observe(event(timestamp=moment(10.0), **{name: 3.0}))
-        assert client.budget().pairs["XBTUSD"] > 95
+        assert client.budget().pairs["XBTUSD"] > 95 - (time.monotonic() - began)
+        began = time.monotonic() - 3.0  # it may count from its time, or from now
         client.observe(event(timestamp=moment(1.0), **{name: 150.0}))
-        assert client.budget().pairs["XBTUSD"] == pytest.approx(150.0 - 2.0, abs=3.0)
+        assert client.budget().pairs["XBTUSD"] == decayed(150.0, began)
         # After it: so it is, here and for the other sessions on the key.
+        began = time.monotonic()
         client.observe(event(order_id=placed["txid"][0], timestamp=moment(-2.0), **{name: 2.0}))
-        assert client.budget().pairs["XBTUSD"] == pytest.approx(2.0, abs=0.5)
+        assert client.budget().pairs["XBTUSD"] == decayed(2.0, began)
         await client.private("Balance")
         assert client.budget().pairs["XBTUSD"] < 2.5
 
@@ -196,10 +205,11 @@ async def test_the_age_of_an_order_placed_elsewhere_is_known(tmp_path: Path) -> 
         client.observe(event(order_id="OOTHER-AAAAA-BBBBBB", timestamp=moment(100.0), ratecounter=0.0))
         client.observe(event(order_id="OYOUNG-AAAAA-BBBBBB", timestamp=moment(1.0)))
         for txid, least, most in (("OOTHER-AAAAA-BBBBBB", 0.0, 1.5), ("OYOUNG-AAAAA-BBBBBB", 7.0, 9.5)):
-            before = client.budget().pairs["XBTUSD"]
+            before, began = client.budget().pairs["XBTUSD"], time.monotonic()
             with contextlib.suppress(OrderError):  # the emulator knows no such order
                 await client.private("CancelOrder", txid=txid)
-            assert least <= client.budget().pairs["XBTUSD"] - before + 0.2 <= most
+            charged = client.budget().pairs["XBTUSD"] - before
+            assert least - 0.2 - (time.monotonic() - began) <= charged <= most
 
 
 def test_what_is_no_execution_tells_nothing() -> None:

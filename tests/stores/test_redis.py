@@ -668,7 +668,7 @@ async def test_the_password_opens_the_server_and_a_wrong_one_is_never_shown(
         wrong = RedisStore(f"{server.url}?username=joe&password=s3cret").key("key", "ns")
         with pytest.raises(NonceStoreError, match="check user and password") as caught:
             await wrong.open(time.monotonic)
-        key = RedisStore(f"{server.url}?password=c0rrect", timeout=0.3).key("key", "ns")
+        key = RedisStore(f"{server.url}?password=c0rrect", timeout=0.8).key("key", "ns")
         await key.open(time.monotonic)
         await key.step(go)
         server.kill()
@@ -715,8 +715,9 @@ async def test_closing_leaves_no_task_connection_or_lease(keys: Keys, no_leaks: 
 
 
 async def test_closing_ends_a_wait_for_the_turn_and_leaves_the_line(
-    keys: Keys, shared_server: Server, no_leaks: Any
+    keys: Keys, shared_server: Server, no_leaks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(redis_key, "CLOSING", 20.0)  # as long as a busy machine needs to say it
     holder = await keys.open()
     await holder.acquire_turn()
     async with no_leaks:
@@ -749,14 +750,14 @@ async def test_a_child_of_a_fork_gets_an_error_instead_of_its_parents_nonces(
 async def test_an_unreachable_server_is_a_bounded_error_that_names_place_and_cure(
     own_keys: Keys, server: Server
 ) -> None:
-    key = await own_keys.open(timeout=0.3)
+    key = await own_keys.open(timeout=0.8)
     server.kill()
     for ask in (
         key.acquire_turn,
         partial(key.step, go),
         partial(key.update, go),
         partial(key.jump, 1),
-        partial(own_keys.open, timeout=0.3),
+        partial(own_keys.open, timeout=0.8),
     ):
 
         async def refused(ask: Callable[[], Awaitable[object]] = ask) -> None:
@@ -768,7 +769,7 @@ async def test_an_unreachable_server_is_a_bounded_error_that_names_place_and_cur
 
 
 async def test_after_a_failed_wait_for_the_turn_nothing_is_half_held(own_keys: Keys, server: Server) -> None:
-    key, other = await own_keys.open(timeout=0.3), await own_keys.open(timeout=0.3)
+    key, other = await own_keys.open(timeout=0.8), await own_keys.open(timeout=0.8)
     await other.acquire_turn()
     waiting = await in_line(key)
     server.kill()
@@ -796,7 +797,7 @@ async def test_killed_in_mid_run_and_restarted_empty_no_nonce_is_reused_and_sess
     own_keys: Keys, server: Server
 ) -> None:
     kraken = Kraken()
-    opened = [await own_keys.open(timeout=0.3) for _ in range(3)]
+    opened = [await own_keys.open(timeout=0.8) for _ in range(3)]
     calls, slowest, failures, stop = 0, 0.0, 0, asyncio.Event()
 
     async def work(key: RedisKey) -> None:
@@ -824,7 +825,7 @@ async def test_killed_in_mid_run_and_restarted_empty_no_nonce_is_reused_and_sess
     await asyncio.gather(*tasks)
     assert kraken.refused == []
     assert kraken.most_in_flight == 1
-    assert slowest < 10.0  # in line behind one that failed, and then its own bound
+    assert slowest < 20.0  # in line behind one that failed, and then its own bound
 
 
 async def test_a_caller_without_a_floor_starts_above_every_nonce_after_an_empty_restart(
@@ -996,16 +997,16 @@ async def test_a_server_slower_than_the_timeout_is_a_bounded_error_and_no_nonce_
 ) -> None:
     kraken = Kraken()
     async with Proxy(server) as proxy:
-        key = await own_keys.open(url=proxy.url, timeout=0.4)
+        key = await own_keys.open(url=proxy.url, timeout=0.8)
         other = await own_keys.open()
         await kraken.call(key)
         proxy.delay = 0.1
         await kraken.call(key)  # slow, but within bounds
-        proxy.delay = 0.6
+        proxy.delay = 1.2
         for ask in (key.acquire_turn, partial(key.step, go), partial(key.update, go)):
 
             async def refused(ask: Callable[[], Awaitable[object]] = ask) -> None:
-                with pytest.raises(NonceStoreError, match=r"no answer in 0\.4 s"):
+                with pytest.raises(NonceStoreError, match=r"no answer in 0\.8 s"):
                     await ask()
 
             await once_within(1.9, refused)

@@ -197,7 +197,7 @@ async def test_tls_with_a_certificate_of_ones_own(tmp_path: Path, alone: Node) -
     try:
         await trades(RedisStore(f"rediss://localhost:{port}/0?ssl_ca_certs={tmp_path}/cert"), "tls")
         with pytest.raises(NonceStoreError, match="unreachable"):
-            await trades(RedisStore(f"rediss://localhost:{port}/0", timeout=1.0), "tls")
+            await trades(RedisStore(f"rediss://localhost:{port}/0", timeout=20.0), "tls")
     finally:
         server.close()
 
