@@ -101,7 +101,7 @@ class KrakenSession(Lifetime, Client, OrderMethods):
         """
         chosen: dict[str, Any] = {**options}
         del options
-        return cls._with(surrounded(Settings.from_env, chosen))
+        return cls._with(surrounded(partial(Settings.for_session, chosen), chosen))
 
     @classmethod
     def from_profile(

@@ -267,6 +267,12 @@ class Settings:
         return cls(**found) if name is None else dataclasses.replace(cls.from_profile(name, env=env), **found)
 
     @classmethod
+    def for_session(cls, chosen: Mapping[str, Any]) -> Settings:
+        """Read the environment for a session with options of its own; ValueError names the variable that is wrong."""
+        check_variables(chosen)
+        return cls.from_env()
+
+    @classmethod
     def from_profile(
         cls, name: str, path: str | os.PathLike[str] | None = None, env: Mapping[str, str] | None = None
     ) -> Settings:
@@ -293,6 +299,40 @@ class Settings:
             "governor": None if self.governor else BurstGovernor.off(),
             **optional,
         }
+
+
+def check_variables(chosen: Mapping[str, Any], env: Mapping[str, str] | None = None) -> None:
+    """Raise ValueError, naming the variable, for a value that no session takes and that ``chosen`` does not replace."""
+    for name, why in not_understood(env).items():
+        if not any(option in chosen for option in _CHECKED[name][0]):
+            raise ValueError(why)
+
+
+def not_understood(env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables whose values no session takes, each with what is wrong and its name."""
+    found = {}
+    for name, (_, check) in _CHECKED.items():
+        value = variable(env, name)
+        try:
+            if value is not None:
+                check(value)
+        except ValueError as error:
+            found[name] = f"{name}: {error}"
+    return found
+
+
+def _check_unit(unit: str) -> None:
+    if unit not in UNITS:
+        msg = f"the unit of nonces is one of {', '.join(UNITS)}, not {unit!r}"
+        raise ValueError(msg)
+
+
+#: Variables whose values are checked: the options that go before each, and the check.
+_CHECKED: Final[dict[str, tuple[tuple[str, ...], Callable[[str], object]]]] = {
+    "KRAKEN_API_TIER": (("tier",), Tier.of),
+    "KRAKEN_NONCE_UNIT": (("nonce_unit",), _check_unit),
+    "KRAKEN_API_URL": (("base_url", "plain_http"), check_url),
+}
 
 
 def store_from_env(

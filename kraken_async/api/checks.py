@@ -25,6 +25,15 @@ from kraken_async.problems import counted
 _OURS: Final = frozenset({"nonce", "otp"})
 # Numbers for yes and no.
 _YES_NO: Final = frozenset({"1", "0"})
+# Names that other exchanges and clients give to Kraken's fields.
+_ELSEWHERE: Final = {
+    "side": "type",
+    "symbol": "pair",
+    "size": "volume",
+    "amount": "volume",
+    "quantity": "volume",
+    "qty": "volume",
+}
 # A caller who makes up names must not fill the memory.
 _MOST_SAID: Final = 1000
 
@@ -84,7 +93,7 @@ class Checks:
         """Check what is missing, and combinations. ``given``: the names, ``close`` for ``close[price]``."""
         for name in known.required:
             if name not in given:
-                self._missing(endpoint, where, name)
+                self._missing(endpoint, where, name, given)
         for name, cases in known.cases.items():
             value = params.get(name, "")
             for text in (value,) if type(value) is str and "," not in value else texts(value):
@@ -173,9 +182,11 @@ class Checks:
         if whole:
             self._whole(endpoint, where, known, members, _bases(members))
 
-    def _missing(self, endpoint: str, where: str, name: str) -> None:
+    def _missing(self, endpoint: str, where: str, name: str, given: Collection[Any]) -> None:
         field = f"{where}[{name}]" if where else name
-        self._mistake(endpoint, field, f"{_shown(field)} is missing", "Kraken requires it")
+        other = next((each for each, ours in _ELSEWHERE.items() if ours == name and each in given), None)
+        why = "Kraken requires it" if other is None else f"it is Kraken's name for {_shown(other)}"
+        self._mistake(endpoint, field, f"{_shown(field)} is missing", why)
 
     # ---------------------------------------------------------------- combinations
 

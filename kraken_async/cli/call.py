@@ -107,7 +107,8 @@ def call(
     with _emulated(options) if emulator else contextlib.nullcontext():
         client = session(private=is_private, **options)
         result = run(
-            _ask(client, name, params, private=is_private, timeout=timeout, asks=asks, yes=yes or emulator)
+            _ask(client, name, params, private=is_private, timeout=timeout, asks=asks, yes=yes or emulator),
+            pair=str(params.get("pair", "PAIR")),
         )
     deliver(lambda: _show(result))
 

@@ -34,8 +34,9 @@ from kraken_async import (
     TemporaryLockout,
     TransportError,
 )
+from kraken_async.credentials import variable
 from kraken_async.errors import TradingHalted
-from kraken_async.settings import Settings, store_from_env
+from kraken_async.settings import Settings, check_variables, store_from_env
 from kraken_async.stores.file.inspection import inspect
 
 if TYPE_CHECKING:
@@ -94,6 +95,27 @@ _CURES: Final[tuple[tuple[type[KrakenError], str], ...]] = (
 )
 
 
+_RULES_OF_PAIR: Final = (
+    "`kraken-async call AssetPairs pair={pair}` ({names}); "
+    "in a program (await client.markets())[{pair!r}].check(price, volume)"
+)
+#: Before the cures of classes: what helps, by the beginning of Kraken's string. ``pair``, ``endpoint``: the call's.
+_CURES_OF_TEXTS: Final = {
+    "EAPI:Invalid signature": (
+        "correct KRAKEN_API_SECRET: it is not this key's; a key with a one-time password takes --otp"
+    ),
+    "EOrder:Order minimum not met": _RULES_OF_PAIR.replace("{names}", "ordermin"),
+    "EOrder:Cost minimum not met": _RULES_OF_PAIR.replace("{names}", "costmin"),
+    "EOrder:Tick size check failed": _RULES_OF_PAIR.replace("{names}", "tick_size"),
+    "EOrder:Invalid price": _RULES_OF_PAIR.replace("{names}", "tick_size, pair_decimals"),
+    "EOrder:Unknown order": "`kraken-async call ClosedOrders`: it may be closed",
+    "EQuery:Unknown asset pair": "`kraken-async call AssetPairs` lists the pairs",
+    "EQuery:Unknown asset": "`kraken-async call Assets` lists the assets",
+    "EGeneral:Unknown method": "`kraken-async endpoints` lists the endpoints",
+    "EGeneral:Invalid arguments": "`kraken-async endpoints {endpoint}` lists its fields",
+}
+
+
 def fail(message: str, cure: str = "", code: int = FAILED) -> NoReturn:
     """Print an error and its cure on stderr and end the command with ``code``, whether stderr takes them or not."""
     try:
@@ -110,25 +132,33 @@ def usage(message: str, cure: str = "") -> NoReturn:
     fail(message, cure, USAGE)
 
 
-def fail_with(error: KrakenError) -> NoReturn:
+def fail_with(error: KrakenError, pair: str = "PAIR") -> NoReturn:
     """End the command with a client's error: what it says, its cure, and the exit code of its outcome."""
     code = {Outcome.UNKNOWN: UNKNOWN, Outcome.NOT_SENT: NOT_SENT}.get(error.outcome, FAILED)
     name = type(error).__name__
-    fail(f"{error} ({name}: {error.outcome})", cure_of(error), code)
+    fail(f"{error} ({name}: {error.outcome})", cure_of(error, pair), code)
 
 
-def cure_of(error: KrakenError) -> str:
-    """Return what helps against a client's error, "" when nothing in general does."""
-    return next((cure for kind, cure in _CURES if isinstance(error, kind)), "")
+def cure_of(error: KrakenError, pair: str = "PAIR") -> str:
+    """Return what helps against a client's error, "" when nothing in general does. ``pair``: the call's, if known."""
+    for entry in error.errors:
+        plain = entry.replace(": ", ":")
+        for text, cure in _CURES_OF_TEXTS.items():
+            if plain.startswith(text):
+                return cure.format(pair=pair, endpoint=error.endpoint or "NAME")
+    cure = next((cure for kind, cure in _CURES if isinstance(error, kind)), "")
+    if isinstance(error, AuthenticationError) and variable(None, "KRAKEN_API_URL") is not None:
+        cure += "; an emulator that was started again has another key, unless it was given --seed"
+    return cure
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine; its failures become messages and exit codes."""
+def run(work: Coroutine[Any, Any, T], *, pair: str = "PAIR") -> T:
+    """Run a command's coroutine; its failures become messages and exit codes. ``pair``: for what they advise."""
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING, stream=sys.stderr)
     try:
         return asyncio.run(work)
     except KrakenError as error:
-        fail_with(error)
+        fail_with(error, pair)
     except ValueError as error:  # misuse, in the words of the part that noticed it
         usage(str(error))
     except KeyboardInterrupt:
@@ -224,6 +254,7 @@ def session(*, private: bool = True, **options: Any) -> KrakenSession:
     """
     try:
         if "api_key" not in options:
+            check_variables(options)
             settings = Settings.from_env()
             if private and not settings.api_key:
                 usage(

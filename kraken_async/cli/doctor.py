@@ -14,10 +14,18 @@ import typer
 from kraken_async import KrakenSession, NonceStoreError
 from kraken_async.cli.common import FAILED, Json, Yes, dump, out, quiet, run
 from kraken_async.cli.doctor_checks import Check
-from kraken_async.cli.doctor_online import ask_kraken
+from kraken_async.cli.doctor_online import Question, ask_kraken
 from kraken_async.cli.states import State, StateDir, directory, key_id, problems
 from kraken_async.cli.states import states as _states
-from kraken_async.settings import Settings, governor_wanted, store_from_env
+from kraken_async.credentials import variable
+from kraken_async.settings import (
+    PRODUCTION,
+    Settings,
+    check_variables,
+    governor_wanted,
+    not_understood,
+    store_from_env,
+)
 from kraken_async.system.paths import make_directory
 
 if TYPE_CHECKING:
@@ -86,7 +94,8 @@ def doctor(
             found += _state(known)
         if not offline:
             private = not failed & {"environment", "API key", "state directory"}
-            found += run(ask_kraken(state_dir, env.base_url, private=private, yes=yes, known=bool(known)))
+            question = Question(env.base_url, _source(env.base_url), env.settings.nonce_unit)
+            found += run(ask_kraken(state_dir, question, private=private, yes=yes, known=bool(known)))
     worst = max((check.grade for check in found), key=("OK", "WARN", "FAIL").index)
     if as_json:
         dump({"grade": worst, "checks": [asdict(check) for check in found]})
@@ -113,22 +122,31 @@ class _Environment:
 
 def _read(state_dir: Path | None) -> _Environment:
     try:
+        check_variables({})
         settings = Settings.from_env()
     except ValueError as error:
         trouble = str(error)
     else:
         return _Environment(settings, settings.base_url, _store_trouble(state_dir))
-    plain = {name: os.environ[name] for name in _WITHOUT_KEY if name in os.environ}
+    wrong = not_understood()
+    plain = {name: os.environ[name] for name in _WITHOUT_KEY if name in os.environ and name not in wrong}
     with contextlib.suppress(ValueError):  # of the governor; the trouble names it
         governor_wanted()
         plain["KRAKEN_GOVERNOR"] = os.environ.get("KRAKEN_GOVERNOR", "")
     profile = {name: os.environ[name] for name in ("KRAKEN_PROFILE", "KRAKEN_PROFILES") if name in os.environ}
     try:
         settings = Settings.from_env({**plain, **profile})
-        return _Environment(settings, settings.base_url, trouble)
+        return _Environment(settings, None if "KRAKEN_API_URL" in wrong else settings.base_url, trouble)
     except ValueError:  # of the profile; the address may be in it
         settings = Settings.from_env(plain)
         return _Environment(settings, settings.base_url if plain.get("KRAKEN_API_URL") else None, trouble)
+
+
+def _source(base_url: str | None) -> str:
+    """Return where the address comes from, "" if it is the usual one."""
+    if variable(None, "KRAKEN_API_URL") is not None:
+        return "KRAKEN_API_URL"
+    return "" if base_url == PRODUCTION else "the profile's base_url"
 
 
 def _store_trouble(state_dir: Path | None) -> str:
@@ -165,7 +183,7 @@ def _surroundings(read: _Environment) -> Iterator[Check]:
             yield Check("API key", "OK", f"set, known here as {key_id()}")
     if env.tier:
         yield Check("tier", "OK", env.tier)
-    else:
+    elif not variable(None, "KRAKEN_API_TIER"):  # one that is not understood is said above
         yield Check(
             "tier",
             "WARN",

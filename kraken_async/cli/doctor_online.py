@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,13 +27,32 @@ _DELIBERATE: Final = "stop the other writer; then --yes asks Kraken now: once ac
 _LOOK: Final = {"query-open-trades", "query-closed-trades"}
 
 
-async def ask_kraken(
-    state_dir: Path | None, base_url: str | None, *, private: bool, yes: bool, known: bool
-) -> list[Check]:
-    """Ask Kraken. Without ``private``, of a key or a state that cannot be used, only what needs neither.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whom to ask: an address (None: it could not be read), where it comes from, and the unit set for nonces."""
 
-    ``base_url`` None: the address could not be read, so that none is asked.
-    """
+    base_url: str | None
+    source: str = ""
+    unit: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The address in words."""
+        return f"at {self.base_url}" + (f" ({self.source})" if self.source else "")
+
+    @property
+    def first_use(self) -> str:
+        """What --yes does to a key without state."""
+        if self.unit == "ms":
+            return "--yes asks: in milliseconds the key stays open to the other programs that use it"
+        return "--yes, if it is for kraken_async alone"
+
+
+async def ask_kraken(
+    state_dir: Path | None, question: Question, *, private: bool, yes: bool, known: bool
+) -> list[Check]:
+    """Ask Kraken. Without ``private``, of a key or a state that cannot be used, only what needs neither."""
+    base_url = question.base_url
     if base_url is None:
         return [
             Check("Kraken", "WARN", "not asked: its address could not be read", "correct the environment")
@@ -49,7 +69,7 @@ async def ask_kraken(
             return [Check("session", "FAIL", str(error), cure_of(error))]
         except ValueError as error:
             return [Check("Kraken", "FAIL", str(error), "correct KRAKEN_API_URL, or the profile's base_url")]
-        found = [check async for check in _public(client)]
+        found = [check async for check in _public(client, question.place)]
         if asked:
             found += [check async for check in _private(client, yes=yes)]
         elif private:
@@ -58,13 +78,13 @@ async def ask_kraken(
                     "API key at Kraken",
                     "WARN",
                     "not asked: this key has no state here",
-                    "--yes, if it is for kraken_async alone",
+                    question.first_use,
                 )
             )
         return found
 
 
-async def _public(client: KrakenSession) -> AsyncIterator[Check]:
+async def _public(client: KrakenSession, place: str) -> AsyncIterator[Check]:
     view = client.with_options(timeout=PATIENCE)
     try:
         status = await view.public("SystemStatus")
@@ -72,11 +92,13 @@ async def _public(client: KrakenSession) -> AsyncIterator[Check]:
         kraken = await view.public("Time")
         after = time.time()
     except KrakenError as error:
-        yield Check("Kraken", "FAIL", str(error), cure_of(error))
+        yield Check("Kraken", "FAIL", f"{place}: {error}", cure_of(error))
         return
     state = str(status.get("status", "says nothing of its status"))
     online = state == "online"
-    yield Check("Kraken", "OK" if online else "WARN", state, "" if online else "see status.kraken.com")
+    yield Check(
+        "Kraken", "OK" if online else "WARN", f"{state}, {place}", "" if online else "see status.kraken.com"
+    )
     if "unixtime" in kraken:
         yield _clock(float(kraken["unixtime"]), before, after)
 

@@ -196,6 +196,10 @@ _CURES: Final[dict[type[KrakenAPIError], str]] = {
     PermissionDenied: "check what the API key and the account may do, in Kraken's settings",
     TemporaryLockout: "wait 15 minutes: every further attempt prolongs it",
 }
+#: Sharper than the cure of the class.
+_CURES_OF_TEXTS: Final = {
+    "eapi:invalid signature": "wrong secret for this key, or a one-time password that is wrong or missing",
+}
 
 _WARNING: Final = re.compile(r"W[A-Z][A-Za-z]*:")
 _COLON: Final = re.compile(r"\s*:\s*")
@@ -242,7 +246,7 @@ def api_error(entries: Sequence[str], endpoint: str | None, *, changes: bool) ->
     effects = {each.effect for each, _ in rows}
     open_ended = changes and "possible" in effects
     text = ", ".join(each[:200] for each in entries) or "an error without text"
-    cure = _CURES.get(row.cls)
+    cure = _CURES_OF_TEXTS.get(_plain(entry), _CURES.get(row.cls))
     error = row.cls(
         (f"{endpoint}: {text}" if endpoint else text) + (f" ({cure})" if cure else ""),
         endpoint=endpoint,

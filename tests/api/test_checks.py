@@ -68,6 +68,16 @@ def test_a_slip_in_a_row_of_a_batch_names_the_row(checks: Checks) -> None:
     assert "orders[1]" in said
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("side", "type"), ("symbol", "pair"), ("amount", "volume"), ("size", "volume")]
+)
+def test_a_field_by_the_name_it_has_elsewhere_is_missing_by_krakens(
+    theirs: str, ours: str, checks: Checks
+) -> None:
+    order = {theirs if name == ours else name: value for name, value in LIMIT.items()}
+    assert f'"{ours}" is missing: it is Kraken\'s name for "{theirs}"' in refused(checks, "AddOrder", order)
+
+
 def test_slips_of_reads_and_public_calls_are_refused_too(checks: Checks) -> None:
     assert '"txid" is meant' in refused(checks, "QueryOrders", {"txids": "O"})
     assert '"interval" is meant' in refused(checks, "OHLC", {"pair": "XBTUSD", "inteval": 5})

@@ -186,6 +186,28 @@ def test_a_refusal_ends_with_1_and_a_cure(known: EmulatorServer) -> None:
     assert "try: " in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("refusal", "cure"),
+    [
+        ("EOrder:Order minimum not met", "AssetPairs pair=XBTUSD` (ordermin)"),
+        ("EOrder:Cost minimum not met", "(costmin)"),
+        ("EOrder:Invalid price:37500.123", "['XBTUSD'].check(price, volume)"),
+        ("EQuery: Unknown asset pair", "`kraken-async call AssetPairs`"),
+        ("EQuery:Unknown asset", "`kraken-async call Assets`"),
+        ("EGeneral:Invalid arguments:volume", "`kraken-async endpoints AddOrder`"),
+        ("EAPI:Invalid signature", "correct KRAKEN_API_SECRET"),
+        ("EAPI:Invalid key", "unless it was given --seed"),
+    ],
+)
+def test_each_refusal_of_a_beginner_s_order_has_its_own_cure(
+    refusal: str, cure: str, known: EmulatorServer
+) -> None:
+    known.emulator.faults.next("AddOrder", Fault.refuse(refusal))
+    result = run("call", "AddOrder", *ORDER, "--yes")
+    assert (result.exit_code, "try: " in result.stderr) == (1, True)
+    assert cure in result.stderr
+
+
 def test_what_was_not_sent_ends_with_4(known: EmulatorServer) -> None:
     result = run("call", "Withdraw", "asset=XBT", "key=mine", "amount=1", "--yes")
     assert result.exit_code == 4

@@ -6,9 +6,11 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kraken_async import KrakenSession
 from kraken_async.cli.doctor import VARIABLES
 from kraken_async.cli.doctor_online import _writer
 from kraken_async.cli.states import directory, key_id
@@ -39,6 +41,25 @@ def test_doctor_asks_kraken_about_clock_and_key(known: EmulatorServer) -> None:
         "IP list": "WARN",
         "other writers": "OK",
     }
+
+
+def test_an_address_that_is_not_understood_is_not_replaced_by_krakens(
+    known: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KRAKEN_API_URL", "http://example.com")
+    found = data(run("doctor", "--json"))["checks"]
+    assert [each["found"] for each in found if each["name"] == "Kraken"] == [
+        "not asked: its address could not be read"
+    ]
+
+
+def test_doctor_says_what_a_first_use_does_in_the_unit_that_is_set(
+    server: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "for kraken_async alone" in cures("doctor --json")
+    monkeypatch.setenv("KRAKEN_NONCE_UNIT", "ms")
+    assert "for kraken_async alone" not in cures("doctor --json")
+    assert "in milliseconds the key stays open" in cures("doctor --json")
 
 
 def test_doctor_does_not_use_a_key_that_has_no_state(server: EmulatorServer) -> None:
@@ -105,7 +126,8 @@ def test_what_can_be_read_beside_an_unreadable_file_is_kept(
     found = {check["name"]: (check["grade"], check["found"]) for check in data(result)["checks"]}
     assert result.exit_code == 1
     assert found["environment"][0] == "FAIL"
-    assert (found["tier"], found["Kraken"]) == (("OK", "pro"), ("OK", "online"))
+    place = f"online, at {os.environ['KRAKEN_API_URL']} (KRAKEN_API_URL)"
+    assert (found["tier"], found["Kraken"]) == (("OK", "pro"), ("OK", place))
     assert found["state directory"][1].startswith(os.environ["KRAKEN_STATE_DIR"])
     assert found["nonce state"] == ("WARN", "not looked at: no key until the environment is corrected")
     assert {each.endpoint for each in known.emulator.history[before:]} == {"SystemStatus", "Time"}
@@ -280,7 +302,19 @@ def test_a_value_that_is_not_understood_fails_and_is_said(
     (check,) = [check for check in data(result)["checks"] if check["grade"] == "FAIL"]
     assert result.exit_code == 1
     assert check["cure"]
+    assert check["name"] == "environment"
     assert said in check["found"]
+    assert variable in check["found"] or variable == "KRAKEN_PROFILE"  # which names the file and the profile
+    assert "tier" not in checks(result) or variable != "KRAKEN_API_TIER"
+    if variable in ("KRAKEN_API_TIER", "KRAKEN_API_URL", "KRAKEN_NONCE_UNIT"):
+        with pytest.raises(ValueError, match=f"{variable}: "):
+            KrakenSession.from_env()
+        option = {"KRAKEN_API_TIER": "tier", "KRAKEN_API_URL": "base_url", "KRAKEN_NONCE_UNIT": "nonce_unit"}
+        good = {"tier": "pro", "base_url": known.url, "nonce_unit": "ns"}[option[variable]]
+        options: dict[str, Any] = {option[variable]: good}
+        KrakenSession.from_env(**options)  # what is given goes before
+        other = run("call", "Balance")
+        assert (other.exit_code, f"{variable}: " in other.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,10 @@ def test_message_names_the_call_and_the_cure() -> None:
         "Balance: EAPI:Invalid key "
         "(check the API key, its secret, its allowed addresses and its one-time password)"
     )
+    assert str(api_error(["EAPI: Invalid signature"], "Balance", changes=False)) == (
+        "Balance: EAPI: Invalid signature "
+        "(wrong secret for this key, or a one-time password that is wrong or missing)"
+    )
     assert str(api_error(["EOrder:Unknown order"], None, changes=True)) == "EOrder:Unknown order"
 
 
