@@ -354,6 +354,48 @@ def test_a_date_that_is_none_teaches_nothing(clock: Clock, monkeypatch: pytest.M
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long it was suspended")
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells of a suspension")
+def test_a_process_that_is_kept_from_running_between_two_clocks_takes_it_for_no_suspension(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks, late = 0, 0.0
+
+    def look(which: int) -> float:
+        nonlocal looks, late
+        looks += 1
+        if looks % 30 in (1, 2, 4, 5):  # half a second passes before the next look, some of the time
+            late += 0.5
+        slept = 3600.0 if which == time.CLOCK_BOOTTIME else 0.0
+        return 1000.0 + slept + late
+
+    monkeypatch.setattr(time, "clock_gettime", look)
+    for _ in range(50):
+        assert server_time._asleep() == pytest.approx(3600.0, abs=0.001)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells of a suspension")
+def test_answers_read_on_a_busy_machine_contradict_nothing(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, late = 0, 0.0
+
+    def look(_which: int) -> float:
+        nonlocal looks, late
+        looks += 1
+        late += 0.7 if looks % 7 == 1 else 0.0  # kept from running before the next look
+        return 1000.0 + late
+
+    monkeypatch.setattr(time, "clock_gettime", look)
+    monkeypatch.setattr(time, "time", lambda: 5_000_000.0 + clock.now - 1000)
+    kraken = ServerTime(clock)
+    for _ in range(200):
+        clock.now += 3.1
+        kraken.observe(math.floor(time.time()), clock.now - 0.01, clock.now)
+        low, high = kraken.span(clock.now) or (0.0, 0.0)
+        assert low <= time.time() <= high
+    assert kraken.epoch == 0
+
+
 def test_the_boot_clock_counts_suspension() -> None:
     found = ServerTime(time.monotonic).boot_clock()
     assert found == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=0.5)
