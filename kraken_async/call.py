@@ -93,9 +93,11 @@ class Sink(Protocol):
         ...
 
 
-#: What ends a program or a task. All else that a caller's function raises is a fault, also what is no Exception, as
-#: test tools and event loops of other kinds raise it.
-ENDS: Final = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
+#: What ends a program. All else that a caller's function raises is a fault, also what is no Exception, as test tools and
+#: event loops of other kinds raise it. A function that does not wait is never cancelled: its CancelledError is a fault.
+ENDS_PROGRAM: Final = (KeyboardInterrupt, SystemExit)
+#: What ends a program or a task.
+ENDS: Final = (*ENDS_PROGRAM, GeneratorExit, asyncio.CancelledError)
 
 
 def number_of(value: object) -> float:

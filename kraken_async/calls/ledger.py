@@ -10,7 +10,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from kraken_async.call import ENDS, CallState
+from kraken_async.call import ENDS_PROGRAM, CallState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,14 +104,14 @@ class CallLedger:
         try:
             if call.options.trace is not None:
                 call.options.trace.ended(result, error)
-        except ENDS:
+        except ENDS_PROGRAM:
             raise
         except BaseException:
             log.exception("the end of %s could not be traced", call.endpoint.name)
         for listener in self._of_reads if call.order is None else self._listeners:
             try:
                 listener.call_ended(call, result, error)
-            except ENDS:
+            except ENDS_PROGRAM:
                 raise
             except BaseException:  # what it teaches cannot be kept; its caller has it all the same
                 log.exception("the end of %s could not be put on record", call.endpoint.name)

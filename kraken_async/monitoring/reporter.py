@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kraken_async.call import ENDS, CallListener, Orphan
+from kraken_async.call import ENDS_PROGRAM, CallListener, Orphan
 from kraken_async.errors import KrakenError, Outcome
 from kraken_async.monitoring.metrics import CallRecord
 
@@ -135,7 +135,7 @@ class Reporter(CallListener):
         for observer in self._observers:
             try:
                 observer(record)
-            except ENDS:
+            except ENDS_PROGRAM:
                 raise
             except BaseException:
                 self.metrics.observer_errors += 1
@@ -183,7 +183,7 @@ class Reporter(CallListener):
             return
         try:
             told = listener(value)
-        except ENDS:
+        except ENDS_PROGRAM:
             raise
         except BaseException:
             self.metrics.observer_errors += 1

@@ -119,21 +119,37 @@ class Odd(BaseException):
     """No Exception, as the errors of test tools and of other event loops."""
 
 
+@pytest.mark.parametrize("kind", [Odd, asyncio.CancelledError, GeneratorExit])
+@pytest.mark.parametrize("of", ["observers", "on_orphan"])
+async def test_what_ends_a_task_is_a_fault_where_nothing_waits(of: str, kind: type[BaseException]) -> None:
+    """An observer that asks a cancelled future for its result raises CancelledError, and cancels nothing."""
+    await goes_on(of, kind)
+
+
 @pytest.mark.parametrize("of", ["transport", "otp", "observers", "on_orphan", "on_problem", "guard"])
 async def test_what_is_no_exception_is_a_fault_like_any_other(of: str) -> None:
+    await goes_on(of, Odd)
+
+
+async def goes_on(of: str, kind: type[BaseException]) -> None:
     """Whatever a function of the caller's raises: the program goes on, and so does the session."""
-    left = 0
+    left, sent, gone = 0, asyncio.Event(), asyncio.Event()
 
     def odd(*args: Any) -> Any:
         nonlocal left
         if left:
             left -= 1
-            raise Odd("of a function of the caller's")
+            raise kind("of a function of the caller's")
         return args[0] if of == "guard" else "123456"
 
     async def transport(request: SignedRequest, timeout: float) -> Response:
         if of == "transport":
             odd(request)
+        if of == "on_orphan" and request.path.endswith("AddOrder"):
+            sent.set()
+            await gone.wait()
+        if of == "on_problem" and request.path.endswith("AddOrder"):
+            return Response(200, {}, b'{"error":["EService:Market in cancel_only mode"]}')
         return await answer(request, timeout)
 
     options: dict[str, Any] = {} if of == "transport" else {of: [odd] if of == "observers" else odd}
@@ -145,8 +161,9 @@ async def test_what_is_no_exception_is_a_fault_like_any_other(of: str) -> None:
         left = 1
         order = asyncio.ensure_future(client.private("AddOrder", ORDER))
         if of == "on_orphan":
-            await asyncio.sleep(0)
+            await asyncio.wait_for(sent.wait(), 10)
             order.cancel()
+            gone.set()
         await asyncio.wait([order], timeout=10)
         assert order.done()
         async with asyncio.timeout(20):
@@ -155,6 +172,7 @@ async def test_what_is_no_exception_is_a_fault_like_any_other(of: str) -> None:
                 assert await client.private("CancelOrder", txid="OFAULT-TESTS-ORDER1") == {"count": 1}
         with contextlib.suppress(KrakenError, Odd, asyncio.CancelledError):
             await order
+    assert not left
 
 
 @pytest.mark.parametrize("given", [None, 5, {"endpoint": "Balance"}], ids=repr)
