@@ -216,7 +216,7 @@ class KrakenSession(Lifetime, Client, OrderMethods):
     def _open_key(self, what: str) -> KeyRuntime:
         self._check_open()
         if self._runtime is None or self._runtime.key is None:
-            raise log_messages.closed(what)
+            raise log_messages.not_open(what)
         return self._runtime.key
 
     # -- what is known ---------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ class KrakenSession(Lifetime, Client, OrderMethods):
         Raises SessionClosed before the session is opened.
         """
         if self._runtime is None or self._runtime.key is None:
-            raise log_messages.closed("budget()")
+            raise log_messages.not_open("budget()")
         return self._runtime.key.stats.budget()
 
     async def _order_parts(self, what: str) -> KeyRuntime:

@@ -387,6 +387,13 @@ def test_an_option_of_the_wrong_kind_is_named_when_the_session_is_made(option: s
     assert "hunter2" not in str(caught.value)
 
 
+def test_what_an_open_session_can_do_says_that_it_is_not_open() -> None:
+    session = KrakenSession("k", "YWJj")
+    for method in (session.resume, session.budget):
+        with pytest.raises(SessionClosed, match="is not open"):
+            method()
+
+
 def test_one_host_for_plain_http_may_be_a_text() -> None:
     KrakenSession("k", "YWJj", base_url="http://proxy.internal", plain_http="proxy.internal")
 

@@ -56,6 +56,13 @@ def halted(call: Call) -> TradingHalted:
     return TradingHalted(msg, endpoint=call.endpoint.name)
 
 
+def not_open(name: str) -> SessionClosed:
+    """Return the error for what only an open session with an API key can do."""
+    return SessionClosed(
+        f"{name}: the session is not open, or has no API key: use async with, or await its open()"
+    )
+
+
 def closed(
     name: str = "The call", cause: BaseException | None = None, *, with_its_loop: bool = False
 ) -> SessionClosed:
