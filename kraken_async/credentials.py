@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,6 +45,28 @@ def _read(path: str | os.PathLike[str], name: str) -> str:
     raise ValueError(msg)
 
 
+def exposed(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file may be read or changed by others on this machine; False where that cannot be told."""
+    if os.name != "posix":
+        return False
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def warn_if_exposed(path: str | os.PathLike[str]) -> None:
+    """Warn of a file with a secret that others may read, once per file and process."""
+    if exposed(path):
+        _say_exposed(str(path), str(Path(path).absolute()))
+
+
+@lru_cache(maxsize=1024)
+def _say_exposed(path: str, _place: str) -> None:
+    log.warning("%s may be read by others on this machine: chmod 600 %s", path, path)
+
+
 def read_key_pair(path: Path, name: str) -> tuple[str, str]:
     """Return key and secret from a file of two lines. Raises ValueError, which shows none of it.
 
@@ -59,8 +82,7 @@ def read_key_pair(path: Path, name: str) -> tuple[str, str]:
         )
         msg = f"{name} names {path}, which {what}"
         raise ValueError(msg)
-    if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        log.warning("%s may be read by others on this machine: chmod 600 %s", path, path)
+    warn_if_exposed(path)
     return pair[0], pair[1]
 
 
@@ -76,6 +98,7 @@ class OtpFile:
     def __init__(self, path: str | os.PathLike[str], name: str) -> None:
         self._path, self._name = Path(path), name
         self._read()
+        warn_if_exposed(self._path)
 
     def __call__(self) -> str:
         """Return the password that the file holds now. Raises AuthenticationError ("not sent")."""
@@ -115,6 +138,7 @@ def secret_variable(env: Mapping[str, str] | None, name: str) -> str | None:
 def _one_value(path: str, name: str) -> str:
     """Return the key or the secret that a file holds. Raises ValueError for an empty file, and for one of both."""
     value = read_secret(path, f"{name}_FILE")
+    warn_if_exposed(path)
     lines = len([line for line in value.splitlines() if line.strip()])
     if lines == 1 or (lines > 1 and name != "KRAKEN_API_KEY"):  # a secret may be broken into lines
         return value

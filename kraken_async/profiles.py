@@ -21,9 +21,10 @@ from typing import Any, Final
 
 import platformdirs
 
-from kraken_async.credentials import OtpFile, clean, read_key_pair
+from kraken_async.credentials import OtpFile, clean, read_key_pair, variable, warn_if_exposed
 
 FILE: Final = "profiles.toml"
+_SECRETS: Final = ("KRAKEN_API_KEY", "KRAKEN_API_SECRET", "KRAKEN_API_OTP")
 
 _TEXTS: Final = (
     "key_file",
@@ -87,6 +88,8 @@ def read_profile(name: str, path: str | os.PathLike[str] | None = None) -> Profi
             hint = f": {near[0]!r}?" if near else f": add [profile.{name}]"
             msg = f"there is no profile {name!r}{hint}"
             raise ValueError(msg)
+        if _holds_secrets(entries):
+            warn_if_exposed(file)
         return _checked(name, entries, file.parent)
     except ValueError as error:
         why = str(error)
@@ -94,6 +97,30 @@ def read_profile(name: str, path: str | os.PathLike[str] | None = None) -> Profi
         entries = None  # nothing for a traceback that shows locals
     msg = f"{file}: {why}"
     raise ValueError(msg)
+
+
+def secret_files(env: Mapping[str, str] | None = None) -> list[Path]:
+    """Return the files from which the environment takes a key, a secret or a password, as far as they can be read.
+
+    Raises ValueError as `read_profile`.
+    """
+    named = [
+        Path(path)
+        for name in _SECRETS
+        if variable(env, name) is None and (path := variable(env, f"{name}_FILE")) is not None
+    ]
+    profile = variable(env, "KRAKEN_PROFILE")
+    if profile is None:
+        return named
+    file = profiles_file(env)
+    entries = _entries(file).get(profile, {})
+    kept = [entries[entry] for entry in ("key_file", "otp_file") if isinstance(entries.get(entry), str)]
+    named += [_path(path, file.parent) for path in kept]
+    return [*named, file] if _holds_secrets(entries) else named
+
+
+def _holds_secrets(entries: Mapping[str, Any]) -> bool:
+    return not {"key", "secret", "otp"}.isdisjoint(entries)
 
 
 def _entries(file: Path) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from kraken_async import AuthenticationError, BurstGovernor, KrakenSession, MemoryStore, sync
+from kraken_async.adapters import krakenex
 from kraken_async.api.endpoints import find
-from kraken_async.credentials import OtpFile, clean, read_key_pair
+from kraken_async.credentials import OtpFile, clean, exposed, read_key_pair
 from kraken_async.emulator.plugin import RunningEmulator
-from kraken_async.profiles import profiles_file
+from kraken_async.profiles import profiles_file, secret_files
 from kraken_async.settings import Settings
 from kraken_async.wire.signer import Signer
 
@@ -205,6 +206,46 @@ def test_a_key_file_that_others_may_read_is_warned_of(
     with caplog.at_level(logging.WARNING):
         assert read_key_pair(path, "k") == ("some key", SECRET)
     assert "chmod 600" in caplog.text
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+@pytest.mark.parametrize("way", ["variables", "password", "key_file", "entries", "krakenex"])
+def test_every_file_with_a_secret_is_warned_of_once(
+    way: str, mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = {"key": "somekey", "secret": SECRET, "otp": "123456", "pair": f"somekey\n{SECRET}\n"}
+    texts["inline"] = f'[profile.main]\nkey = "somekey"\nsecret = "{SECRET}"\n'
+    texts["named"] = '[profile.main]\nkey_file = "pair"\n'
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o600)
+    variables, opened = {
+        "variables": ({"KRAKEN_API_KEY_FILE": "key", "KRAKEN_API_SECRET_FILE": "secret"}, ["key", "secret"]),
+        "password": ({"KRAKEN_API_OTP_FILE": "otp"}, ["otp"]),
+        "key_file": ({"KRAKEN_PROFILES": "named"}, ["pair"]),
+        "entries": ({"KRAKEN_PROFILES": "inline"}, ["inline"]),
+        "krakenex": ({}, ["pair"]),
+    }[way]
+    for name, file in variables.items():
+        monkeypatch.setenv(name, str(tmp_path / file))
+    if "KRAKEN_PROFILES" in variables:
+        monkeypatch.setenv("KRAKEN_PROFILE", "main")
+    for file in opened:
+        (tmp_path / file).chmod(mode)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            if way == "krakenex":
+                krakenex.API().load_key(tmp_path / "pair")
+            else:
+                KrakenSession.from_env()
+    warned = [record.getMessage() for record in caplog.records if "chmod 600" in record.getMessage()]
+    assert len(warned) == (0 if mode == 0o600 else len(opened))
+    assert all(str(tmp_path / file) in " ".join(warned) for file in opened if mode != 0o600)
+    assert SECRET not in caplog.text
+    if way != "krakenex":
+        assert [path for path in secret_files() if exposed(path)] == [
+            tmp_path / file for file in opened if mode != 0o600
+        ]
 
 
 def test_no_traceback_shows_a_secret(tmp_path: Path) -> None:

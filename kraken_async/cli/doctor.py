@@ -17,7 +17,8 @@ from kraken_async.cli.doctor_checks import Check
 from kraken_async.cli.doctor_online import Question, ask_kraken
 from kraken_async.cli.states import State, StateDir, directory, key_id, problems
 from kraken_async.cli.states import states as _states
-from kraken_async.credentials import variable
+from kraken_async.credentials import exposed, variable
+from kraken_async.profiles import secret_files
 from kraken_async.settings import (
     PRODUCTION,
     Settings,
@@ -181,6 +182,7 @@ def _surroundings(read: _Environment) -> Iterator[Check]:
             )
         else:
             yield Check("API key", "OK", f"set, known here as {key_id()}")
+    yield from _secrets()
     if env.tier:
         yield Check("tier", "OK", env.tier)
     elif not variable(None, "KRAKEN_API_TIER"):  # one that is not understood is said above
@@ -194,6 +196,15 @@ def _surroundings(read: _Environment) -> Iterator[Check]:
         yield Check(
             "limits", "WARN", "KRAKEN_GOVERNOR is off: nothing is held back", "unset it, unless you mean it"
         )
+
+
+def _secrets() -> Iterator[Check]:
+    with contextlib.suppress(ValueError):  # of the profile; the trouble names it
+        for path in secret_files():
+            if exposed(path):
+                yield Check(
+                    "secrets", "WARN", f"{path} may be read by others on this machine", f"chmod 600 {path}"
+                )
 
 
 def _place(state_dir: Path | None, said: str) -> Iterator[Check]:

@@ -70,9 +70,9 @@ def endpoints(
 
 def _show_one(endpoint: Endpoint, row: dict[str, Any], *, as_json: bool) -> None:
     # Typed methods are many: read when they are asked for.
-    from kraken_async.cli.parameters import page, parameters
+    from kraken_async.cli.parameters import help_of, page, parameters
 
-    row = {**row, "page": page(endpoint.name)}
+    row = {**row, "page": page(endpoint.name), "help": help_of(endpoint.name)}
     fields = parameters(endpoint.name)
     if as_json:
         dump({**row, "parameters": [asdict(field) for field in fields]})

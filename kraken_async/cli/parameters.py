@@ -34,6 +34,11 @@ def page(endpoint: str) -> str:
     return f"docs/endpoints/{method_name(endpoint).replace('_', '-')}.md"
 
 
+def help_of(endpoint: str) -> str:
+    """Return the command that prints the text of an endpoint's typed method, with or without a clone."""
+    return f"python -m pydoc kraken_async.api.spot.Spot.{method_name(endpoint)}"
+
+
 def parameters(endpoint: str) -> list[Parameter]:
     """Return the parameters of a described endpoint, required ones first."""
     method = getattr(Spot, method_name(endpoint))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pydoc
 import re
 import signal
 import subprocess
@@ -686,6 +687,7 @@ def test_endpoints_lists_every_endpoint_with_its_permission() -> None:
 def test_one_endpoint_is_listed_with_its_parameters_and_its_page() -> None:
     found = data(run("endpoints", "AddOrder", "--json"))
     assert found["page"] == "docs/endpoints/add-order.md"
+    assert "Place one order" in pydoc.render_doc(found["help"].split()[-1])
     required = [each["required"] for each in found["parameters"]]
     assert required == sorted(required, reverse=True)
     types = {each["name"]: each["type"] for each in found["parameters"]}

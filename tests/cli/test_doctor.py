@@ -53,6 +53,20 @@ def test_an_address_that_is_not_understood_is_not_replaced_by_krakens(
     ]
 
 
+def test_doctor_warns_of_a_file_with_a_secret_that_others_may_read(
+    known: EmulatorServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(os.environ["KRAKEN_API_SECRET"])
+    file.chmod(0o644)
+    monkeypatch.delenv("KRAKEN_API_SECRET")
+    monkeypatch.setenv("KRAKEN_API_SECRET_FILE", str(file))
+    found = data(run("doctor", "--offline", "--json"))["checks"]
+    assert [each["cure"] for each in found if each["name"] == "secrets"] == [f"chmod 600 {file}"]
+    file.chmod(0o600)
+    assert "secrets" not in checks(run("doctor", "--offline", "--json"))
+
+
 def test_doctor_says_what_a_first_use_does_in_the_unit_that_is_set(
     server: EmulatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from kraken_async import AuthenticationError, KrakenAPIError, KrakenSession, Outcome
 from kraken_async.adapters.krakenex.response import Response, Session
 from kraken_async.client import with_password
+from kraken_async.credentials import warn_if_exposed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +84,11 @@ class Settings:
         return self
 
     def load_key(self, path: str | os.PathLike[str]) -> None:
-        """Read key and secret from a file, a line each. A missing line is warned of; krakenex takes it silently."""
+        """Read key and secret from a file, a line each.
+
+        A missing line is warned of, and a file that others may read; krakenex takes both silently.
+        """
+        warn_if_exposed(path)
         with Path(path).open(encoding="utf-8") as file:
             self.key = file.readline().strip()
             self.secret = file.readline().strip()
