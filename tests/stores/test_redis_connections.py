@@ -35,7 +35,8 @@ def link_to(url: str) -> tuple[Link, Any]:
 
 async def test_a_connection_that_its_pool_has_lost_is_closed_with_the_store(node: Node) -> None:
     link, client = link_to(f"redis://{LOOPBACK}:{node.port}/0")
-    connection = await client.connection_pool.get_connection()
+    connection = client.connection_pool.get_available_connection()
+    await connection.connect()
     await connection.send_command("PING")
     client.connection_pool.reset()  # it knows of no connection any more
     assert connection.is_connected
@@ -45,10 +46,23 @@ async def test_a_connection_that_its_pool_has_lost_is_closed_with_the_store(node
 
 async def test_a_connection_of_a_cluster_that_never_came_up_is_closed_with_the_store(node: Node) -> None:
     link, client = link_to(f"redis+cluster://{LOOPBACK}:{node.port}/")
-    connection = client.startup_nodes[0].acquire_connection()
+    connection = next(iter(client.nodes_manager.startup_nodes.values())).acquire_connection()
     await connection.connect()
     await link.close(5.0)  # where redis-py closes nothing: the client is not initialized
     assert not connection.is_connected
+
+
+async def test_the_first_nodes_of_a_cluster_are_those_that_every_redis_py_names() -> None:
+    """The client itself names them since redis-py 7; those before leave it to its manager of nodes."""
+    address = address_of("redis+cluster://h1:1,h2:2/")
+    client = client_of(address, 5.0)
+    if hasattr(client, "startup_nodes"):
+        del client.startup_nodes
+    link = Link(client, address.place, ["k"], 5.0)
+    kinds = {node.connection_class for node in client.nodes_manager.startup_nodes.values()}
+    assert len(kinds) == 2
+    assert all(kind.__name__ == "Remembered" for kind in kinds)
+    await link.close(1.0)
 
 
 async def test_a_callers_client_keeps_its_connections(node: Node) -> None:
@@ -57,7 +71,8 @@ async def test_a_callers_client_keeps_its_connections(node: Node) -> None:
     kind = client.connection_pool.connection_class
     link = Link(client, address.place, ["k"], 5.0, owned=False)
     assert client.connection_pool.connection_class is kind
-    connection = await client.connection_pool.get_connection()
+    connection = client.connection_pool.get_available_connection()
+    await connection.connect()
     await link.close(5.0)
     assert connection.is_connected
     await client.connection_pool.release(connection)

@@ -142,7 +142,7 @@ class Link:
                 async with asyncio.timeout(patience):
                     await self._client.aclose()
         finally:
-            for connection in self._made:
+            for connection in tuple(self._made):
                 with contextlib.suppress(Exception):
                     await connection.disconnect(nowait=True)  # waits for nothing
             self._made.clear()
@@ -151,7 +151,7 @@ class Link:
         """Return what makes connections: pools, or the first nodes of a cluster."""
         pool = getattr(self._client, "connection_pool", None)
         if pool is None:
-            return list(self._client.startup_nodes)
+            return list(self._client.nodes_manager.startup_nodes.values())
         sentinels = getattr(getattr(pool, "sentinel_manager", None), "sentinels", ())
         return [pool, *(each.connection_pool for each in sentinels)]
 
