@@ -123,6 +123,20 @@ async def test_any_file_of_a_key_may_have_it(
     assert not key.refresh()
 
 
+async def test_a_copy_of_it_in_a_program_that_is_being_started_keeps_no_one_out(
+    tmp_path: Path, lowest: Callable[[str, int], list[str]]
+) -> None:
+    lowest("k.state", 1)
+    key = await opened(FileStore(tmp_path))
+    copy = os.dup(0)
+    try:
+        await key.close()
+        reservation = FileStore(tmp_path).reserve("k", "ns")  # for itself
+        reservation.close(0)
+    finally:
+        os.close(copy)
+
+
 @pytest.mark.parametrize("name", ["k.state", "k.nonce.lock", "k.disk.lock"])
 async def test_a_hold_that_is_dropped_closes_it(
     name: str, tmp_path: Path, lowest: Callable[[str, int], list[str]]

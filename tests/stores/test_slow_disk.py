@@ -53,10 +53,14 @@ class SlowThreads:
 
     def __init__(self, module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pending: list[tuple[asyncio.Future[Any], Callable[[], Any]]] = []
+        self.undo: Callable[[Any], object] = print
         monkeypatch.setattr(module, "in_thread", self._start)
         monkeypatch.setattr(ceiling, "time", SimpleNamespace(monotonic=asyncio.get_running_loop().time))
 
-    def _start(self, work: Callable[[], Any], *_: Any, **__: Any) -> asyncio.Future[Any]:
+    def _start(
+        self, work: Callable[[], Any], undo: Callable[[Any], object] = print, **__: Any
+    ) -> asyncio.Future[Any]:
+        self.undo = undo
         future = asyncio.get_running_loop().create_future()
         self.pending.append((future, work))
         return future
@@ -109,6 +113,25 @@ async def test_a_call_waits_five_seconds_for_the_disk_and_then_for_five_it_is_no
     await asyncio.sleep(3600)
     monkeypatch.undo()
     assert await took(draw(key)) == 0.0
+    await key.close()
+
+
+@virtual
+async def test_a_raise_that_no_one_waits_for_any_more_closes_the_file_that_it_made_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await beyond(tmp_path)
+    threads = SlowThreads(ceiling, monkeypatch)
+    await draw(key, overtake=True)
+    closed: list[str] = []
+    for name, found in (("the old one", None), ("made again", object())):
+        file: Any = SimpleNamespace(close=lambda name=name: closed.append(name))
+        made: Any = found
+        threads.undo(ceiling.Raised(5, file, made))
+    assert closed == ["made again"]
+    threads.go_on()
+    await asyncio.sleep(0)
+    monkeypatch.undo()
     await key.close()
 
 
@@ -305,8 +328,14 @@ async def test_a_change_waits_two_seconds_for_the_nonce_lock_and_a_call_without_
 @virtual
 @pytest.mark.parametrize(("unit", "margin"), [("ns", 1000), ("us", 8), ("ms", 8)])
 async def test_a_cancel_past_the_nonce_lock_is_a_margin_above_the_last_nonce(
-    unit: str, margin: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unit: str,
+    margin: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    holders = [Holder(os.getpid(), True, False)]
+    monkeypatch.setattr(hold, "lock_holders", lambda status: tuple(holders))
     monkeypatch.setattr(nonce_lock, "wait_for_lock", polled)
     key = await opened(FileStore(tmp_path), unit=unit)
     last = await key.jump(10**12)
@@ -320,6 +349,11 @@ async def test_a_cancel_past_the_nonce_lock_is_a_margin_above_the_last_nonce(
     assert key.figures()["nonce_waits"] == 1
     assert await key.step(nothing, overtake=True) == (None, 0)
     assert key.figures()["past_the_nonce_lock"] == 1
+    assert f"a cancel goes past the nonce lock, which process {os.getpid()} keeps" in caplog.text
+    holders.clear()
+    await draw(key, overtake=True)
+    assert "which another process keeps" in caplog.text
+    last += margin
     with_lock.close()
     assert await draw(key) == last + margin + 1
     await key.close()
