@@ -12,7 +12,7 @@ import pytest
 from kraken_async import OrderError, OutcomeUnknown, TransportError
 from kraken_async.calls.cancellation import Cancellation
 from kraken_async.orders.absence import MARGIN
-from kraken_async.orders.reconciler import BEYOND
+from kraken_async.orders.reconciler import BEYOND, WITHOUT_PROOF, Verdict
 from tests.virtual_time import virtual
 
 TXID = "OAAAAA-BBBBB-CCCCCC"
@@ -200,3 +200,98 @@ async def test_an_order_of_another_id_is_none_and_one_without_an_id_is() -> None
     books.open = {"OPEN": shown(-5.0, cl_ord_id="other")}
     assert (await books.ensure())["txid"] == "MINE"  # asked for by its id, so it is of that id
     assert books.cancels == [{"cl_ord_id": "mine"}]
+
+
+# ------------------------------------------------------------------ an order whose outcome is not known
+
+
+class Desk(Exchange):
+    """Looks an order up once, with the verdict that a test wants; every order by a txid shows as closed."""
+
+    def __init__(self, verdict: Verdict, remaining: float | None) -> None:
+        super().__init__(shown_open=0)
+        self.verdict, self.left = verdict, remaining
+        self.limits: list[float] = []
+        self.named: list[dict[str, Any]] = []
+
+    async def ask(self, options: Any, name: str, params: dict[str, Any]) -> Any:
+        self.named.append(params)
+        return {"count": 1}
+
+    async def ask_internal(self, name: str, params: dict[str, Any]) -> Any:
+        return SimpleNamespace(result={params["txid"]: CLOSED})
+
+    def remaining(self, order: Any) -> float | None:
+        return self.left
+
+    async def run(self, order: Any, limit: float) -> Verdict:
+        self.limits.append(limit - self.clock())
+        return self.verdict
+
+    async def ensure(self, endpoint: str, params: dict[str, Any], *client_ids: str | None) -> Any:
+        order: Any = SimpleNamespace(
+            intent=SimpleNamespace(endpoint=endpoint, params=params),
+            rows=[SimpleNamespace(cl_ord_id=each) for each in client_ids],
+        )
+        me: Any = self
+        time_: Any = SimpleNamespace(span=lambda: None)
+        return await Cancellation(me, me, time_, self.clock, 20.0).ensure_order(order)
+
+
+ABSENT = {"txid": None, "status": "absent", "vol_exec": "0"}
+OTHER = "OBBBBB-BBBBB-CCCCCC"
+
+
+@virtual
+@pytest.mark.parametrize(
+    ("remaining", "limit"), [(5.0, 5.0 + BEYOND), (0.0, BEYOND), (-9.0, BEYOND), (None, WITHOUT_PROOF)]
+)
+async def test_an_order_that_was_not_placed_is_cancelled_by_its_id_and_looked_for_as_long_as_it_may_show(
+    remaining: float | None, limit: float
+) -> None:
+    desk = Desk(Verdict(None, "absent"), remaining)
+    assert await desk.ensure("AddOrder", {"cl_ord_id": "mine"}, "mine") == ABSENT
+    assert desk.named == [{"cl_ord_id": "mine"}]
+    assert desk.limits == [pytest.approx(limit)]
+
+
+@virtual
+async def test_what_is_not_proven_is_given_back_as_it_is_known() -> None:
+    verdict = Verdict(None, "not seen")
+    assert not verdict.final
+    desk = Desk(verdict, 5.0)
+    assert await desk.ensure("AddOrder", {}, None) is verdict
+    assert desk.named == []  # it has no id by which it could be cancelled
+
+
+@virtual
+async def test_what_was_placed_is_cancelled_for_certain() -> None:
+    desk = Desk(Verdict({"txid": [TXID]}), 5.0)
+    found = await desk.ensure("AddOrder", {"cl_ord_id": "mine"}, "mine")
+    assert (found["txid"], found["vol_exec"]) == (TXID, "0.4")
+    assert desk.named == [{"cl_ord_id": "mine"}, {"txid": TXID}]
+
+
+@virtual
+@pytest.mark.parametrize(("result", "meant"), [(None, TXID), ({"txid": OTHER}, OTHER)])
+async def test_of_a_lost_edit_the_order_that_stands_is_cancelled(result: Any, meant: str) -> None:
+    desk = Desk(Verdict(result, None if result else "absent"), 5.0)
+    found = await desk.ensure("EditOrder", {"txid": TXID})
+    assert found["txid"] == meant
+    assert desk.named == [{"txid": TXID}, {"txid": meant}]  # the old one at once, whatever became of it
+
+
+@virtual
+async def test_of_a_lost_amend_the_order_that_it_names_is_cancelled() -> None:
+    desk = Desk(Verdict(None), 5.0)
+    assert (await desk.ensure("AmendOrder", {"txid": TXID}))["txid"] == TXID
+    assert desk.limits == []  # nothing has to be looked up for that
+
+
+@virtual
+async def test_of_a_batch_all_orders_are_told() -> None:
+    result = {"orders": [{"txid": TXID}, {"txid": OTHER}]}
+    found = await Desk(Verdict(result), 5.0).ensure("AddOrderBatch", {"pair": "XBTUSD"}, "a", "b")
+    assert [each["txid"] for each in found["orders"]] == [TXID, OTHER]
+    none = await Desk(Verdict(None, "absent"), 5.0).ensure("AddOrderBatch", {"pair": "XBTUSD"}, "a", "b")
+    assert none == {"orders": []}
