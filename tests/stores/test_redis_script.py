@@ -190,6 +190,16 @@ async def test_news_of_others_are_read_before_a_choice_and_only_where_there_are_
 
 
 @virtual
+async def test_what_the_first_release_wrote_of_cancelled_ids_is_taken_over() -> None:
+    script = Script()
+    script.state["seldom"] = json.dumps({"withdrawn": {"mine": NOW + 5.0}})
+    key = await opened(script)
+    assert await key.update(lambda shared: shared.recalled.names("mine", 1004.0))
+    assert not await key.update(lambda shared: shared.recalled.names("mine", 1006.0))
+    await key.close()
+
+
+@virtual
 async def test_cancels_that_are_no_longer_kept_are_doubt() -> None:
     script = Script()
     key = await opened(script)

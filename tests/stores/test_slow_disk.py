@@ -485,6 +485,20 @@ async def test_a_step_that_was_overtaken_makes_way_and_is_taken_again_above(tmp_
 # ------------------------------------------------------------------ coming and going
 
 
+async def test_closing_writes_a_note_only_where_the_nonce_lock_is_free(tmp_path: Path) -> None:
+    one, two, three = [await opened(FileStore(tmp_path)) for _ in range(3)]
+    lock = FileLock(tmp_path / "k.nonce.lock")
+    assert lock.try_acquire()
+    one.note(setting(level=9.0))
+    await one.close()
+    lock.close()
+    assert await three.update(lambda shared: shared.level) is None
+    two.note(setting(level=8.0))
+    await two.close()
+    assert await three.update(lambda shared: shared.level) == 8.0
+    await three.close()
+
+
 def test_a_reservation_says_once_that_its_disk_fails_and_once_that_it_works(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
