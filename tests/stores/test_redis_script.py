@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import random
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
 
 from kraken_async import NonceStoreError
 from kraken_async.stores.base import Shared
+from kraken_async.stores.redis import turn
 from kraken_async.stores.redis.connection import Link
 from tests.stores.script_support import Script, Silent, unreachable
 from tests.stores.store_support import nothing, setting, yes
@@ -601,6 +603,15 @@ async def test_names_of_placed_orders_go_with_the_turn_and_come_back_when_that_f
     await key.release_turn()
     assert script.heard("news") == []  # its own names are no news
     await key.close()
+
+
+def test_a_holder_on_this_host_is_looked_at_and_another_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "this one")
+    monkeypatch.setattr(turn, "process_text", lambda pid: f"process {pid} (stopped)")
+    assert turn.holder_text("5@thisone/abc:1") == "process 5 (stopped) on thisone"
+    assert turn.holder_text("5@other/abc:1") == "process 5 on other"
+    assert turn.holder_text("5@/abc:1") == "process 5 on an unnamed host"
+    assert turn.holder_text("abc:1") == ""
 
 
 @virtual
