@@ -206,6 +206,20 @@ async def test_calls_that_come_back_stand_where_they_stood() -> None:
     assert drain(queue) == calls
 
 
+async def test_calls_that_come_back_in_any_order_stand_where_they_stood() -> None:
+    queue = RequestQueue()
+    calls = [call() for _ in range(40)]
+    for each in calls:
+        push(queue, each, 0.0)
+    back = calls[::2]
+    for each in back:
+        queue.remove(each)
+    random.Random(5).shuffle(back)
+    for each in back:
+        queue.put_back(each)
+    assert drain(queue) == calls
+
+
 async def test_most_of_a_lane_may_leave_from_its_middle() -> None:
     queue = RequestQueue()
     calls = [call() for _ in range(300)]
