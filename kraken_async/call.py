@@ -93,8 +93,7 @@ class Sink(Protocol):
         ...
 
 
-#: What ends a program. All else that a caller's function raises is a fault, also what is no Exception, as test tools
-#: and event loops of other kinds raise it. A function that does not wait cannot be cancelled: its CancelledError too.
+#: What ends a program. What else a caller's function raises is a fault; so is a CancelledError if it never waits.
 ENDS_PROGRAM: Final = (KeyboardInterrupt, SystemExit)
 #: What ends a program or a task.
 ENDS: Final = (*ENDS_PROGRAM, GeneratorExit, asyncio.CancelledError)

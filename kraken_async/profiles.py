@@ -21,7 +21,9 @@ from typing import Any, Final
 
 import platformdirs
 
+from kraken_async.api.endpoints import Tier
 from kraken_async.credentials import OtpFile, clean, read_key_pair, variable, warn_if_exposed
+from kraken_async.stores.base import check_unit
 
 FILE: Final = "profiles.toml"
 _SECRETS: Final = ("KRAKEN_API_KEY", "KRAKEN_API_SECRET", "KRAKEN_API_OTP")
@@ -44,6 +46,10 @@ _FIELDS: Final[dict[str, type | tuple[type, ...]]] = {
     "timeout": (int, float),
     "governor": (str, bool),
 }
+
+
+#: What is looked at where it is written, so that an error names the entry.
+_VALUES: Final[dict[str, Callable[[str], object]]] = {"tier": Tier.of, "nonce_unit": check_unit}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +159,12 @@ def _checked(name: str, given: dict[str, Any], folder: Path) -> Profile:
                 else f"[profile.{name}] {entry} is of no use so"
             )
             raise ValueError(msg)
+        if entry in _VALUES and isinstance(value, str):
+            try:
+                _VALUES[entry](value)
+            except ValueError as error:
+                msg = f"[profile.{name}] {entry}: {error}"
+                raise ValueError(msg) from None
     key, secret = _key(name, given, folder)
     store, state_dir = given.get("store"), given.get("state_dir")
     return Profile(

@@ -19,7 +19,7 @@ from kraken_async.credentials import otp_variable, secret_variable, variable
 from kraken_async.limits.governor import BurstGovernor
 from kraken_async.monitoring.reporter import Listeners
 from kraken_async.orders.policy import OrderPolicy
-from kraken_async.stores.base import UNITS
+from kraken_async.stores.base import UNITS, check_unit
 from kraken_async.stores.url import store_of
 from kraken_async.wire.base_url import check_url
 from kraken_async.wire.signer import Signer
@@ -321,16 +321,10 @@ def not_understood(env: Mapping[str, str] | None = None) -> dict[str, str]:
     return found
 
 
-def _check_unit(unit: str) -> None:
-    if unit not in UNITS:
-        msg = f"the unit of nonces is one of {', '.join(UNITS)}, not {unit!r}"
-        raise ValueError(msg)
-
-
 #: Variables whose values are checked: the options that go before each, and the check.
 _CHECKED: Final[dict[str, tuple[tuple[str, ...], Callable[[str], object]]]] = {
     "KRAKEN_API_TIER": (("tier",), Tier.of),
-    "KRAKEN_NONCE_UNIT": (("nonce_unit",), _check_unit),
+    "KRAKEN_NONCE_UNIT": (("nonce_unit",), check_unit),
     "KRAKEN_API_URL": (("base_url", "plain_http"), check_url),
 }
 

@@ -122,6 +122,8 @@ def test_the_environment_goes_before_the_profile_that_it_names(tmp_path: Path) -
         ('[profile.main]\nkey_file = "main.key"\nkey = "a"\nsecret = "b"', "one of them"),
         ('[profile.main]\nkey_file = "missing.key"', "cannot be read"),
         ("[profile.main]\ntier = 3", "tier is a text"),
+        ('[profile.main]\ntier = "gold"', r"\[profile.main\] tier: unknown tier 'gold': use one of"),
+        ('[profile.main]\nnonce_unit = "xs"', r"\[profile.main\] nonce_unit: .* one of ns, us, ms, not 'xs'"),
         ('[profile.main]\ngovernor = "perhaps"', "on"),
         ("[profile.other]", "no profile 'main'"),
         ("profile = 5", "tables"),

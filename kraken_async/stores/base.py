@@ -50,6 +50,13 @@ def clock_ticks(unit: str) -> int:
     return time.time_ns() // UNITS[unit]
 
 
+def check_unit(unit: str) -> None:
+    """Raise ValueError for what is no unit of nonces."""
+    if unit not in UNITS:
+        msg = f"the unit of nonces is one of {', '.join(UNITS)}, not {unit!r}"
+        raise ValueError(msg)
+
+
 def next_nonce(last: int, unit: str) -> int:
     """Return the clock, or one above ``last`` when the clock has not moved on or has stepped back."""
     now = clock_ticks(unit)

@@ -67,6 +67,18 @@ def test_doctor_warns_of_a_file_with_a_secret_that_others_may_read(
     assert "secrets" not in checks(run("doctor", "--offline", "--json"))
 
 
+def test_a_value_of_a_profile_that_is_not_understood_is_filed_with_its_entry(
+    known: EmulatorServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "profiles.toml").write_text('[profile.main]\ntier = "gold"\n')
+    monkeypatch.setenv("KRAKEN_PROFILES", str(tmp_path / "profiles.toml"))
+    monkeypatch.setenv("KRAKEN_PROFILE", "main")
+    result = run("doctor", "--offline", "--json")
+    (check,) = [check for check in data(result)["checks"] if check["grade"] == "FAIL"]
+    assert (result.exit_code, check["name"]) == (1, "environment")
+    assert "[profile.main] tier: unknown tier 'gold'" in check["found"]
+
+
 def test_doctor_says_what_a_first_use_does_in_the_unit_that_is_set(
     server: EmulatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
