@@ -28,6 +28,8 @@ import aioresponses.core
 import hypothesis
 import pytest
 
+from kraken_async.calls import public_calls
+from kraken_async.limits import matching_engine
 from kraken_async.stores.base import KeyState, Store
 from tests.described import DescribedReplies
 from tests.secrecy import Secrecy
@@ -133,6 +135,9 @@ def isolated_environment(
 
     Children inherit this, as monkeypatch changes `os.environ` itself.
     """
+    # What a process remembers of an account and of an address lives as long as a session that has not been collected.
+    matching_engine._accounts.clear()
+    public_calls._allowances.clear()
     # A folder is made for who asks for one alone: it takes longer than most tests.
     own = "tmp_path" in request.fixturenames
     home: Path = request.getfixturevalue("tmp_path") if own else homes / str(next(_numbers))
