@@ -75,7 +75,10 @@ class OffsetPages(PageSource):
 
     def _accept(self, name: str, found: _Found, fresh: list[PageRow], *, moved: bool) -> Page:
         self._stale = self._stale + 1 if found.rows and not fresh else 0
-        self._moved = (moved and self._count is not None) or (self._moved and not fresh)
+        # Without a count nothing says that it stood still.
+        self._moved = (
+            found.count is None or (moved and self._count is not None) or (self._moved and not fresh)
+        )
         if self._stale > (_SEARCH if self._moved else _STALE):
             raise lost(name, "Kraken shows the same rows over and over; what was given is not all")
         self._count, self._following = found.count, following_cursor(found.result)

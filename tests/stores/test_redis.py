@@ -812,16 +812,18 @@ async def test_killed_in_mid_run_and_restarted_empty_no_nonce_is_reused_and_sess
                 slowest = max(slowest, time.monotonic() - start)
 
     tasks = [asyncio.create_task(work(key)) for key in opened]
-    for _ in range(3):
+    try:
+        for _ in range(3):
+            before = calls
+            await until(lambda before=before: calls > before + 30, 60.0)  # type: ignore[misc]  # mypy does not follow a lambda's default
+            lost = failures
+            server.kill()
+            await until(lambda lost=lost: failures >= lost + 3, 60.0)  # type: ignore[misc]  # mypy does not follow a lambda's default
+            await asyncio.to_thread(server.start)
         before = calls
-        await until(lambda before=before: calls > before + 30)  # type: ignore[misc]  # mypy does not follow a lambda's default
-        lost = failures
-        server.kill()
-        await until(lambda lost=lost: failures >= lost + 3)  # type: ignore[misc]  # mypy does not follow a lambda's default
-        await asyncio.to_thread(server.start)
-    before = calls
-    await until(lambda: calls > before + 30)
-    stop.set()
+        await until(lambda: calls > before + 30, 60.0)
+    finally:
+        stop.set()
     await asyncio.gather(*tasks)
     assert kraken.refused == []
     assert kraken.most_in_flight == 1

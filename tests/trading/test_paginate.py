@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kraken_async import KrakenError, KrakenSession, RateLimitExceeded, TransportError
@@ -247,6 +247,7 @@ def test_what_does_not_answer_in_pages_is_refused_by_name() -> None:
     assert {"TradesHistory", "ClosedOrders", "Ledgers", "OpenOrders", "Trades"} <= set(KINDS)
 
 
+@example(rows=12, size=5, count=False, events=[(1, 9), (7, 21)], stop=0)  # more than five pages at once
 @given(
     rows=st.integers(0, 160),
     size=st.integers(5, 60),
