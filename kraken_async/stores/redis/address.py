@@ -131,9 +131,9 @@ def _client(address: Address, timeout: float) -> Any:
         options.pop(name, None)
     if address.kind == "cluster":
         return _cluster(address, {**options, "retry": Retry(NoBackoff(), 1)})
-    return _sentinel(
-        address, options, {**address.sentinel_options, **bounds, "socket_timeout": timeout, "protocol": 2}
-    )
+    # One sentinel that stands still leaves time to ask another.
+    own = {**bounds, "socket_timeout": timeout / 2, "socket_connect_timeout": timeout / 2, "protocol": 2}
+    return _sentinel(address, options, {**address.sentinel_options, **own})
 
 
 def _single(options: dict[str, Any]) -> Any:

@@ -12,7 +12,8 @@ class OrderlySentinel(Sentinel):
     """Finds the primary for one caller after the other.
 
     redis-py moves the sentinel that answered to the front of its list. Two that do so at once can put one sentinel
-    in the place of another: that one is never asked again, and its connection never closed.
+    in the place of another: that one is never asked again, and its connection never closed. And it begins with the
+    same sentinel each time until one has answered: one that stands still would use up the time of every command.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -22,4 +23,9 @@ class OrderlySentinel(Sentinel):
     async def discover_master(self, service_name: str) -> Any:
         """Return host and port of the primary. Raises as redis-py does."""
         async with self._finding:
-            return await super().discover_master(service_name)
+            try:
+                return await super().discover_master(service_name)
+            except asyncio.CancelledError:
+                # Time was up before any of them had answered: the next caller begins with another one.
+                self.sentinels.append(self.sentinels.pop(0))
+                raise
