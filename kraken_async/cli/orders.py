@@ -36,8 +36,8 @@ app: typer.Typer = typer.Typer(help="Orders whose outcome is not known.", no_arg
 
 NAME = "The id of an intent, or its cl_ord_id."
 _ABSENT: Final = (
-    "it is not to be found, past its deadline and the time it may take to show. Repeat it if it is still wanted, and "
-    "if orders show at Kraken within that time: docs/orders.md says what this rests on"
+    "not found, past its deadline and the time it may take to show. Repeat it if it is still wanted, and if orders "
+    "show at Kraken within that time: docs/orders.md says what this rests on"
 )
 FromKey = Annotated[
     str | None,
@@ -86,8 +86,9 @@ def resolve(
 ) -> None:
     """Look the unresolved orders up at Kraken, open ones and closed ones. Nothing is placed or cancelled.
 
-    Prints for each whether it was placed, is absent (it was not placed), or is still unknown, and then from when it
-    can be told. Exits with 0 if all were placed, with 3 while any is unknown, else with 1.
+    Prints for each whether it was placed, is absent (not found, past the time it may take to show), or is still
+    unknown, and then from when it can be told. Exits with 0 if all were placed, with 3 while any is unknown, else
+    with 1.
 
     Example: kraken-async orders resolve
     """
@@ -206,11 +207,10 @@ async def _each(
 
 
 def _doubtful(error: OutcomeUnknown, from_key: str | None) -> dict[str, Any]:
-    """Return what is known of an order that was not found: that it was not placed, or from when that can be told."""
+    """Return what is known of an order that was not found: that it is absent, or from when that can be told."""
     known = {"finding": error.finding, "decidable_at": error.decidable_at}
     if error.finding == "absent":
-        what = "placed" if error.endpoint in ("AddOrder", "AddOrderBatch") else "done"
-        return {**known, "outcome": "absent", "detail": f"it was not {what}: {_ABSENT}"}
+        return {**known, "outcome": "absent", "detail": _ABSENT}
     if error.decidable_at is None or error.decidable_at <= time.time():
         then = "Ask again"
     else:

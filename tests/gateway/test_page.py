@@ -394,7 +394,7 @@ async def test_an_order_in_doubt_says_how_it_was_looked_for_and_whose_it_is(
     assert "grid-bot002" in rows
     assert "not known001" in rows
     outcomes = await texts(staged_page, "[data-is=unheard] td:nth-child(4)")
-    assert outcomes == ["not done", "done: OABCDE-12345-FGHIJK", "done: without an id"]
+    assert outcomes == ["not found, or refused", "done: OABCDE-12345-FGHIJK", "done: without an id"]
 
 
 async def test_look_ups_are_told_from_changes_and_calls_from_one_another(

@@ -17,7 +17,7 @@
     counter: "Kraken counts the private calls of this API key and refuses them above the maximum. Each call adds its cost in points; the counter falls by itself. The gateway waits rather than exceed it. It knows of the calls of all programs that share its store, and of no others.",
     flight: "The call that was sent to Kraken and has no answer yet, and for how long. One key has at most one, but for a cancel that overtakes a stalled call.",
     pace: "Private calls that this gateway sent to Kraken on this key. The line shows how many in each second of the last minute that this page was open.",
-    doubt: "Orders that were sent, and whose answer was lost. Each may be open or filled at Kraken, and is looked for until it is found, or until it is certain that it was not placed.",
+    doubt: "Orders that were sent, and whose answer was lost. Each may be open or filled at Kraken, and is looked for until it is found, or the time that it may take to show is over.",
     waited: "From a call's arrival in the gateway's queue to its sending, over the last 200 calls: the wait for Kraken's limits and for calls that go before. The median is exceeded by half of the calls.",
     trip: "From the sending of a call to Kraken's answer, over the last 200 calls. The median is exceeded by half of them.",
     lead: "Kraken wants each call numbered higher than the one before; the gateway takes the number from the clock. A large lead means that the clock was set back, or that another program moved the number. Where the last number is kept over a crash, none is used twice.",
@@ -384,7 +384,7 @@
 
   function showLate(parts, account) {
     const done = account.unheard.map((each) => ({ ...each, outcome: `done: ${each.ids.join(", ") || "without an id"}` }));
-    const absent = account.absent.map((each) => ({ ...each, outcome: "not done" }));
+    const absent = account.absent.map((each) => ({ ...each, outcome: "not found, or refused" }));
     const all = [...done, ...absent].sort((a, b) => b.at - a.at).slice(0, 10);
     parts["unheard-card"].hidden = !all.length;
     rows(parts.unheard, all, (found) => found.map((each) =>
