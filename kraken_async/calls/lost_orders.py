@@ -232,9 +232,11 @@ class LostOrders:
             "%s is dismissed: nothing more is found out about it", order.intent.endpoint, extra=_ids(order)
         )
 
-    def search(self, what: Intent) -> Search:
+    def search(self, what: Intent | OutcomeUnknown) -> Search:
         """Return what was done so far to find out about an order, and whether it goes on by itself."""
-        order = self._tracker.pending(what)
+        order = self._tracker.known(str(what.intent_id if isinstance(what, OutcomeUnknown) else what.id))
+        if order is None:
+            return Search(rounds=0, last=(), goes_on=False)
         return Search(rounds=order.rounds, last=order.last_round, goes_on=order in self._searches)
 
     def _close(self, order: PendingOrder, verdict: Verdict) -> None:

@@ -86,12 +86,13 @@ class OrderMethods:
         parts = await self._order_parts("resolve()")
         return await parts.lost_orders.resolve(intent)
 
-    def search(self, intent: Intent) -> Search:
+    def search(self, intent: Intent | OutcomeUnknown) -> Search:
         """Return what was done so far to find out about one of :meth:`unresolved`. Never waits.
 
         Its ``rounds`` of look-ups, the answers of the ``last`` one, and whether it ``goes_on`` by itself: an order of a
         session that died is looked up by :meth:`resolve` alone. Raises SessionClosed before the session is opened.
         """
+        _check_intent("search()", intent)
         parts = self._order_parts_now()
         if parts is None:
             msg = "the session is not open: search() belongs to an open session with an API key"

@@ -245,11 +245,13 @@ class OrderTracker(CallListener):
         """Return an order of this session whose caller was told "unknown", by the id of its intent."""
         return self._given_up.get(intent_id)
 
+    def known(self, intent_id: str) -> PendingOrder | None:
+        """Return an open intent of this session or a dead one, or one that was looked up here; None: no such one."""
+        return self._given_up.get(intent_id) or self._left.get(intent_id) or self._strangers.get(intent_id)
+
     def pending(self, intent: Intent) -> PendingOrder:
         """Return what is known of an open intent, of this session or a dead one; of any other, what the intent says."""
-        order = self._given_up.get(intent.id) or self._left.get(intent.id)
-        if order is None:
-            order = self._strangers.get(intent.id)
+        order = self.known(intent.id)
         if order is None:
             order = PendingOrder(intent, self._server_time.boot_clock())
             self._strangers[intent.id] = order  # since when it is known here matters, see absence.py

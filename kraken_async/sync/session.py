@@ -217,7 +217,7 @@ class KrakenSession(Client):
         """Return how much of Kraken's counters is left. Raises SessionClosed where there is no key."""
         return self._tell(lambda session: session.budget())
 
-    def search(self, intent: Intent) -> Search:
+    def search(self, intent: Intent | OutcomeUnknown) -> Search:
         """Return what was done so far to find out about one of `unresolved`; see the asynchronous one."""
         return self._tell(lambda session: session.search(intent))
 

@@ -624,6 +624,8 @@ async def test_what_is_no_intent_is_named(given: Any, tmp_path: Path) -> None:
     for method in (client.resolve, client.dismiss):
         with pytest.raises(ValueError, match="takes one of unresolved"):
             await method(given)
+    with pytest.raises(ValueError, match="takes one of unresolved"):
+        client.search(given)
     with pytest.raises(KeyError, match="is not open"):
         await client.dismiss("an id")  # type: ignore[arg-type]  # wrong on purpose
     await client.aclose()

@@ -10,6 +10,7 @@ import pytest
 from kraken_async import KrakenSession, OrderPolicy, OutcomeUnknown, SessionClosed
 from kraken_async.emulator import Fault
 from kraken_async.orders.intent import Intent
+from kraken_async.orders.pending_order import Search
 from tests.orders.fault_support import LIMIT, World, told
 from tests.virtual_time import virtual
 
@@ -30,6 +31,7 @@ async def test_looks_are_counted_the_last_is_kept_and_the_search_goes_on_while_i
     first = client.search(intent)
     assert first.goes_on
     assert first.rounds >= 2
+    assert client.search(answer.error) == first
     assert [(look.endpoint, look.answer) for look in first.last] == [
         ("OpenOrders", "0 shown"),
         ("ClosedOrders", "0 shown"),
@@ -39,6 +41,8 @@ async def test_looks_are_counted_the_last_is_kept_and_the_search_goes_on_while_i
     assert later.goes_on
     assert later.rounds > first.rounds
     assert later.last[-1].at > first.last[-1].at
+    await client.dismiss(intent)
+    assert client.search(intent) == Search(rounds=0, last=(), goes_on=False)
     await client.aclose()
 
 
