@@ -199,14 +199,15 @@ async def _each(
             try:
                 row |= await settle(client, intent)
             except OutcomeUnknown as error:
-                row |= _doubtful(error, from_key)
+                again = f"kraken-async orders {_VERBS[settle]} {intent.id if known else intent}"
+                row |= _doubtful(error, again if from_key is None else f"{again} --from-key {from_key}")
             except KrakenError as error:
                 row |= {"outcome": str(error.outcome), "detail": str(error)}
             rows.append(row)
     return rows
 
 
-def _doubtful(error: OutcomeUnknown, from_key: str | None) -> dict[str, Any]:
+def _doubtful(error: OutcomeUnknown, again: str) -> dict[str, Any]:
     """Return what is known of an order that was not found: that it is absent, or from when that can be told."""
     known = {"finding": error.finding, "decidable_at": error.decidable_at}
     if error.finding == "absent":
@@ -215,8 +216,7 @@ def _doubtful(error: OutcomeUnknown, from_key: str | None) -> dict[str, Any]:
         then = "Ask again"
     else:
         then = f"Ask again from {_moment(error.decidable_at)}"
-    command = error.command if from_key is None else f"{error.command} --from-key {from_key}"
-    return {**known, "outcome": str(error.outcome), "detail": f"{error}. {then}: `{command}`"}
+    return {**known, "outcome": str(error.outcome), "detail": f"{error}. {then}: `{again}`"}
 
 
 async def _resolve(client: KrakenSession, intent: Any) -> dict[str, Any]:
@@ -249,6 +249,13 @@ async def _dismiss(client: KrakenSession, intent: Any) -> dict[str, Any]:
 
 def _moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+_VERBS: Final[dict[Callable[..., Any], str]] = {
+    _resolve: "resolve",
+    _ensure_cancelled: "ensure-cancelled",
+    _dismiss: "dismiss",
+}
 
 
 def _shown(intent: Any) -> dict[str, Any]:

@@ -82,6 +82,15 @@ def test_an_order_that_may_be_asked_about_at_any_time_says_so(
     assert ". Ask again: `kraken-async orders resolve 1-1`" in run("orders", "resolve").stdout
 
 
+def test_a_cancel_that_is_not_proven_names_the_command_that_goes_on(
+    left: Callable[[KrakenError], None],
+) -> None:
+    left(unknown("not seen", None))
+    result = run("orders", "ensure-cancelled", "OABCDE-ABCDE-ABCDEF")
+    assert result.exit_code == 3
+    assert "Ask again: `kraken-async orders ensure-cancelled OABCDE-ABCDE-ABCDEF`" in result.stdout
+
+
 def test_a_look_up_that_fails_leaves_an_order_unknown(left: Callable[[KrakenError], None]) -> None:
     left(KrakenError("the session is closed", outcome=Outcome.NOT_SENT))
     result = run("orders", "resolve")
