@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kraken_async.call import ENDS_PROGRAM, CallState
+from kraken_async.errors import Outcome, OutcomeUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,6 +101,7 @@ class CallLedger:
         """End a call: deliver its result or its error. Nothing happens when it has ended already."""
         if call.state is CallState.ENDED:
             return
+        error = _of_all_sendings(call, error)
         self._end(call)
         try:
             if call.options.trace is not None:
@@ -196,6 +198,19 @@ class CallLedger:
             self.finish(call, error=unsent(call))
         for call in list(self._away):
             self.finish(call, error=lost(call))
+
+
+def _of_all_sendings(call: Call, error: KrakenError | None) -> KrakenError | None:
+    """Return the error for a change that was repeated: its last sending proves nothing of one whose answer was lost."""
+    if error is None or error.outcome is Outcome.UNKNOWN or not call.unknown_before:
+        return error
+    if call.internal or not call.endpoint.changes:
+        return error
+    if call.endpoint.places_orders:  # never repeated, but for what was only to be validated
+        return error
+    unknown = OutcomeUnknown.of(call, error)
+    unknown.__cause__ = error
+    return unknown
 
 
 def _stop_timer(call: Call) -> None:

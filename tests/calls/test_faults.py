@@ -23,7 +23,9 @@ from kraken_async import (
     MemoryStore,
     OrderPolicy,
     Outcome,
+    OutcomeUnknown,
     RetryPolicy,
+    TransportError,
     guards,
 )
 from kraken_async.calls import faults as module
@@ -333,3 +335,37 @@ async def test_what_goes_wrong_before_sending_was_not_sent_and_after_it_is_unkno
     with pytest.raises(KrakenError) as caught:
         await session.private("Withdraw", asset="XBT", key="mine", amount="1")
     assert caught.value.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        TransportError("no connection", outcome=Outcome.NOT_SENT),
+        b'{"error":["EAPI:Invalid key"]}',
+        b'{"error":["EGeneral:Temporary lockout"]}',
+    ],
+    ids=["not sent", "refused", "locked out"],
+)
+async def test_how_a_repeat_ends_proves_nothing_of_the_cancel_whose_answer_was_lost(
+    last: TransportError | bytes,
+) -> None:
+    cancels = 0
+
+    async def transport(request: SignedRequest, timeout: float) -> Response:
+        nonlocal cancels
+        if not request.path.endswith("CancelOrder"):
+            return await answer(request, timeout)
+        cancels += 1
+        if cancels == 1:
+            raise TransportError("the answer was lost")
+        if isinstance(last, bytes):
+            return Response(200, {}, last)
+        raise last
+
+    options: dict[str, Any] = {"governor": BurstGovernor.off(), "retry": RetryPolicy(base=0.0)}
+    async with KrakenSession(*KEY, transport=transport, store=MemoryStore(), **options) as client:
+        with pytest.raises(OutcomeUnknown, match="may or may not have been done") as told:
+            await client.private("CancelOrder", txid="OFAULT-TESTS-ORDER1")
+        assert cancels > 1
+        assert told.value.__cause__ is not None
+        assert client.stats().unknown == 1
