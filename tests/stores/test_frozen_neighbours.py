@@ -254,7 +254,7 @@ async def test_the_ceiling_used_up_and_the_disk_lock_kept_by_a_stopped_process(
     monkeypatch.setattr(time, "time_ns", lambda: now)
     began = time.monotonic()
     assert await draw(key, overtake=True) == now
-    assert time.monotonic() - began < 2.0  # a call that may wait waits 5 s
+    assert time.monotonic() - began < 4.0  # a call that may wait waits 5 s
     assert not key.durable
     assert "cannot be written" in key.problems()[0]
     assert key.figures()["disk_errors"] > 0
