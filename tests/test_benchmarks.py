@@ -411,6 +411,9 @@ with frozen_neighbour(sys.argv[1], 1):
 """
     with Child("-c", code, str(tmp_path)) as child:
         number = int(child.line(60))
+        # It says so before it stands still, and only a group that has stopped is ended by the system.
+        while Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.005)
         child.kill()
     deadline = time.monotonic() + 60
     while _runs(number):
