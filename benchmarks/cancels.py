@@ -295,7 +295,9 @@ async def stand_still(*, folder: str, sessions: int) -> None:
     """Open sessions on the keys, and stop this process once each has the turn and is sending."""
     from kraken_async import BurstGovernor, FileStore, KrakenSession
 
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # by which the system ends a group that stands still, under nohup too
+    signal.signal(
+        signal.SIGHUP, signal.SIG_DFL
+    )  # by which the system ends a group that stands still, under nohup too
     logging.getLogger("kraken_async").setLevel(logging.CRITICAL)
     sending = 0
 
