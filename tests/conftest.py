@@ -250,14 +250,16 @@ class LeakCheck:
     Not counted: the threads of a loop's default executor, which the loop keeps until it is closed.
     """
 
+    #: Seconds. What another thread closes, the emulator's its end of a connection, takes a moment. A leak stays.
+    patience = 5.0
+
     def __enter__(self) -> LeakCheck:
         gc.collect()
         self._before = (_descriptors(), _tasks(), _threads())
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        # What another thread closes, the emulator's its end of a connection, takes a moment. A leak stays.
-        end = time.monotonic() + 5.0
+        end = time.monotonic() + self.patience
         while kind is None and self.left() and time.monotonic() < end:
             time.sleep(0.005)
         self._check(kind)

@@ -208,6 +208,7 @@ def test_a_test_that_leaves_loopback_is_refused_and_recorded(loopback_only: list
 
 
 async def test_what_is_left_open_is_found(no_leaks: LeakCheck) -> None:
+    no_leaks.patience = 0.0
     with pytest.raises(AssertionError, match=r"left behind.*null"):
         async with no_leaks:
             left = os.open(os.devnull, os.O_RDONLY)

@@ -17,6 +17,7 @@ from tests.wire.support import WAYS, Raw, choose, ends
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Every test that asks for it holds on both ways to the wire."""
     choose(monkeypatch, str(request.param))
+    gc.freeze()  # so that the collection below looks at this test's objects alone, and takes no time
     yield str(request.param)
     if request.param == "aiohttp":
         # A connection that is cut off as it is made: aiohttp leaves its socket to the collection of garbage.

@@ -197,6 +197,11 @@ class Link:
         denied = isinstance(error, library.AuthenticationError | library.NoPermissionError)
         if denied or "password" in text or "Authentication" in text:
             return f"access refused ({text}): check user and password in the URL, and the user's ACL", True
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            return (
+                f"the server's certificate is not trusted ({text}): name its authority by ?ssl_ca_certs= in the URL",
+                True,
+            )
         if isinstance(error, library.ReadOnlyError):
             return "a read-only replica answered: point the URL at the primary", False
         cluster = library.ClusterError | library.RedisClusterException
