@@ -27,14 +27,15 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no proce
 
 #: A process on the key that stops itself at a point of a step, and then tells its nonce.
 STOPS = """
-import asyncio, os, signal, sys, time
+import asyncio, os, signal, sys, threading, time
 from kraken_async.stores.file import FileStore, layout
 from kraken_async.stores.file.record import Record
 where, point = sys.argv[1:]
 
 def stop():
     print("stopped", flush=True)
-    os.kill(os.getpid(), signal.SIGSTOP)
+    # To this very thread: one that sends it to its process may go on until the main thread has taken it.
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 def at(name):
     if name == point:
