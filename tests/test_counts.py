@@ -66,6 +66,7 @@ def test_a_count_agrees_with_its_noun(count: int, words: tuple[str, ...], said: 
     assert counted(count, *words) == said
 
 
+@pytest.mark.proof
 def test_no_message_names_a_plural_behind_a_number_that_may_be_one() -> None:
     found = {
         f"{path.relative_to(PACKAGE.parent).as_posix()}:{words}"

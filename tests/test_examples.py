@@ -173,6 +173,7 @@ def test_dca_whose_order_was_refused_tries_again(server: EmulatorServer, tmp_pat
     assert flawless(server)
 
 
+@pytest.mark.proof
 def test_two_strategies_quote_buy_and_count_their_profit(server: EmulatorServer) -> None:
     lines = (EXAMPLES / "two_strategies.py").read_text().splitlines()
     assert len(lines) <= 45

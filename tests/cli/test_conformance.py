@@ -181,6 +181,7 @@ def each_trade(change: Callable[[dict[str, Any]], Any]) -> Change:
     return changed
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("endpoint", "change", "fact", "said"),
     [

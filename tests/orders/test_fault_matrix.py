@@ -140,7 +140,14 @@ async def test_an_order_is_placed_once_and_its_caller_knows(name: str, kind: str
 
 @virtual
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("after", [0.0, 0.1, 21.0], ids=["at once", "soon", "late"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(0.0, id="at once"),
+        pytest.param(0.1, id="soon", marks=pytest.mark.proof),
+        pytest.param(21.0, id="late"),
+    ],
+)
 @pytest.mark.parametrize("name", faults())
 async def test_an_order_of_a_client_that_was_killed_is_settled_by_the_next(
     name: str, after: float, kind: str, tmp_path: Path

@@ -1284,6 +1284,7 @@ def wait_for(true: Callable[[], Any]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.proof
 def test_killed_under_four_processes_and_restarted_empty_no_nonce_is_reused(
     children: Children, server: Server
 ) -> None:

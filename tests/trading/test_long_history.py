@@ -39,6 +39,7 @@ def ledgers(call: Call) -> dict[str, Any]:
     return {"ledger": rows, "count": ROWS}
 
 
+@pytest.mark.proof
 @virtual
 async def test_a_hundred_thousand_rows_take_what_the_budget_foretold_and_no_more_memory(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
