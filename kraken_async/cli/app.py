@@ -9,7 +9,7 @@ import typer
 
 from kraken_async import __version__
 from kraken_async.cli import budget, call, demo, doctor, endpoints, gateway, halt, nonce, orders, serve, top
-from kraken_async.cli.common import EXIT_CODES, out
+from kraken_async.cli.common import EXIT_CODES, Commands, out
 from kraken_async.cli.completion import complete_profile
 from kraken_async.cli.conformance import command as conformance
 
@@ -20,6 +20,7 @@ WATCH: Final = "Watch and check"
 
 app: typer.Typer = typer.Typer(
     name="kraken-async",
+    cls=Commands,
     help="Kraken calls in order, within the limits, and no order placed twice.",
     epilog=EXIT_CODES,
     no_args_is_help=True,

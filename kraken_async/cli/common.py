@@ -10,11 +10,13 @@ import json
 import logging
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from kraken_async import (
     AuthenticationError,
@@ -53,8 +55,8 @@ NOT_SENT: Final = 4
 INTERRUPTED: Final = 130
 
 EXIT_CODES: Final = (
-    "Exit codes: 0 done; 1 refused or failed; 2 wrong use; 3 outcome unknown: it may have been done; "
-    "4 not sent: no effect; 130 interrupted."
+    "Exit codes: 0 done; 1 refused or failed; 2 wrong use; 3 outcome unknown, or a fault of the command's own: it may "
+    "have been done; 4 not sent: no effect; 130 interrupted."
 )
 
 #: Digits of the nonces of each unit that closes a key to clients that count in milliseconds.
@@ -160,9 +162,45 @@ def run(work: Coroutine[Any, Any, T], *, pair: str = "PAIR") -> T:
     except KrakenError as error:
         fail_with(error, pair)
     except ValueError as error:  # misuse, in the words of the part that noticed it
+        if isinstance(error, UnicodeDecodeError | json.JSONDecodeError):
+            raise  # of something read on the way: it says nothing about how the command was used
         usage(str(error))
+    except BrokenPipeError as error:  # of a message printed on the way, when the call may have gone
+        fail_with_fault(error)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+def fail_with_fault(fault: BaseException) -> NoReturn:
+    """End the command with 3 for what should not have been raised: what had been sent by then may have been done."""
+    with contextlib.suppress(OSError, ValueError):  # stderr does not take it: the exit code says enough
+        traceback.print_exception(fault)
+    fail(
+        f"the command met a fault of its own ({type(fault).__name__}); if it was to change something, that may be done",
+        "do not repeat it; an order: `kraken-async orders unresolved`, `kraken-async call OpenOrders`",
+        UNKNOWN,
+    )
+
+
+class Commands(TyperGroup):
+    """The commands. A fault of any of them ends it with 3.
+
+    With 1, as Python has it, a script would take an order for not placed.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        except SystemExit:
+            raise
+        except BaseException as fault:
+            # What ends a command on purpose has its code already; a reader of the output that has left is no fault.
+            if hasattr(fault, "exit_code") or isinstance(fault, typer.Abort | BrokenPipeError):
+                raise
+            fail_with_fault(fault)
 
 
 @contextlib.asynccontextmanager
@@ -174,7 +212,7 @@ async def opened(client: KrakenSession) -> AsyncIterator[KrakenSession]:
     finally:
         try:
             await client.aclose()
-        except (KrakenError, OSError) as error:
+        except Exception as error:
             err.print(f"the session could not be closed properly: {error}", markup=False)
 
 

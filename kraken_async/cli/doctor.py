@@ -63,7 +63,7 @@ LEAD_FAIL: Final = 86_400.0
 
 def add_to(app: typer.Typer, group: str) -> None:
     """Add the command to a group of the help."""
-    codes = "Exit codes: 0 healthy, warnings or not; 1 something fails; 2 wrong use."
+    codes = "Exit codes: 0 healthy, warnings or not; 1 something fails; 2 wrong use; 3 a fault of its own."
     app.command("doctor", rich_help_panel=group, epilog=codes)(doctor)
 
 

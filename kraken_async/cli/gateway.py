@@ -20,6 +20,7 @@ from kraken_async.cli.common import (
     Json,
     Yes,
     confirm,
+    deliver,
     dump,
     err,
     opened,
@@ -57,7 +58,8 @@ def gateway(context: typer.Context, config: Config = DEFAULT, as_json: Json = Fa
     """Serve the accounts of a configuration on loopback or a unix socket, until interrupted.
 
     Programs point their base URL at it and give a token as their API key; the key and the secret stay here. Prints its
-    address as its first line. The page at / shows each account, and can halt it. SIGTERM lets what is under way end.
+    address as its first line. The page at / shows each account, and can halt it. SIGTERM ends it once the calls
+    in progress have finished.
 
     Example: kraken-async gateway --config gateway.toml
     """
@@ -86,7 +88,7 @@ async def _serve(config: GatewayConfig, *, as_json: bool) -> None:
         for name in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(name)  # a second one ends it at once
-        err.print("closing: what is under way is let end")
+        err.print("closing: no new call is taken; those in progress may finish")
 
 
 def _say_where(serving: Gateway, *, as_json: bool) -> None:
@@ -116,11 +118,15 @@ def halt(
     chosen = _account_with_state(account, config, "halt", cure)
     confirm(f"All open orders of {chosen.name} will be cancelled, protective stops too.", yes=yes)
     answer = run(_halt(chosen))
+    deliver(lambda: _show_halted(chosen.name, answer, as_json=as_json))
+
+
+def _show_halted(name: str, answer: Any, *, as_json: bool) -> None:
     if as_json:
-        dump({"account": chosen.name, "halted": True, "cancelled": answer})
-    else:
-        count = answer["count"] if answer else 0
-        out.print(f"{chosen.name} is halted; {counted(count, 'order')} cancelled", markup=False)
+        dump({"account": name, "halted": True, "cancelled": answer})
+        return
+    count = answer["count"] if answer else 0
+    out.print(f"{name} is halted; {counted(count, 'order')} cancelled", markup=False)
 
 
 @app.command("resume", epilog=EXIT_CODES)

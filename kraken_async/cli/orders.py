@@ -19,6 +19,7 @@ from kraken_async.cli.common import (
     UNKNOWN,
     Json,
     Yes,
+    deliver,
     dump,
     err,
     out,
@@ -151,20 +152,24 @@ def _settle(settling: Coroutine[Any, Any, list[dict[str, Any]]], name: str | Non
         found = run(settling)
     if name is not None and not found:
         usage(f"no unresolved order has the id {name}", "kraken-async orders unresolved")
-    if as_json:
-        dump(found)
-    else:
-        for row in found:
-            out.print(
-                f"{row['endpoint']} {row['cl_ord_id'] or ''}: {row['outcome']}, {row['detail']}", markup=False
-            )
-        if not found:
-            err.print("none: the outcome of every order is known")
+    deliver(lambda: _show(found, as_json=as_json))
     outcomes = {row["outcome"] for row in found}
     if str(Outcome.UNKNOWN) in outcomes:
         raise typer.Exit(UNKNOWN)
     if outcomes - {"placed", "cancelled", "dismissed"}:
         raise typer.Exit(FAILED)
+
+
+def _show(found: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        dump(found)
+        return
+    for row in found:
+        out.print(
+            f"{row['endpoint']} {row['cl_ord_id'] or ''}: {row['outcome']}, {row['detail']}", markup=False
+        )
+    if not found:
+        err.print("none: the outcome of every order is known")
 
 
 async def _unresolved(client: KrakenSession, from_key: str | None) -> Sequence[Any]:

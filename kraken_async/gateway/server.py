@@ -39,7 +39,7 @@ log: logging.Logger = logging.getLogger("kraken_async.gateway")
 #: Connections that are kept at once, and seconds for which an idle one is.
 CONNECTIONS: Final = 8192
 KEEPALIVE: Final = 75.0
-#: Seconds on closing for what is under way, before the sessions are closed.
+#: Seconds on closing for calls in progress to finish, before the sessions are closed.
 DRAIN: Final = 10.0
 #: Public calls without a token, in their line and on the page.
 ANONYMOUS: Final = "(public)"
@@ -118,7 +118,7 @@ class Gateway:
         self.url = f"http://[{listen.host}]:{port}" if ":" in listen.host else f"http://{listen.host}:{port}"
 
     async def close(self, drain: float = DRAIN) -> None:
-        """Take nothing new, let what is under way end for ``drain`` seconds, close the sessions, drop connections.
+        """Take no new call, give those in progress ``drain`` seconds to finish, close the sessions, drop connections.
 
         Idempotent. What then still waits is answered as not sent; what is in flight is journaled.
         """

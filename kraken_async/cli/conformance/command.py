@@ -37,7 +37,7 @@ _COLOURS: Final = {"confirmed": "green", "differs": "red", "cannot be told": "ye
 
 def add_to(app: typer.Typer, group: str) -> None:
     """Add the command to a group of the help."""
-    codes = "Exit codes: 0 nothing differs; 1 something differs, or a call failed; 2 wrong use; 4 not sent."
+    codes = "Exit codes: 0 nothing differs; 1 something differs, or a call failed; 2 wrong use; 3 unknown; 4 not sent."
     app.command("conformance", rich_help_panel=group, epilog=codes)(conformance)
 
 
