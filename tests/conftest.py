@@ -255,7 +255,7 @@ class LeakCheck:
 
     def __enter__(self) -> LeakCheck:
         gc.collect()
-        self._before = (_descriptors(), _tasks(), _threads())
+        self._before = (open_descriptors(), _tasks(), _threads())
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -284,12 +284,12 @@ class LeakCheck:
     def left(self) -> list[object]:
         """What is there now and was not at the start."""
         descriptors, tasks, threads = self._before
-        now = _descriptors()
+        now = open_descriptors()
         opened: list[object] = [f"fd {fd} -> {now[fd]}" for fd in now if now[fd] != descriptors.get(fd)]
         return opened + list(_tasks() - tasks) + list(_threads() - threads)
 
 
-def _descriptors() -> dict[int, str]:
+def open_descriptors() -> dict[int, str]:
     """Open file descriptors and what they point at; a table on Linux, empty where the system shows none."""
     found = {}
     for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []:

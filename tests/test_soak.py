@@ -27,7 +27,7 @@ from kraken_async import BurstGovernor, KrakenError, KrakenSession, OrderPolicy,
 from kraken_async.call import Orphan
 from kraken_async.emulator import Emulator, Fault, serve_in_thread
 from kraken_async.errors import Outcome
-from tests.conftest import _descriptors
+from tests.conftest import open_descriptors
 
 pytestmark = pytest.mark.soak
 
@@ -86,7 +86,7 @@ class Tally:
     def sample(self) -> None:
         gc.collect()
         self.resident.append(_resident())
-        self.descriptors.append(len(_descriptors()))
+        self.descriptors.append(len(open_descriptors()))
         self.threads.append(threading.active_count())
         self.tasks.append(len(asyncio.all_tasks()))
 

@@ -12,7 +12,6 @@ import itertools
 import json
 import logging
 import os
-import re
 import shutil
 import signal
 import socket
@@ -22,6 +21,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -41,6 +41,7 @@ from kraken_async import (
 )
 from kraken_async.emulator import Emulator, Fault, serve_in_thread
 from kraken_async.errors import Outcome
+from tests.byte_server import NEVER, in_a_thread, request_of
 from tests.virtual_time import virtual
 
 fcntl = pytest.importorskip("fcntl")  # what these wait for is a lock of the file system
@@ -51,8 +52,6 @@ T = TypeVar("T")
 SECRET = "c2VjcmV0" * 8
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
 ONCE = RetryPolicy(attempts=1)
-#: Seconds after which what should have come is said not to come: for a machine that is busy, no promise of time.
-NEVER = 30.0
 
 
 class World:
@@ -437,49 +436,9 @@ def whole(body: bytes, *headers: bytes, status: int = 200) -> bytes:
     return b"\r\n".join([b"HTTP/1.1 %d OK" % status, *headers, length, b"", body])
 
 
-def request_of(peer: socket.socket) -> bytes:
-    """Return the next request, empty at the connection's end."""
-    data = b""
-    while True:
-        head, found, body = data.partition(b"\r\n\r\n")
-        length = re.search(rb"content-length: *([0-9]+)", head.lower())
-        if found and len(body) >= (int(length[1]) if length else 0):
-            return data
-        piece = peer.recv(1 << 20)
-        if not piece:
-            return b""
-        data += piece
-
-
-@contextlib.contextmanager
-def serving(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Serve connections in threads, which go on while the loop is blocked."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    threads: list[threading.Thread] = []
-
-    def one(peer: socket.socket) -> None:
-        with peer, contextlib.suppress(OSError):
-            peer.settimeout(NEVER)
-            talk(peer)
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                peer, _ = listening.accept()
-                threads.append(thread := threading.Thread(target=one, args=(peer,), daemon=True))
-                thread.start()
-
-    accepting = threading.Thread(target=accept)
-    accepting.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        with contextlib.suppress(OSError):
-            listening.shutdown(socket.SHUT_RDWR)
-        accepting.join(NEVER)
-        listening.close()
-        for thread in threads:
-            thread.join(NEVER)
+def serving(talk: Callable[[socket.socket], None]) -> AbstractContextManager[str]:
+    """Serve more connections than a test makes, all alike; yield the address."""
+    return in_a_thread(*[talk] * 100)
 
 
 def plain(url: str, **options: Any) -> KrakenSession:

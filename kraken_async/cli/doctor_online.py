@@ -200,7 +200,7 @@ def _key(answer: object, before: int, mine: int, errors: Any) -> Iterator[Check]
     )
     yield _sight(info)
     yield from _end(info, time.time())
-    yield _writer(info.nonce, before, mine, errors)
+    yield other_writers(info.nonce, before, mine, errors)
 
 
 def _sight(info: KeyInfo) -> Check:
@@ -241,7 +241,8 @@ def _day(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _writer(theirs: int | None, before: int, mine: int, errors: Any) -> Check:
+def other_writers(theirs: int | None, before: int, mine: int, errors: Any) -> Check:
+    """Return whether another program has moved the key's nonce: ``theirs`` is the highest that Kraken has seen."""
     if theirs is None:
         return Check(
             "other writers", "WARN", "Kraken's answer shows no nonce", "see `kraken-async conformance`"

@@ -432,7 +432,7 @@ def test_every_proxy_option_of_ccxt_is_known() -> None:
         if "prox" in name.lower() and not callable(getattr(ccxt.Exchange, name))
     }
     streams = {name for name in names if name.startswith(("ws", "wss"))}
-    assert names - streams - {"socks_proxy_sessions"} <= set(proxies._OPTIONS)
+    assert names - streams - {"socks_proxy_sessions"} <= set(proxies.OPTIONS)
 
 
 @pytest.mark.parametrize("option", [*PROXIES, *CALLBACKS])

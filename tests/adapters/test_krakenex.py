@@ -246,7 +246,8 @@ def test_the_governor_is_on_unless_the_environment_says_off(
     monkeypatch.setenv("KRAKEN_GOVERNOR", setting)
     with ours.API(kraken_emulator.api_key, kraken_emulator.api_secret, store=MemoryStore()) as kraken:
         kraken.uri = kraken_emulator.url
-        governed = kraken._background().run(_enabled)
+        with BackgroundSession(kraken.make) as background:
+            governed = background.run(_enabled)
     assert governed is (setting == "on")
 
 
@@ -478,11 +479,11 @@ def test_calls_that_wait_while_another_thread_closes_end_with_an_error(
     kraken: ours.API, kraken_emulator: RunningEmulator
 ) -> None:
     kraken_emulator.emulator.faults.next("*", *[Fault.hang()] * 50)
+    background = BackgroundSession(kraken.make)
     sent = threading.Event()
     ended: list[Any] = []
 
     def call() -> None:
-        background = kraken._background()
         future = background.submit(lambda session: session.private("Balance"))
         sent.set()
         try:
@@ -493,7 +494,7 @@ def test_calls_that_wait_while_another_thread_closes_end_with_an_error(
     thread = threading.Thread(target=call)
     thread.start()
     assert sent.wait(30)
-    kraken._background().close(grace=0.2)
+    background.close(grace=0.2)
     thread.join(30)
     assert isinstance(ended[0], BaseException)
 

@@ -12,7 +12,7 @@ import pytest
 
 from kraken_async import KrakenSession
 from kraken_async.cli.doctor import VARIABLES
-from kraken_async.cli.doctor_online import _writer
+from kraken_async.cli.doctor_online import other_writers
 from kraken_async.cli.states import directory, key_id
 from kraken_async.emulator import EmulatorServer, Fault
 from tests.cli.cli_support import checks, data, run
@@ -120,7 +120,7 @@ def test_doctor_in_a_pause_says_how_to_end_it_and_ends_it(known: EmulatorServer)
     assert run("call", "Balance").exit_code == 0
 
 
-def test_doctor_fails_on_a_key_with_another_writer(overtaken: EmulatorServer) -> None:
+def test_doctor_fails_on_a_key_with_anotherother_writers(overtaken: EmulatorServer) -> None:
     result = run("doctor", "--json")
     assert result.exit_code == 1
     assert checks(result)["API key at Kraken"] == "FAIL"
@@ -391,11 +391,11 @@ def test_a_lockout_fails_and_no_further_call_is_made(known: EmulatorServer) -> N
     assert {each.endpoint for each in known.emulator.history[before:]} == {"SystemStatus", "Time"}
 
 
-def test_another_writer_that_kraken_shows_fails() -> None:
-    check = _writer(theirs=10, before=5, mine=7, errors={})
+def test_anotherother_writers_that_kraken_shows_fails() -> None:
+    check = other_writers(theirs=10, before=5, mine=7, errors={})
     assert (check.grade, "above ours" in check.found) == ("FAIL", True)
-    assert _writer(theirs=7, before=5, mine=7, errors={"EAPI:Invalid nonce": 1}).grade == "WARN"
-    assert _writer(theirs=None, before=5, mine=7, errors={}).grade == "WARN"
+    assert other_writers(theirs=7, before=5, mine=7, errors={"EAPI:Invalid nonce": 1}).grade == "WARN"
+    assert other_writers(theirs=None, before=5, mine=7, errors={}).grade == "WARN"
 
 
 def test_every_check_that_can_fail_is_made_to_fail_here() -> None:

@@ -23,8 +23,8 @@ class Remote:
         self.emulator = emulator
         self.control = control
         self._url = server.url
-        self._http = aiohttp.ClientSession()
-        self._nonce = 0
+        self.http = aiohttp.ClientSession()
+        self.nonce = 0
 
     async def post(self, name: str, body: Any = None, *, status: int = 200, **headers: str) -> Any:
         return await self._ask("POST", name, status, headers, data=json.dumps(body or {}))
@@ -35,19 +35,19 @@ class Remote:
     async def _ask(self, method: str, name: str, status: int, headers: dict[str, str], **how: Any) -> Any:
         given = {"Authorization": f"Bearer {self.control.token}", **headers}
         url = f"{self.control.url}/emulator/{name}"
-        async with self._http.request(method, url, headers=given, **how) as response:
+        async with self.http.request(method, url, headers=given, **how) as response:
             answer = await response.json()
             assert response.status == status, answer
             return answer
 
     async def call(self, name: str, **fields: Any) -> Any:
-        self._nonce += 1
-        path, headers, body = signed(self.emulator.key, name, self._nonce, fields)
-        async with self._http.post(self._url + path, headers=headers, data=body) as response:
+        self.nonce += 1
+        path, headers, body = signed(self.emulator.key, name, self.nonce, fields)
+        async with self.http.post(self._url + path, headers=headers, data=body) as response:
             return await response.json(content_type=None) if response.status == 200 else response.status
 
     async def close(self) -> None:
-        await self._http.close()
+        await self.http.close()
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ async def test_reset_begins_again_with_the_same_keys(remote: Remote) -> None:
     await remote.post("reset")
     assert await remote.get("history") == {"history": [], "refused": 0, "max_in_flight": {}}
     assert (await remote.get("orders"))["orders"] == {}
-    remote._nonce = 0  # the floor of the nonces, too, is as it was at the start
+    remote.nonce = 0  # the floor of the nonces, too, is as it was at the start
     assert (await remote.call("Balance"))["error"] == []
     assert str(remote.emulator.venue.markets.pair("XBTUSD").last) == "60000.0"
 
@@ -205,11 +205,11 @@ async def test_what_is_wrong_is_said(remote: Remote, name: str, body: Any, said:
 async def test_bodies_that_are_no_objects_are_refused(remote: Remote) -> None:
     assert "object" in (await remote.post("keys", [1], status=400))["error"]
     headers = {"Authorization": f"Bearer {remote.control.token}"}
-    async with remote._http.post(
+    async with remote.http.post(
         f"{remote.control.url}/emulator/keys", headers=headers, data=b"\xff"
     ) as response:
         assert response.status == 400
-    async with remote._http.post(
+    async with remote.http.post(
         f"{remote.control.url}/emulator/keys", headers=headers, data=io.BytesIO(b" " * 1_100_000)
     ) as response:
         assert (response.status, "larger" in await response.text()) == (400, True)

@@ -54,7 +54,7 @@ class Stage:
         self.status = changed(self._first, {"version": version, "accounts": [shown], **gateway})
         return version
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         if request.path == "/api/status":
             self.asked += 1
             return web.json_response(self.status | {"time": time.time()})
@@ -68,7 +68,7 @@ async def staged(status: dict[str, Any]) -> AsyncIterator[Stage]:
     """Serve the page with a status until the block ends."""
     stage = Stage(status)
     app = web.Application()
-    app.router.add_get("/{path:.*}", stage._answer)
+    app.router.add_get("/{path:.*}", stage.answer)
     async with TestServer(app) as server:
         stage.url = str(server.make_url("")).rstrip("/")
         yield stage

@@ -52,11 +52,9 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
         self.sleeps: list[float] = []
-        monkeypatch.setattr(
-            state_file, "time", SimpleNamespace(monotonic=lambda: self.now, sleep=self._sleep)
-        )
+        monkeypatch.setattr(state_file, "time", SimpleNamespace(monotonic=lambda: self.now, sleep=self.sleep))
 
-    def _sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
         self.now += seconds
 
@@ -230,7 +228,7 @@ def test_a_lock_that_comes_free_is_taken_at_the_next_try(
     lock = FileLock(tmp_path / "k.disk.lock")
     assert lock.try_acquire()
     clock = Clock(monkeypatch)
-    really_sleep = clock._sleep
+    really_sleep = clock.sleep
 
     def sleep(seconds: float) -> None:
         really_sleep(seconds)

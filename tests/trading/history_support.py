@@ -27,7 +27,7 @@ class History:
     def ids(self) -> list[str]:
         return [name for name, _ in reversed(self.rows)]
 
-    async def _answer(self, name: str, fields: dict[str, Any]) -> Any:
+    async def answer(self, name: str, fields: dict[str, Any]) -> Any:
         if name == "Time":
             return {"unixtime": NOW, "rfc1123": ""}
         self.asked.append(fields)
@@ -47,7 +47,7 @@ class History:
     def private(
         self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
     ) -> Coroutine[Any, Any, Any]:
-        return self._answer(endpoint, {**(params or {}), **fields})
+        return self.answer(endpoint, {**(params or {}), **fields})
 
     public = private
 

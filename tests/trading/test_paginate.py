@@ -229,7 +229,7 @@ async def test_funding_lists_follow_their_cursor_and_take_a_plain_list(
 
     history.before = answer
     assert [row async for row in Paginator[Any](history, "DepositStatus", {})] == made
-    monkeypatch.setattr(history, "_answer", lambda name, fields: _now(made))
+    monkeypatch.setattr(history, "answer", lambda name, fields: _now(made))
     assert [row async for row in Paginator[Any](history, "WithdrawStatus", {"end": NOW})] == made
 
 

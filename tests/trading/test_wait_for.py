@@ -24,7 +24,7 @@ class Orders:
         self.shows, self.closes = shows, closes
         self.older: dict[str, Any] = {}
 
-    async def _answer(self, name: str, fields: dict[str, Any]) -> Any:
+    async def answer(self, name: str, fields: dict[str, Any]) -> Any:
         self.asked.append((name, fields))
         is_open = self.shows <= len(self.asked) - 1 < self.closes
         is_closed = len(self.asked) - 1 >= self.closes
@@ -38,7 +38,7 @@ class Orders:
     def private(
         self, endpoint: str, params: Mapping[str, Any] | None = None, /, **fields: Any
     ) -> Coroutine[Any, Any, Any]:
-        return self._answer(endpoint, {**(params or {}), **fields})
+        return self.answer(endpoint, {**(params or {}), **fields})
 
     public = private
 
@@ -92,14 +92,14 @@ async def test_an_order_that_kraken_refuses_to_show_is_one_that_does_not_show_ye
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     orders = Orders(closes=0)
-    answer, refusals = orders._answer, [OrderError("EOrder:Unknown order")] * 2
+    answer, refusals = orders.answer, [OrderError("EOrder:Unknown order")] * 2
 
     async def refuse(name: str, fields: dict[str, Any]) -> Any:
         if refusals:
             raise refusals.pop()
         return await answer(name, fields)
 
-    monkeypatch.setattr(orders, "_answer", refuse)
+    monkeypatch.setattr(orders, "answer", refuse)
     assert (await wait_for(orders, txid="O1"))["status"] == "closed"
 
 

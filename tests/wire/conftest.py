@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.wire.support import WAYS, Raw, choose, ends
+from tests.byte_server import ends
+from tests.wire.support import WAYS, Raw, choose
 
 
 @pytest.fixture(params=WAYS)

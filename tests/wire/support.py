@@ -1,13 +1,9 @@
-"""Servers of bytes, requests for them, and the two ways that lead there."""
+"""Requests, a server of aiohttp's for them, and the two ways that lead there."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-import socket
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pytest
@@ -54,63 +50,3 @@ def pass_time(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
     clock = loop.time
     monkeypatch.setattr(loop, "time", lambda: clock() + seconds)
-
-
-@contextmanager
-def in_a_thread(*connections: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Serve so many connections in threads, which go on while the loop is blocked; yield the address."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    threads: list[threading.Thread] = []
-
-    def talk(peer: socket.socket, talk: Callable[[socket.socket], None]) -> None:
-        with peer, suppress(OSError):
-            peer.settimeout(10)
-            talk(peer)
-
-    def accept() -> None:
-        with suppress(OSError):  # shut down
-            for each in connections:
-                peer, _ = listening.accept()
-                threads.append(thread := threading.Thread(target=talk, args=(peer, each)))
-                thread.start()
-
-    accepting = threading.Thread(target=accept)
-    accepting.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        with suppress(OSError):
-            listening.shutdown(socket.SHUT_RDWR)
-        accepting.join(15)
-        listening.close()
-        for thread in threads:
-            thread.join(15)
-
-
-def ends(data: bytes) -> bool:
-    """Return whether a request is there whole."""
-    head, found, body = data.partition(b"\r\n\r\n")
-    length = re.search(rb"content-length: *([0-9]+)", head.lower())
-    return bool(found) and len(body) >= (int(length[1]) if length else 0)
-
-
-def request_of(peer: socket.socket) -> bytes:
-    """Return the next request, or what came of it before the connection's end."""
-    data = b""
-    while not ends(data) and (piece := peer.recv(1 << 20)):
-        data += piece
-    return data
-
-
-def answering(*answers: bytes) -> Callable[[socket.socket], None]:
-    """Answer each request with the next of these, then wait for the end of the connection."""
-
-    def talk(peer: socket.socket) -> None:
-        for answer in answers:
-            if not request_of(peer):
-                return
-            peer.sendall(answer)
-        while peer.recv(1 << 20):
-            pass
-
-    return talk

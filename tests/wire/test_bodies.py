@@ -18,7 +18,8 @@ from kraken_async.wire import body as body_module
 from kraken_async.wire.body import LARGEST, BadBody, Body
 from kraken_async.wire.messages import Response
 from kraken_async.wire.transport import Transport
-from tests.wire.support import answering, in_a_thread, post, request_of
+from tests.byte_server import answering, in_a_thread, request_of
+from tests.wire.support import post
 
 BOMB = gzip.compress(bytes(100_000_000), 1)
 

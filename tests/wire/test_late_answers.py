@@ -14,7 +14,8 @@ from kraken_async.errors import Outcome, RequestTimeout
 from kraken_async.wire import deadline as deadline_module
 from kraken_async.wire.deadline import FLOW, Deadline
 from kraken_async.wire.transport import Transport
-from tests.wire.support import OK, in_a_thread, pass_time, post, request_of
+from tests.byte_server import in_a_thread, request_of
+from tests.wire.support import OK, pass_time, post
 
 pytestmark = pytest.mark.usefixtures("way")
 

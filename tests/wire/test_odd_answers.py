@@ -19,9 +19,10 @@ from kraken_async.wire import deadline as deadline_module
 from kraken_async.wire.answer_reader import AnswerReader, BadAnswer
 from kraken_async.wire.response_decoder import decode
 from kraken_async.wire.transport import Transport
+from tests.byte_server import ends
 from tests.pace import ended
 from tests.wire.odd_answers import Odd, odd
-from tests.wire.support import WAYS, choose, ends, post
+from tests.wire.support import WAYS, choose, post
 
 ENDPOINT = find("AddOrder", private=True)
 BODY = b'{"error":[],"result":{"txid":["THE NEXT"]}}'

@@ -21,7 +21,8 @@ from kraken_async.errors import Outcome, RequestTimeout, SessionClosed, Transpor
 from kraken_async.wire.base_url import check_url
 from kraken_async.wire.messages import SignedRequest
 from kraken_async.wire.transport import Transport
-from tests.wire.support import OK, PATH, Raw, choose, pass_time, post, request_of, serve
+from tests.byte_server import request_of
+from tests.wire.support import OK, PATH, Raw, choose, pass_time, post, serve
 
 pytestmark = pytest.mark.usefixtures("way")
 

@@ -18,7 +18,8 @@ from kraken_async.wire.aiohttp_way import untouched
 from kraken_async.wire.base_url import check_url, is_loopback
 from kraken_async.wire.messages import SignedRequest
 from kraken_async.wire.transport import Transport
-from tests.wire.support import OK, PATH, answering, in_a_thread, post, request_of, serve
+from tests.byte_server import answering, in_a_thread, request_of
+from tests.wire.support import OK, PATH, post, serve
 
 GET = SignedRequest("GET", "/0/public/Time", {}, b"", 0)
 STALE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale"

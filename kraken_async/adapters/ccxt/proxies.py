@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from kraken_async.adapters.ccxt.errors import InvalidProxySettings
 
-_OPTIONS: Final = (
+#: ccxt's names for a proxy.
+OPTIONS: Final = (
     "proxy",
     "proxies",
     "aiohttp_proxy",
@@ -27,7 +28,7 @@ def check_proxies(exchange: Any, proxied: bool) -> None:
     """Raise InvalidProxySettings, naming the option, where an exchange has a proxy and the session knows of none."""
     if proxied:
         return
-    named = next((name for name in _OPTIONS if getattr(exchange, name, None)), None)
+    named = next((name for name in OPTIONS if getattr(exchange, name, None)), None)
     if named is None and getattr(getattr(exchange, "session", None), "proxies", None):
         named = "session.proxies"
     if named is not None:
