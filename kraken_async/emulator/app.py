@@ -18,6 +18,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from .emulator import Emulator
 from .flight import Flight
+from .given import span
 from .listening import Listening, is_loopback
 from .threads import in_thread
 from .values import ConnectionDropped, Reply
@@ -63,7 +64,7 @@ class EmulatorServer(Listening):
             )
         super().__init__(host, port)
         self.emulator = emulator
-        self.jitter = jitter
+        self.jitter = None if jitter is None else span(jitter, "jitter")
         self._keepalive = keepalive
         self._flights: dict[RequestHandler, Flight] = {}
         self._handlers: set[asyncio.Task[Any]] = set()

@@ -6,7 +6,7 @@ can be chosen, so that a test can take them all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
 
 #: Least and most seconds.
@@ -79,6 +79,10 @@ class Behaviour:
         """Return what Kraken's documentation says, where clients have recorded something else."""
         return cls(no_userref="zero", no_refid="word", client_ids="sent", amend_times="ns", key_info="camelCase",
                    blank_ip_list=False, empty_balance="object")  # fmt: skip
+
+    def delayed(self, seconds: float) -> Behaviour:
+        """Return these switches, with new orders shown after so many seconds; 0: as they are."""
+        return replace(self, open_delay=(seconds, seconds)) if seconds else self
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from . import control_actions
 from .behaviour import Behaviour
 from .delivery import Jitter
 from .emulator import Emulator
+from .given import span
 from .market import Market, market_of
 
 
@@ -74,9 +75,7 @@ class EmulatorConfig:
             port = getattr(self, name)
             if port is not None and not 0 <= port <= 65535:
                 raise ValueError(f"{name} must be from 0 to 65535, not {port}")
-        least, most = self.jitter
-        if not 0 <= least <= most:
-            raise ValueError(f"jitter must be (least, most) in seconds, not {self.jitter!r}")
+        span(self.jitter, "jitter")
 
     @classmethod
     def read(cls, path: Path) -> EmulatorConfig:

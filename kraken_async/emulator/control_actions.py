@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from .behaviour import Behaviour
 from .emulator import Emulator
 from .faults import CATALOGUE, Fault
+from .given import number, positive
 from .order_text import public
 
 Body = Mapping[str, Any]
@@ -41,17 +41,6 @@ def known(body: Body, names: frozenset[str]) -> dict[str, Any]:
     return dict(body)
 
 
-def amount(value: Any, name: str) -> Decimal:
-    """Return a number, which may be given as text."""
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        raise ValueError(f"{name} must be a number, not {value!r}") from None
-    if isinstance(value, bool) or not number.is_finite():
-        raise ValueError(f"{name} must be a number, not {value!r}")
-    return number
-
-
 def required(body: Body, name: str) -> Any:
     """Return a field that must be there."""
     if body.get(name) is None:
@@ -77,7 +66,7 @@ def balances(emulator: Emulator, body: Body) -> Any:
     given = _mapping(body, "balances", "account", "replace")
     if set(given) == {"asset", "amount"}:
         given = {str(given["asset"]): given["amount"]}
-    wanted = {name: amount(value, name) for name, value in given.items()}
+    wanted = {name: number(value, name) for name, value in given.items()}
     emulator.set_balances(wanted, account=account, replace=bool(body.get("replace", False)))
     return {"balances": {name: str(value) for name, value in emulator.accounts[account].balances.items()}}
 
@@ -103,7 +92,7 @@ def pairs(emulator: Emulator, body: Body) -> Any:
         emulator.set_pair(
             str(given["pair"]),
             status=given.get("status"),
-            depth=None if depth is None else amount(depth, "depth"),
+            depth=None if depth is None else number(depth, "depth"),
         )
         return {}
     given = known(body, _PAIR_FIELDS | {"base", "quote"})
@@ -112,7 +101,7 @@ def pairs(emulator: Emulator, body: Body) -> Any:
     given = known(given, _PAIR_FIELDS)
     for name in ("price", "ordermin", "costmin", "tick_size", "depth"):
         if given.get(name) is not None:
-            given[name] = amount(given[name], name)
+            given[name] = number(given[name], name)
     emulator.add_pair(
         str(required(given, "name")), price=required(given, "price"), **_without(given, "name", "price")
     )
@@ -139,14 +128,6 @@ def prices(emulator: Emulator, body: Body) -> Any:
     for pair, price in moves.items():
         emulator.move(pair, positive(price, "price"), volume=volume)
     return {"open_orders": sum(order.is_open for order in emulator.orders.values())}
-
-
-def positive(value: Any, name: str) -> Decimal:
-    """Return a number above 0."""
-    number = amount(value, name)
-    if number <= 0:
-        raise ValueError(f"{name} must be above 0, not {value!r}")
-    return number
 
 
 def fills(emulator: Emulator, body: Body) -> Any:
@@ -200,12 +181,12 @@ def clock(emulator: Emulator, body: Body) -> Any:
     """Let time pass (``{"advance": 60}``), or put the clock that clients are shown off by ``{"skew": 5}`` seconds."""
     given = known(body, frozenset({"advance", "skew"}))
     if "advance" in given:
-        seconds = amount(given["advance"], "advance")
+        seconds = number(given["advance"], "advance")
         if seconds < 0:
             raise ValueError("advance must not be negative: a clock that steps back is what skew is for")
         emulator.advance(float(seconds))
     if "skew" in given:
-        emulator.skew = float(amount(given["skew"], "skew"))
+        emulator.skew = float(number(given["skew"], "skew"))
     return {"time": emulator.now()}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from . import matching, movement, trading
+from . import given, matching, movement, trading
 from .account import Account
 from .auth import Key, KeySettings, Lockout
 from .delivery import Jitter, Request, Sleep
@@ -48,11 +48,13 @@ class Emulator(Setup):
     def move(self, pair: str, price: str | Decimal, *, volume: str | Decimal | None = None) -> None:
         """Move the last price of ``pair``: orders that cross it now trade, triggers trail and fire.
 
-        Resting orders share ``volume``, the first placed first; None: each of them is filled.
+        Resting orders share ``volume``, the first placed first; None: each of them is filled. ValueError for a price
+        that is not above 0, and for a volume below it.
         """
-        flow = None if volume is None else Decimal(volume)
+        flow = None if volume is None else given.at_least_0(volume, "volume")
+        last = given.positive(price, "price")
         with self._lock:
-            self.venue.move(self.venue.markets.pair(pair), Decimal(price), self.now(), flow)
+            self.venue.move(self.venue.markets.pair(pair), last, self.now(), flow)
 
     def place(self, *, account: str = "main", **fields: Any) -> str:
         """Place an order as another writer on ``account`` would, and return its txid.
@@ -89,7 +91,7 @@ class Emulator(Setup):
         """
         with self._lock:
             order = self._open_order(txid)
-            amount = order.remaining if volume is None else Decimal(volume)
+            amount = order.remaining if volume is None else given.positive(volume, "volume")
             matching.fill(self.accounts[order.account], order, amount, self.now())
 
     # -- what a test looks at ----------------------------------------------------------------------

@@ -7,7 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from . import given
+
 When = Literal["before", "after"]
+
+#: What can go wrong; "none": nothing but what the other fields say.
+_KINDS: Final = (
+    "none", "reset", "disconnect", "truncated", "broken json", "garbage", "html", "status", "late", "hang", "slow",
+    "error", "no result", "warning", "warning beside the result", "without",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,19 @@ class Fault:
     age: int | None = None
     clock: float = 0.0
     names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        given.one_of(self.what, "what", _KINDS)
+        given.one_of(self.when, "when", ("before", "after"))
+        if self.ending:
+            given.one_of(self.ending, "ending", ("closed", "canceled", "expired"))
+        given.whole(self.status, "status", 100)
+        given.seconds(self.seconds, "seconds")
+        for name in ("jitter", "visibility", "closed_visibility", "retry_after", "age"):
+            if getattr(self, name) is not None:
+                given.seconds(getattr(self, name), name)
+        for name in ("date", "clock"):
+            given.number(getattr(self, name), name)
 
     def __str__(self) -> str:
         detail = f"{self.status} {self.error}".rstrip() if self.what == "status" else self.error

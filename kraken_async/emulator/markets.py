@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 #: Kraken's codes that are displayed by another name.
 DISPLAYED = {"XBT": "BTC", "XDG": "DOGE"}
+#: What a pair may be: orders are taken, or only cancels, or only some orders.
+STATUSES = ("online", "cancel_only", "post_only", "limit_only", "reduce_only")
 #: Volume of the public trade that moves a price when none is given.
 _MOVES = Decimal("0.1")
 #: Prices of a book with depth, on each side; beyond them nothing is offered.

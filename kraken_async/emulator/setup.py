@@ -6,34 +6,23 @@ import base64
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
+from . import given
 from .auth import Key, KeySettings, Lockout
 from .behaviour import Behaviour
+from .clock import ShiftedClock
 from .delivery import Delivery, Jitter
 from .faults import Faults
 from .funding import deposit
 from .gate import Gate
-from .markets import Asset, Pair
+from .markets import STATUSES, Asset, Pair
 from .record import Record
 from .request_handler import RequestHandler
 from .rules import PERMISSIONS, TIERS, Tier
 from .values import KeyPair
 from .venue import Venue
-
-
-class ShiftedClock:
-    """Another clock with seconds added to it."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.clock = clock
-        self.seconds: float = 0.0
-
-    def __call__(self) -> float:
-        """Return its time in seconds."""
-        return self.clock() + self.seconds
 
 
 class Setup(RequestHandler):
@@ -64,16 +53,21 @@ class Setup(RequestHandler):
         seed: int | None = None,
         history_limit: int | None = None,
     ) -> None:
-        if tier not in TIERS:
-            raise ValueError(f"tier must be one of {', '.join(TIERS)}, not {tier!r}")
-        if edge not in ("inclusive", "exclusive"):
-            raise ValueError(f"edge must be 'inclusive' or 'exclusive', not {edge!r}")
-        self.tier: Tier = TIERS[tier]
-        self.nonce_window = nonce_window
+        self.tier: Tier = TIERS[given.one_of(tier, "tier", TIERS)]
+        given.one_of(edge, "edge", ("inclusive", "exclusive"))
+        given.whole(lockout_threshold, "lockout_threshold", 1)
+        given.seconds(lockout_span, "lockout_span")
+        given.seconds(lockout_seconds, "lockout_seconds")
+        for limit in public_limit or ():
+            given.positive(limit, "public_limit")
+        if history_limit is not None:
+            given.whole(history_limit, "history_limit")
+        visibility_delay = given.seconds(visibility_delay, "visibility_delay")
+        self.nonce_window = given.whole(nonce_window, "nonce_window")
         self.random: random.Random = random.Random(seed)
         self._lockout = (lockout_threshold, lockout_span, lockout_seconds)
         self._clock = clock
-        self._behaviour = _with_delay(behaviour or Behaviour(), visibility_delay)
+        self._behaviour = (behaviour or Behaviour()).delayed(visibility_delay)
         self._preparations: list[Callable[[], object]] = []
 
         def made() -> tuple[Gate, Venue, Record]:
@@ -95,10 +89,10 @@ class Setup(RequestHandler):
 
         self._made = made
         super().__init__(clock, *made(), public_limit)
-        given = [self.add_key(api_key, api_secret) for api_key, api_secret in keys or ()] or [self.add_key()]
-        self.key: KeyPair = given[0]
-        self._preparations.append(lambda: [self.add_key(*pair) for pair in given])
-        self._delivery = Delivery(self, self.random, jitter)
+        pairs = [self.add_key(api_key, api_secret) for api_key, api_secret in keys or ()] or [self.add_key()]
+        self.key: KeyPair = pairs[0]
+        self._preparations.append(lambda: [self.add_key(*pair) for pair in pairs])
+        self._delivery = Delivery(self, self.random, given.span(jitter, "jitter"))
         self._random_state = self.random.getstate()
 
     def prepare(self, preparation: Callable[[], object]) -> None:
@@ -142,8 +136,9 @@ class Setup(RequestHandler):
         allowed = frozenset(permissions)
         if not allowed <= set(PERMISSIONS):
             raise ValueError(f"no such permission: {', '.join(sorted(allowed - set(PERMISSIONS)))}")
-        if tier is not None and tier not in TIERS:
-            raise ValueError(f"tier must be one of {', '.join(TIERS)}, not {tier!r}")
+        moments = {"valid_until": valid_until, "query_from": query_from, "query_to": query_to}
+        for name in moments:
+            given.seconds(moments[name], name)
         pair = KeyPair(
             api_key or base64.b64encode(self.random.randbytes(42)).decode(),
             api_secret or base64.b64encode(self.random.randbytes(64)).decode(),
@@ -151,8 +146,10 @@ class Setup(RequestHandler):
         settings = KeySettings(
             account=account,
             permissions=allowed,
-            tier=TIERS[tier] if tier else self.tier,
-            nonce_window=self.nonce_window if nonce_window is None else nonce_window,
+            tier=self.tier if tier is None else TIERS[given.one_of(tier, "tier", TIERS)],
+            nonce_window=self.nonce_window
+            if nonce_window is None
+            else given.whole(nonce_window, "nonce_window"),
             otp=otp,
             valid_until=valid_until,
             query_from=query_from,
@@ -166,11 +163,11 @@ class Setup(RequestHandler):
 
     def lock_out(self, api_key: str, seconds: float = 900.0) -> None:
         """Answer ``EGeneral:Temporary lockout`` for ``seconds``; every further attempt renews it."""
-        self._gate.keys[api_key].lockout.lock(self.clock(), seconds)
+        self._gate.keys[api_key].lockout.lock(self.clock(), given.seconds(seconds, "seconds"))
 
     def throttle(self, api_key: str, seconds: float) -> None:
         """Answer ``EService:Throttled`` with its time for ``seconds``."""
-        self._gate.keys[api_key].throttled_until = self.clock() + seconds
+        self._gate.keys[api_key].throttled_until = self.clock() + given.seconds(seconds, "seconds")
 
     # -- money and markets -------------------------------------------------------------------------
 
@@ -180,22 +177,29 @@ class Setup(RequestHandler):
         """Set what an account has of each asset; with ``replace`` it has nothing else."""
         with self._lock:
             markets = self.venue.markets
-            amounts = {markets.asset(name).key: Decimal(amount) for name, amount in balances.items()}
+            amounts = {
+                markets.asset(name).key: given.number(amount, name) for name, amount in balances.items()
+            }
             kept = self.venue.account(account).balances
             if replace:
                 kept.clear()
             kept.update(amounts)
 
     def deposit(self, asset: str, amount: str | Decimal, *, account: str = "main") -> str:
-        """Let money come into an account, with its line in the ledger, and return the reference id."""
+        """Let money come into an account, with its line in the ledger, and return the reference id.
+
+        ValueError for an amount that is not above 0.
+        """
+        money = given.positive(amount, "amount")
         with self._lock:
             key = self.venue.markets.asset(asset).key
-            return deposit(self.venue.account(account), key, Decimal(amount), self.now())
+            return deposit(self.venue.account(account), key, money, self.now())
 
     def add_asset(
         self, key: str, altname: str | None = None, *, decimals: int = 8, aclass: str = "currency"
     ) -> None:
         """Add an asset, such as ``add_asset("AAPLx", aclass="tokenized_asset")``."""
+        given.whole(decimals, "decimals")
         with self._lock:
             self.venue.markets.add_asset(
                 Asset(key, altname or key, decimals, min(decimals, 5), aclass=aclass)
@@ -239,16 +243,16 @@ class Setup(RequestHandler):
                     name,
                     markets.asset(base).key,
                     markets.asset(quote).key,
-                    pair_decimals,
-                    cost_decimals,
-                    Decimal(ordermin),
-                    Decimal(costmin),
-                    Decimal(price),
-                    status=status,
-                    lot_decimals=lot_decimals,
-                    tick_size=None if tick_size is None else Decimal(tick_size),
+                    given.whole(pair_decimals, "pair_decimals"),
+                    given.whole(cost_decimals, "cost_decimals"),
+                    given.at_least_0(ordermin, "ordermin"),
+                    given.at_least_0(costmin, "costmin"),
+                    given.positive(price, "price"),
+                    status=given.one_of(status, "status", STATUSES),
+                    lot_decimals=given.whole(lot_decimals, "lot_decimals"),
+                    tick_size=None if tick_size is None else given.positive(tick_size, "tick_size"),
                     leverage=tuple(leverage),
-                    depth=None if depth is None else Decimal(depth),
+                    depth=None if depth is None else given.at_least_0(depth, "depth"),
                 )
             )
 
@@ -256,17 +260,23 @@ class Setup(RequestHandler):
         """Change the status of a pair, or the volume at each price of its book."""
         with self._lock:
             found = self.venue.markets.pair(pair)
-            found.status = status or found.status
-            found.depth = found.depth if depth is None else Decimal(depth)
+            if depth is not None:
+                found.depth = given.at_least_0(depth, "depth")
+            if status is not None:
+                found.status = given.one_of(status, "status", STATUSES)
 
     # -- time and behaviour ------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass at once: orders start and expire, counters drain, the dead man's switch fires."""
+        """Let ``seconds`` pass at once: orders start and expire, counters drain, the dead man's switch fires.
+
+        ValueError for less than 0: a clock that steps back is what ``skew`` is for.
+        """
+        passed = given.seconds(seconds, "seconds")
         with self._lock:
             if not isinstance(self.clock, ShiftedClock):
                 self.clock = ShiftedClock(self.clock)
-            self.clock.seconds += seconds
+            self.clock.seconds += passed
 
     @property
     def jitter(self) -> Jitter:
@@ -275,7 +285,7 @@ class Setup(RequestHandler):
 
     @jitter.setter
     def jitter(self, jitter: Jitter) -> None:
-        self._delivery.jitter = jitter
+        self._delivery.jitter = given.span(jitter, "jitter")
 
     @property
     def faults(self) -> Faults:
@@ -291,7 +301,3 @@ class Setup(RequestHandler):
     def behaviour(self, behaviour: Behaviour) -> None:
         with self._lock:
             self.venue.behave(behaviour)
-
-
-def _with_delay(behaviour: Behaviour, delay: float) -> Behaviour:
-    return replace(behaviour, open_delay=(delay, delay)) if delay else behaviour
