@@ -131,17 +131,32 @@ class ReplyHandler:
     # -- a result --------------------------------------------------------------------------------------------------
 
     async def answered(self, call: Call, result: Any) -> None:
-        """Deliver a result; then note what else it taught."""
-        if call.order is not None and not names_what_was_done(call, result):
+        """Deliver a result, and note what else it taught."""
+        if not self._is_one(call, result):
             msg = f"{call.endpoint.name}: a result that does not name what was done"
             await self.failed(call, TransportError(msg, outcome=Outcome.UNKNOWN, retryable=False))
             return
+        self.deliver(call, result)
+        if self._breaker_reset():
+            now = self._clock()
+            await self._note(lambda shared: circuit_breaker.passed(shared, now))
+
+    def is_plain(self, call: Call, result: Any) -> bool:
+        """Return whether :meth:`deliver` is all that a result needs."""
+        return not self._breaker_reset() and self._is_one(call, result)
+
+    def _breaker_reset(self) -> bool:
+        seen = self._key.seen
+        return bool(seen.pauses or seen.lockout_until)
+
+    def _is_one(self, call: Call, result: Any) -> bool:
+        return call.order is None or names_what_was_done(call, result)
+
+    def deliver(self, call: Call, result: Any) -> None:
+        """Deliver a result, and note what it taught of levels, nonces and ages."""
         now = self._clock()
         self._reporter.call_answered(call, now)
         self._ledger.finish(call, result=result)
-        seen = self._key.seen
-        if seen.pauses or seen.lockout_until:
-            await self._note(lambda shared: circuit_breaker.passed(shared, now))
         gate = self._gate
         if (late := gate.late_charge(call, now)) > 0:
             self._charge_late(late, now)

@@ -15,7 +15,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kraken_async.call import ENDS
+from kraken_async.call import ENDS, CallState
 from kraken_async.errors import KrakenAPIError, KrakenError, NonceStoreError, Outcome
 from kraken_async.wire.response_decoder import decode, decode_traced
 
@@ -74,6 +74,7 @@ class CallWorker:
         self._patience = patience
         self._clock = clock
         self._in_flight: Call | None = None  # the one that holds the turn; overtaking cancels come on top
+        self._delivered: Call | None = None  # the one in flight, once its result is with its caller
         self._moved_at = 0.0
         self._overtaking = 0  # runs of send_cancels()
         self._none_overtakes = asyncio.Event()
@@ -110,16 +111,14 @@ class CallWorker:
         request: SignedRequest | None = None
         try:
             self._moved_at = call.sent_at
-            if call.options.trace is not None:
-                call.options.trace.sent = True
             self._reporter.call_sent(call)
             if self._gate.starting and self._gate.governor.enabled:
                 await self._gate.started(call, call.sent_at)
             request = self._sign(call, nonce)
-            sink = call.options.sink
-            response = await (
-                self._send(request, call.timeout) if sink is None else self._send(request, call.timeout, sink)
-            )
+            early = None if overtake else self._arrived
+            response = await self._send(request, call.timeout, call.options.sink, early)
+            if self._delivered is call:
+                return call
             result = self._decode(call, response)
         except KrakenError as error:
             handling = self._replies.failed(call, error)
@@ -133,6 +132,23 @@ class CallWorker:
         except BaseException as fault:  # this call's, and not that of the next
             self._replies.broken_off(call, self._met(call, fault, request))
         return call
+
+    def _arrived(self, response: Response) -> None:
+        """Deliver the result of the call in flight, a turn of the loop before its worker runs.
+
+        What is no result, or needs a lock to be handled, is left to send_one().
+        """
+        call = self._in_flight
+        if call is None or call.state is not CallState.SENT:
+            return
+        try:
+            result = self._decode(call, response)
+            # A caller that computes for a while holds up no other session: the turn goes back before it runs.
+            if self._replies.is_plain(call, result) and self._key.try_release_turn():
+                self._replies.deliver(call, result)
+                self._delivered = call
+        except Exception:  # met once more in send_one(), where it is handled
+            return
 
     def _met(self, call: Call, fault: BaseException, request: SignedRequest | None) -> KrakenError:
         """Return the error for a fault: before there was a request, nothing was sent.
@@ -150,7 +166,10 @@ class CallWorker:
     def _leaves(self, call: Call, nonce: int) -> bool:
         """Move a call to SENT. False: its caller left, it was taken back, or it met a fault, and has ended unsent."""
         try:
-            return self._ledger.send(call, nonce, self._clock())
+            leaves = self._ledger.send(call, nonce, self._clock())
+            if leaves and call.options.trace is not None:
+                call.options.trace.sent = True
+            return leaves
         except Exception as fault:
             self._ledger.cancel_unsent(call, self._faults.error(call.endpoint.name, fault, Outcome.NOT_SENT))
             return False
@@ -199,7 +218,8 @@ class CallWorker:
                     await self._queue.sleep(None)
                 continue
             try:
-                await self._key.acquire_turn(urgent=self._queue.urgent)
+                if not self._key.try_acquire_turn():
+                    await self._key.acquire_turn(urgent=self._queue.urgent)
                 self._moved_at = self._clock()
                 try:
                     if self._overtaking:
@@ -207,12 +227,9 @@ class CallWorker:
                     call = await self.send_one(self._choice.admit)
                 finally:
                     self._in_flight = None
-                    try:
-                        await self._key.release_turn()
-                    except Exception as fault:
-                        # Once more, since a turn that is kept stops every session on the key.
-                        self._faults.log("releasing the turn", fault)
-                        await self._key.release_turn()
+                    if self._delivered is None:
+                        await self._release_turn()
+                    self._delivered = None
             except NonceStoreError as error:
                 await self._without_turn(error)
                 continue
@@ -223,6 +240,14 @@ class CallWorker:
             if call is None:
                 earliest = self._choice.earliest
                 await self._queue.sleep(None if earliest is None else earliest.seconds)
+
+    async def _release_turn(self) -> None:
+        try:
+            await self._key.release_turn()
+        except Exception as fault:
+            # Once more, since a turn that is kept stops every session on the key.
+            self._faults.log("releasing the turn", fault)
+            await self._key.release_turn()
 
     # -- without the turn ------------------------------------------------------------------------------------------
 

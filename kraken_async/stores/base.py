@@ -226,6 +226,10 @@ class KeyState(abc.ABC):
         Does not suspend when it is free. Cancelled: the turn is not held.
         """
 
+    def try_acquire_turn(self) -> bool:
+        """Take the turn if it is free and that takes no waiting; else acquire_turn() is to be awaited."""
+        return False
+
     @abc.abstractmethod
     def hurry(self) -> None:
         """Let what waits in acquire_turn() go on as if it were urgent: a cancel waits now. Never raises."""
@@ -239,7 +243,11 @@ class KeyState(abc.ABC):
 
     @abc.abstractmethod
     async def release_turn(self) -> None:
-        """Give the turn to the next in line. Never raises."""
+        """Give the turn to the next in line; nothing happens when it is not held. Never raises."""
+
+    def try_release_turn(self) -> bool:
+        """Do so at once, if that takes no waiting; else release_turn() is to be awaited."""
+        return False
 
     @abc.abstractmethod
     async def step(

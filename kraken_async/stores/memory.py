@@ -280,6 +280,13 @@ class MemoryKey(KeyState):
         """See KeyState.refresh. All sessions look at the same object."""
         return True
 
+    def try_acquire_turn(self) -> bool:
+        """See KeyState.try_acquire_turn."""
+        if not self._open_key().turn.try_acquire():
+            return False
+        self._holds_turn = True
+        return True
+
     async def acquire_turn(self, *, urgent: bool = False) -> None:
         """Wait for the turn, in order of asking over all loops. Cancelled: not held."""
         turn = self._open_key().turn
@@ -312,9 +319,14 @@ class MemoryKey(KeyState):
 
     async def release_turn(self) -> None:
         """Give the turn to the next in line; nothing happens when it is not held."""
+        self.try_release_turn()
+
+    def try_release_turn(self) -> bool:
+        """See KeyState.try_release_turn."""
         if self._holds_turn and self._key is not None:
             self._holds_turn = False
             self._key.turn.release()
+        return True
 
     async def step(
         self, choose: Callable[[Shared], T | None], *, overtake: bool = False

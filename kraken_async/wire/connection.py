@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kraken_async.call import Sink
-    from kraken_async.wire.messages import Response
+    from kraken_async.wire.messages import Early, Response
 
 #: Bytes that are read at once. A buffer is kept: asyncio makes one of 256 KiB for each read by a plain protocol, which
 #: costs as much as a tenth of a call.
@@ -37,8 +37,8 @@ class Connection(asyncio.BufferedProtocol):
     """A connection that is idle, or has one request in flight."""
 
     __slots__ = (
-        "_buffer", "_clock", "_deadline", "_host", "_idle_until", "_look", "_loop", "_reader", "_seconds", "_transport",
-        "_used_until", "_waiter", "lost",
+        "_buffer", "_clock", "_deadline", "_early", "_host", "_idle_until", "_look", "_loop", "_reader", "_seconds",
+        "_transport", "_used_until", "_waiter", "lost",
     )  # fmt: skip
 
     def __init__(self, host: str, loop: asyncio.AbstractEventLoop) -> None:
@@ -49,6 +49,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reader = AnswerReader()
         self._waiter: asyncio.Future[Response] | None = None
         self._deadline = Deadline(loop, self._give_up, self._came)
+        self._early: Early | None = None
         self._seconds = 0.0
         self._idle_until = self._used_until = self._clock() + RENEW
         self._transport: asyncio.Transport | None = None
@@ -63,8 +64,12 @@ class Connection(asyncio.BufferedProtocol):
         due: float,
         seconds: float,
         sink: Sink | None = None,
+        early: Early | None = None,
     ) -> asyncio.Future[Response]:
-        """Send a request; the future gets its answer, or TransportError. Raises TransportError if none can be sent."""
+        """Send a request; the future gets its answer, or TransportError. Raises TransportError if none can be sent.
+
+        ``early`` is called with the answer as soon as it is whole, a turn of the loop before who awaits the future.
+        """
         transport = self._transport
         if transport is None or transport.is_closing():
             raise TransportError(
@@ -73,6 +78,7 @@ class Connection(asyncio.BufferedProtocol):
             )
         waiter = self._waiter = self._loop.create_future()
         self._reader.expect(sink)
+        self._early = early
         self._seconds = seconds
         self._deadline.set(due)
         transport.write(packet)
@@ -141,7 +147,11 @@ class Connection(asyncio.BufferedProtocol):
         if response is not None:
             self._waiter = None
             if not waiter.done():
-                waiter.set_result(response)
+                try:
+                    if self._early is not None:
+                        self._early(response)
+                finally:
+                    waiter.set_result(response)
 
     def eof_received(self) -> None:
         """Take the end for the end of an answer that was framed so; the connection is closed in any case."""

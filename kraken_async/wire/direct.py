@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from kraken_async.call import Sink
-    from kraken_async.wire.messages import Response, SignedRequest
+    from kraken_async.wire.messages import Early, Response, SignedRequest
 
 CONNECT: Final = 10.0
 #: Seconds for the loop to drop connections that were dropped: some turns of it, in fact.
@@ -63,7 +63,9 @@ class Direct:
         self._loopback = loopback
         self._closed = False
 
-    async def post(self, request: SignedRequest, timeout: float, sink: Sink | None = None) -> Response:
+    async def post(
+        self, request: SignedRequest, timeout: float, sink: Sink | None = None, early: Early | None = None
+    ) -> Response:
         """Send one request and return its answer; see :meth:`Transport.send`."""
         now = self._clock()
         due = now + timeout
@@ -78,7 +80,7 @@ class Direct:
         if connection is None or not connection.is_ready(now):
             connection = await self._another(connection, due, timeout)
         try:
-            response = await connection.ask(packet, due, timeout, sink)
+            response = await connection.ask(packet, due, timeout, sink, early)
         except BaseException:
             connection.abort()
             raise

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kraken_async.problems import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 # A named tuple, as the next one: made in half the time of a frozen dataclass, and one of each is made for every call.
@@ -41,3 +41,8 @@ class Response(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<Response {self.status}, {counted(len(self.body), 'byte')}>"
+
+
+if TYPE_CHECKING:
+    #: Is called with an answer as soon as it is whole.
+    Early = Callable[[Response], object]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from kraken_async.call import Sink
-    from kraken_async.wire.messages import Response, SignedRequest
+    from kraken_async.wire.messages import Early, Response, SignedRequest
 
 log: logging.Logger = logging.getLogger("kraken_async.transport")
 
@@ -41,7 +41,7 @@ class Send(Protocol):
     """Sends one request and returns its answer; see :meth:`Transport.send`."""
 
     def __call__(
-        self, request: SignedRequest, timeout: float, sink: Sink | None = None, /
+        self, request: SignedRequest, timeout: float, sink: Sink | None = None, early: Early | None = None, /
     ) -> Awaitable[Response]:
         """Send and read."""
         ...
@@ -50,7 +50,9 @@ class Send(Protocol):
 def whole(send: Callable[[SignedRequest, float], Awaitable[Response]]) -> Send:
     """Return a caller's transport as one that is asked like ours: a file is in its answer, whole."""
 
-    async def asked(request: SignedRequest, timeout: float, _sink: Sink | None = None, /) -> Response:
+    async def asked(
+        request: SignedRequest, timeout: float, _sink: Sink | None = None, _early: Early | None = None, /
+    ) -> Response:
         return await send(request, timeout)
 
     return asked
@@ -122,12 +124,17 @@ class Transport:
         await self.close()
 
     def send(
-        self, request: SignedRequest, timeout: float, sink: Sink | None = None
+        self,
+        request: SignedRequest,
+        timeout: float,
+        sink: Sink | None = None,
+        early: Early | None = None,
     ) -> Coroutine[Any, Any, Response]:
         """Send one request and return the whole answer, of at most 64 MiB.
 
         ``timeout``: seconds for the exchange; a download that makes progress may take longer. ``sink``: takes a file,
         such as RetrieveExport's, piece by piece and without that limit; the answer's body is then its first two bytes.
+        ``early``: may be called with the answer, once, a turn of the loop before this returns it; it raises nothing.
 
         Raises TransportError, or RequestTimeout after ``timeout`` seconds; their ``outcome`` is "not sent" if no byte
         can have left, else "unknown". SessionClosed after :meth:`close`. Cancelled: the connection is dropped, what
@@ -137,7 +144,7 @@ class Transport:
             raise SessionClosed(CLOSED)
         other = self._aiohttp or self._open()
         if self._direct is not None and request.method == "POST":
-            return self._direct.post(request, timeout, sink)
+            return self._direct.post(request, timeout, sink, early)
         return other.send(request, timeout, sink)
 
 

@@ -224,7 +224,7 @@ async def test_a_fault_is_one_call_s_error_and_the_next_calls_succeed(
         assert (await session.private("AddOrder", ORDER))["txid"]
 
 
-@pytest.mark.parametrize("name", ["acquire_turn", "step"])
+@pytest.mark.parametrize("name", ["try_acquire_turn", "step"])
 async def test_with_the_store_broken_for_good_each_call_fails_unsent_and_cancels_are_not_stuck(
     session: KrakenSession, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,11 +104,11 @@ async def test_without_the_shared_state_calls_fail_unsent_and_cancels_go_out(
 ) -> None:
     exchange = Exchange()
 
-    async def out_of_reach(key: MemoryKey, *, urgent: bool = False) -> None:
+    def out_of_reach(key: MemoryKey) -> bool:
         raise NonceStoreError("out of reach")
 
     async with exchange.session() as client:
-        monkeypatch.setattr(MemoryKey, "acquire_turn", out_of_reach)
+        monkeypatch.setattr(MemoryKey, "try_acquire_turn", out_of_reach)
         async with asyncio.timeout(60):
             asked = [client.private(name) for name in ("Balance", "CancelAll", "Ledgers", "CancelAll")]
             found = await asyncio.gather(*asked, return_exceptions=True)

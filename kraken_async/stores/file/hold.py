@@ -97,6 +97,10 @@ class Hold(KeyState):
             turn.close()  # the directory was made again meanwhile, and the line is another one
         raise self._unusable()
 
+    def try_acquire_turn(self) -> bool:
+        """See KeyState.try_acquire_turn. Four system calls."""
+        return self._lock_fd >= 0 and self._turn.try_acquire()
+
     def hurry(self) -> None:
         """See KeyState.hurry."""
         if self._lock_fd >= 0:
@@ -125,6 +129,13 @@ class Hold(KeyState):
             self._old_turn = None
         elif self._lock_fd >= 0:
             self._turn.release()
+
+    def try_release_turn(self) -> bool:
+        """See KeyState.try_release_turn. One system call."""
+        if self._old_turn is not None or self._lock_fd < 0:
+            return False
+        self._turn.release()
+        return True
 
     # ------------------------------------------------------------------------------------------ nonce lock
 
