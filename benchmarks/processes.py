@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 ROOT: Final = Path(__file__).parent.parent
-_running: set[Child] = set()
+#: Those that have not ended.
+running: set[Child] = set()
 
 
 @cache
@@ -51,7 +52,12 @@ class Child:
             text=True,
             process_group=process_group,
         )
-        _running.add(self)
+        running.add(self)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     def line(self, timeout: float) -> str:
         """Return the next line it prints. Raises Failed; the child is then ended."""
@@ -109,7 +115,7 @@ class Child:
 
     def end(self) -> None:
         """Close its input, and kill it if it does not end by that. Idempotent."""
-        _running.discard(self)
+        running.discard(self)
         process = self._process
         with contextlib.suppress(OSError):
             if process.stdin is not None:
@@ -143,7 +149,7 @@ def measure(
 
 def end_all() -> None:
     """End every child."""
-    for child in list(_running):
+    for child in list(running):
         child.end()
 
 

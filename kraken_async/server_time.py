@@ -74,11 +74,15 @@ class ServerTime:
     The wall clock is asked only while nothing is known: when it is set in mid-run, a deadline must not move with it,
     nor the moment from which an order that is not there can be called absent.
 
-    ``clock``: the loop's, in seconds.
+    ``clock``: the loop's, in seconds. ``asleep``: for how long it has stood still since the machine's boot; None: as
+    the machine tells.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, asleep: Callable[[], float] | None = None
+    ) -> None:
         self.clock = clock
+        self._asleep = asleep or machine_asleep
         self.epoch: int = 0  # rises when what was known is thrown away
         self.due_at: float = float("-inf")  # when another answer is worth reading, on the loop's clock
         self._offset: _Offset | None = None
@@ -92,7 +96,7 @@ class ServerTime:
 
     def boot_clock(self) -> float:
         """Return the seconds since this machine's boot, suspension included: the clock that is never set."""
-        return self.clock() + _asleep()
+        return self.clock() + self._asleep()
 
     def span(self, moment: float | None = None) -> tuple[float, float] | None:
         """Return the earliest and latest that Kraken's clock can have shown, in unix seconds; None: not known.
@@ -162,7 +166,7 @@ class ServerTime:
 
     def observe(self, server: float, sent: float, now: float) -> None:
         """Learn that the server's clock showed the whole second ``server`` between ``sent`` and ``now``."""
-        asleep = _asleep()
+        asleep = self._asleep()
         now_at, sent_at = now + asleep, sent + asleep
         sample = _Offset(server - now_at, now_at, server + SECOND - sent_at, now_at)
         known = self._offset
@@ -217,8 +221,8 @@ def _header(headers: Mapping[str, Any], name: str) -> str | None:
 
 if sys.platform == "linux":
 
-    def _asleep() -> float:
-        """For how long this machine has been suspended, in seconds: the loop's clock stood still then.
+    def machine_asleep() -> float:
+        """Return for how long this machine has been suspended, in seconds: the loop's clock stood still then.
 
         On a busy machine this process may be kept from running between two looks at clocks, and what they differ by
         is then no suspension. So one clock is looked at before and after the other, again until both are close.
@@ -236,5 +240,6 @@ if sys.platform == "linux":
 
 else:  # pragma: no cover - not told; a time that is behind makes orders late, and no order "absent" too early
 
-    def _asleep() -> float:
+    def machine_asleep() -> float:
+        """Return 0: this system does not tell."""
         return 0.0

@@ -31,7 +31,7 @@ class DescribedReplies:
 
     def listen(self) -> None:
         """See every reply from now on."""
-        execute, answer = RequestHandler._execute, public.answer
+        execute, answer = RequestHandler.execute, public.answer
 
         def executed(handler: RequestHandler, *args: Any) -> Any:
             result = execute(handler, *args)
@@ -43,7 +43,7 @@ class DescribedReplies:
             self._compare(endpoint, result)
             return result
 
-        mock.patch.object(RequestHandler, "_execute", executed).start()  # for the length of the run
+        mock.patch.object(RequestHandler, "execute", executed).start()  # for the length of the run
         mock.patch.object(public, "answer", answered).start()
 
     def take(self) -> list[str]:

@@ -43,7 +43,7 @@ QUIET = Progress(quiet=True)
 def nothing_left() -> Iterator[None]:
     """No child outlives its test."""
     yield
-    left = list(processes._running)
+    left = list(processes.running)
     processes.end_all()
     assert not left
 
@@ -405,8 +405,8 @@ import os, sys, time
 from benchmarks import processes
 from benchmarks.cancels import frozen_neighbour
 with frozen_neighbour(sys.argv[1], 1):
-    (child,) = processes._running
-    print(child._process.pid, flush=True)
+    (child,) = processes.running
+    print(child.pid, flush=True)
     time.sleep(60)
 """
     with Child("-c", code, str(tmp_path)) as child:

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -17,12 +16,40 @@ import pytest
 from kraken_async import nonce_source as nonce_module
 from kraken_async.errors import NonceStoreError
 from kraken_async.nonce_source import FRESH, NonceSource
-from kraken_async.stores.base import MAX_NONCE, Store
+from kraken_async.stores.base import MAX_NONCE, KeyState, Reservation, Store
 from kraken_async.stores.file import FileStore
+from kraken_async.stores.file.inspection import inspect
 from kraken_async.stores.memory import MemoryStore
+from kraken_async.system.durable import Disk
 from tests import forked
+from tests.conftest import LeakCheck
 
 HOUR = 3_600_000_000_000
+
+
+class Noting(Store, Reservation):
+    """A store for one source, on another one: it notes how far is reserved, and in which threads that was asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.limit = 0
+        self.asked: list[threading.Thread] = []
+
+    def key(self, name: str, unit: str) -> KeyState:
+        return self._store.key(name, unit)
+
+    def reserve(self, name: str, unit: str) -> Reservation:
+        self._reservation = self._store.reserve(name, unit)
+        return self
+
+    def block(self, above: int, size: int) -> tuple[int, int]:
+        start, stop = self._reservation.block(above, size)
+        self.asked.append(threading.current_thread())
+        self.limit = max(self.limit, stop)
+        return start, stop
+
+    def close(self, last: int) -> None:
+        self._reservation.close(last)
 
 
 @pytest.fixture(params=["none", "memory", "file"])
@@ -183,20 +210,24 @@ def test_nothing_lower_is_returned_after_a_jump_has_returned(store: Store | None
         assert not failures
 
 
-def test_a_number_drawn_from_a_stretch_that_was_taken_away_is_not_returned(store: Store | None) -> None:
+def test_a_number_drawn_from_a_stretch_that_was_taken_away_is_not_returned(
+    store: Store | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a thread meets that is interrupted between drawing and returning, played in one thread."""
     with NonceSource(store) as source:
-        source.next()
+        moment = time.monotonic()
+        monkeypatch.setattr(nonce_module, "monotonic", lambda: moment)
+        drawn = source.next()
         jumped = 0
 
-        def numbers() -> Iterator[int]:
+        def interrupted() -> float:
             nonlocal jumped
-            jumped = source.jump_forward(HOUR)  # the interruption: another thread jumps now
-            yield 5
+            if not jumped:
+                jumped = source.jump_forward(HOUR)  # another thread jumps now
+            return moment  # at which the stretch is still good
 
-        source._stretch, source._expiry = numbers(), time.monotonic() + 1
-        source._retire = lambda: setattr(source, "_stretch", nonce_module._NONE)  # type: ignore[method-assign]  # the test stands in for it
-        assert source.next() > jumped > 5
+        monkeypatch.setattr(nonce_module, "monotonic", interrupted)
+        assert source.next() > jumped > drawn
 
 
 # ---------------------------------------------------------------------------------------------- durability
@@ -255,27 +286,40 @@ def test_what_is_handed_out_stays_below_the_durable_ceiling_when_the_clock_is_se
             for _ in range(3):
                 source._extend_ahead()
                 drawn = source.jump_forward(400_000)
-                file = source._reservation._file  # type: ignore[union-attr]  # the test reaches inside
-                assert drawn <= file.highest()
-                assert source._limit <= file.highest() + 1
+                durable = inspect(tmp_path / "default.state").ceiling
+                assert drawn <= durable
+                assert source._limit <= durable + 1
 
 
 def test_in_flow_the_limit_is_moved_ahead_of_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With time passing at the caller's wish: a quarter of a second per nonce, and the disk is never waited for."""
-    store = FileStore(tmp_path)
+    store = Noting(FileStore(tmp_path))
     with NonceSource(store) as source:
-        now = time.time_ns()
+        now, moments = time.time_ns(), count(time.monotonic(), FRESH)  # each stretch is over at the next look
         monkeypatch.setattr(time, "time_ns", lambda: now)
+        monkeypatch.setattr(nonce_module, "monotonic", lambda: next(moments))
         source.next()
-        waited = []
-        monkeypatch.setattr(source, "_extend", lambda nonce: waited.append(nonce >= source._limit))
+        begun = len(store.asked)
         for _ in range(40):
             now += 250_000_000
-            source._expiry = 0.0  # of the stretch
             source.next()
-            while source._limit <= now + 1_000_000_000:  # the thread's work; each pass gives it the GIL
+            while store.limit <= now + 1_000_000_000:  # the thread's work; each pass gives it the GIL
                 time.sleep(0)
-        assert not any(waited)
+        assert len(store.asked) > begun
+        assert threading.current_thread() not in store.asked[begun:]
+
+
+def ahead(source: NonceSource, monkeypatch: pytest.MonkeyPatch) -> threading.Thread:
+    """Let so much time pass that the limit is moved ahead of need; return the thread that moves it."""
+    before = set(threading.enumerate())
+    source.next()
+    time_ns, monotonic = time.time_ns, time.monotonic
+    with monkeypatch.context() as later:
+        later.setattr(time, "time_ns", lambda: time_ns() + 1_500_000_000)
+        later.setattr(nonce_module, "monotonic", lambda: monotonic() + 2 * FRESH)
+        source.next()
+    (thread,) = set(threading.enumerate()) - before
+    return thread
 
 
 def test_a_closed_source_says_so(store: Store | None) -> None:
@@ -289,20 +333,20 @@ def test_a_closed_source_says_so(store: Store | None) -> None:
             use()
 
 
-def test_closing_leaves_nothing_behind(tmp_path: Path, no_leaks: object) -> None:
-    with no_leaks:  # type: ignore[attr-defined]  # the test reaches inside
+def test_closing_leaves_nothing_behind(
+    tmp_path: Path, no_leaks: LeakCheck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with no_leaks:
         with NonceSource(FileStore(tmp_path)) as source:
-            source.next()
-            source._reserve_ahead()
+            assert ahead(source, monkeypatch).is_alive()
         del source
 
 
-def test_a_forgotten_source_is_warned_of_and_its_thread_ends(tmp_path: Path) -> None:
+def test_a_forgotten_source_is_warned_of_and_its_thread_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = NonceSource(FileStore(tmp_path))
-    source.next()
-    source._reserve_ahead()
-    thread = source._ahead
-    assert thread is not None
+    thread = ahead(source, monkeypatch)
     said: list[warnings.WarningMessage] = []
     while thread.is_alive():  # while it works it holds on to the source
         with warnings.catch_warnings(record=True) as caught:
@@ -316,10 +360,25 @@ def test_a_forgotten_source_is_warned_of_and_its_thread_ends(tmp_path: Path) -> 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_child_is_refused_and_takes_nothing_from_the_parent(store: Store | None) -> None:
+def test_a_forked_child_is_refused_and_takes_nothing_from_the_parent(
+    store: Store | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, go_on, monotonic = threading.Event(), threading.Event(), time.monotonic
+
+    def look() -> float:
+        if threading.current_thread() is other:
+            inside.set()
+            go_on.wait(30)
+        return monotonic() + 2 * FRESH
+
     with NonceSource(store) as source:
-        source.next()
-        source._lock.acquire()  # as if another thread were at it in the moment of the fork
+        assert (
+            source.next() == source.last
+        )  # which ends the stretch: the next look at the clock is under the lock
+        monkeypatch.setattr(nonce_module, "monotonic", look)
+        other = threading.Thread(target=source.next)
+        other.start()
+        assert inside.wait(30)
         child = os.fork()
         if child == 0:
             refused = 0
@@ -330,7 +389,8 @@ def test_a_forked_child_is_refused_and_takes_nothing_from_the_parent(store: Stor
                     refused += "parent process" in str(error)
             source.close()
             os._exit(refused)
-        source._lock.release()
+        go_on.set()
+        other.join()
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
         assert source.next() < source.next()
         if isinstance(store, FileStore):
@@ -344,14 +404,15 @@ def test_a_failing_disk_does_not_stop_nonces_unless_strict(
     def broken(fd: int) -> None:
         raise OSError(28, "No space left on device")
 
+    monotonic = time.monotonic
     for strict in (False, True):
-        store = FileStore(tmp_path / str(strict), strict_durability=strict)
-        with NonceSource(store) as source:
+        disk = Disk()
+        with NonceSource(FileStore(tmp_path / str(strict), strict, disk=disk)) as source:
             last = source.next()
-            monkeypatch.setattr(store._disk, "sync", broken)
+            monkeypatch.setattr(disk, "sync", broken)
             now = time.time_ns() + HOUR
             monkeypatch.setattr(time, "time_ns", lambda now=now: now)
-            source._stretch = nonce_module._NONE
+            monkeypatch.setattr(nonce_module, "monotonic", lambda: monotonic() + 2 * FRESH)
             if strict:
                 with pytest.raises(NonceStoreError, match="No space left"):
                     source.next()

@@ -158,7 +158,7 @@ def test_killed_and_restarted_in_mid_burst_the_counter_is_remembered(shop: Shop)
 
 @pytest.mark.parametrize("shop", [{"limits": True, "tier": "pro", "jitter": (0.0, 0.002)}], indirect=True)
 def test_two_processes_on_one_key_are_together_within_the_limit(shop: Shop) -> None:
-    counter = shop.emulator._gate.keys[shop.key.api_key].counter
+    counter = shop.emulator.keys[shop.key.api_key].counter
     counter.set(10.0, shop.emulator.clock())  # what a session that knows nothing takes it for
     children = [shop.start(7, tier="pro") for _ in range(2)]  # fourteen at once are four too many
     for child in children:

@@ -14,9 +14,11 @@ from kraken_async.adapters import krakenex
 from kraken_async.api.endpoints import find
 from kraken_async.credentials import OtpFile, clean, exposed, read_key_pair
 from kraken_async.emulator.plugin import RunningEmulator
+from kraken_async.limits import matching_engine
 from kraken_async.profiles import profiles_file, secret_files
 from kraken_async.settings import Settings
 from kraken_async.wire.signer import Signer
+from tests.exchange import ORDER
 
 SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
 
@@ -74,7 +76,8 @@ async def test_a_profile_makes_a_session(kraken_emulator: RunningEmulator, tmp_p
     async with KrakenSession.from_profile("main", path=path) as client:
         assert "XXBT" in await client.private("Balance")
         assert not client.governor.enabled
-        assert client._config.account == "of a profile"
+        await client.private("AddOrder", ORDER, cl_ord_id="profiled")
+        assert matching_engine.account("of a profile").ages.pair("profiled") == "XBTUSD"
     assert list((tmp_path / "state").iterdir())
     async with KrakenSession.from_profile(path=path, store=MemoryStore()) as client:  # options go before
         assert not client.stats().durable

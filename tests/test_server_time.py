@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,6 +25,11 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def awake() -> float:
+    """Of a machine that was never suspended."""
+    return 0.0
 
 
 @pytest.fixture
@@ -94,8 +100,7 @@ def test_what_confirms_a_contradiction_was_asked_for_five_seconds_after_it(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, later: float, *, afresh: bool
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: 5_000_000.0)
-    monkeypatch.setattr(server_time, "_asleep", lambda: 0.0)  # else it trembles, and 5 s are not exactly that
-    kraken = ServerTime(clock)
+    kraken = ServerTime(clock, asleep=awake)  # else it trembles, and 5 s are not exactly that
     kraken.observe(5_000_000, 1000.0, 1000.0)
     kraken.observe(6_000_000, 1000.0, 1000.0)
     kraken.observe(6_000_000 + math.floor(later), 1000.0 + later, 1006.0)
@@ -108,8 +113,7 @@ def test_answers_that_just_agree_contradict_nothing(
 ) -> None:
     """A second that ends as the other begins is the moment between them."""
     monkeypatch.setattr(time, "time", lambda: 5_000_000.0)
-    monkeypatch.setattr(server_time, "_asleep", lambda: 0.0)
-    found = ServerTime(clock)
+    found = ServerTime(clock, asleep=awake)
     for each in (5_000_000, server):
         found.observe(each, 1000.0, 1000.0)
     assert found.span() == (5_000_000.0 + low, 5_000_000.0 + high)
@@ -319,11 +323,13 @@ def test_lies_among_true_answers_never_win(answers: list[tuple[float, float]]) -
     assert found.epoch == epoch
 
 
-def test_a_suspended_machine_does_not_fall_behind(
-    kraken: ServerTime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, asleep = kraken.now(), server_time._asleep
-    monkeypatch.setattr(server_time, "_asleep", lambda: asleep() + 3600.0)
+def test_a_suspended_machine_does_not_fall_behind(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 5_000_000.0)
+    suspended = 0.0
+    kraken = ServerTime(clock, asleep=lambda: server_time.machine_asleep() + suspended)
+    kraken.observe(5_000_000, 999.9, 1000.0)
+    before = kraken.now()
+    suspended = 3600.0
     assert kraken.now() == pytest.approx(before + 3600.0, abs=1e-3)
     assert before + 3590 < kraken.at_least() < before + 3600
 
@@ -334,9 +340,8 @@ def test_what_was_learnt_is_of_the_clock_that_counts_suspension(
     """However long this machine has been suspended since its boot."""
     spans = []
     for asleep in (0.0, 5000.0):
-        monkeypatch.setattr(server_time, "_asleep", lambda seconds=asleep: seconds)
         monkeypatch.setattr(time, "time", lambda: 5_000_000.0)
-        found = ServerTime(clock)
+        found = ServerTime(clock, asleep=partial(float, asleep))
         found.observe(5_000_000, 999.6, 1000.0)
         spans.append(found.span())
     assert spans[0] == pytest.approx((5_000_000.0, 5_000_001.4))
@@ -370,7 +375,7 @@ def test_a_process_that_is_kept_from_running_between_two_clocks_takes_it_for_no_
 
     monkeypatch.setattr(time, "clock_gettime", look)
     for _ in range(50):
-        assert server_time._asleep() == pytest.approx(3600.0, abs=0.001)
+        assert server_time.machine_asleep() == pytest.approx(3600.0, abs=0.001)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system tells of a suspension")

@@ -117,6 +117,15 @@ class Emulator(Setup):
         }
 
     @property
+    def keys(self) -> dict[str, Key]:
+        """Every key by its API key, with its settings, its nonce and its call counter."""
+        return self._gate.keys
+
+    def in_flight(self, api_key: str) -> int:
+        """Return how many calls of a key are in flight now."""
+        return self._delivery.flights.now(api_key)
+
+    @property
     def max_in_flight(self) -> Counter[str]:
         """The most calls in flight at once, by API key."""
         return self._delivery.flights.most
@@ -127,7 +136,7 @@ class Emulator(Setup):
 
     def counter_level(self, api_key: str) -> float:
         """Return the call counter of a key."""
-        return self._gate.keys[api_key].counter.level(self.clock())
+        return self.keys[api_key].counter.level(self.clock())
 
     def engine_level(self, pair: str, account: str = "main") -> float:
         """Return the matching engine's counter of ``pair``."""

@@ -24,6 +24,10 @@ class InFlight:
                 self.most[api_key] = now
         return Flight(self, api_key)
 
+    def now(self, api_key: str) -> int:
+        """Return how many calls of a key are in flight."""
+        return self._now[api_key]
+
     def _end(self, api_key: str) -> None:
         with self._lock:
             self._now[api_key] -= 1

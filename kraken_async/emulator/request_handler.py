@@ -134,7 +134,7 @@ class RequestHandler:
             if handler is None or method != "POST":
                 raise Refusal("EGeneral:Unknown method" if handler is None else "EAPI:Bad request")
             key = self._gate.admit(path, headers, body, arrival, fault, arrival.t)
-            result = self._execute(handler, key.settings.account, key, arrival, fault)
+            result = self.execute(handler, key.settings.account, key, arrival, fault)
             key.last_used = arrival.t
         except Refusal as refusal:
             return self._refuse(arrival, refusal, fault)
@@ -145,9 +145,10 @@ class RequestHandler:
             return Reply(200, self.headers(), dumps({"error": []}))
         return Reply(200, self.headers(), dumps({"error": [], "result": result}))
 
-    def _execute(
+    def execute(
         self, handler: Callable[[Call], Any], account: str, key: Any, arrival: Arrival, fault: Fault
     ) -> Any:
+        """Carry out an admitted private call and return its result; what it touched goes on record. Raises Refusal."""
         now = self.now()
         call = Call(
             self.venue,

@@ -26,7 +26,7 @@ CANCELS: Final = 256
 LINES: Final = ("cancel", "place", "read")
 
 
-class _Line:
+class Line:
     """One token's line: ``inside`` calls are with the session, the others wait in order."""
 
     __slots__ = ("inside", "waiting", "width")
@@ -37,6 +37,7 @@ class _Line:
         self.waiting: deque[asyncio.Future[None]] = deque()
 
     def try_enter(self) -> bool:
+        """Take a place if one is free and no other call waits for it."""
         if self.inside >= self.width or self.waiting:
             return False
         self.inside += 1
@@ -60,6 +61,7 @@ class _Line:
             timer.cancel()
 
     def leave(self) -> None:
+        """Give a place to the next that waits, or back."""
         while self.waiting:
             waiter = self.waiting.popleft()
             if not waiter.done():
@@ -74,7 +76,8 @@ class Gates:
     def __init__(self, *, most: int, most_per_token: int) -> None:
         self.most = most
         self.most_per_token = most_per_token
-        self._lines: dict[tuple[str, str], _Line] = {}
+        #: The lines in which a call is, by token and kind.
+        self.lines: dict[tuple[str, str], Line] = {}
         self._count: dict[str, int] = {}
         self._cancels: dict[str, int] = {}
         self._all = 0
@@ -94,9 +97,9 @@ class Gates:
             )
         _count_up(self._count, token, self.most_per_token)
         self._all += 1
-        found = self._lines.get((token, line))
+        found = self.lines.get((token, line))
         if found is None:
-            found = self._lines[token, line] = _Line(WIDTH)
+            found = self.lines[token, line] = Line(WIDTH)
         if found.try_enter():
             return seconds
         loop = asyncio.get_running_loop()
@@ -113,15 +116,15 @@ class Gates:
         if line == "cancel":
             _count_down(self._cancels, token)
             return
-        found = self._lines[token, line]
+        found = self.lines[token, line]
         found.leave()
         self._count_off(token, line, found)
 
-    def _count_off(self, token: str, line: str, found: _Line) -> None:
+    def _count_off(self, token: str, line: str, found: Line) -> None:
         _count_down(self._count, token)
         self._all -= 1
         if not found.inside and not found.waiting:
-            self._lines.pop((token, line), None)
+            self.lines.pop((token, line), None)
 
     def waiting(self) -> dict[str, int]:
         """Return how many calls of each token wait here or are with the session, cancels among them."""

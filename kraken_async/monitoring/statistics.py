@@ -128,7 +128,7 @@ def told(problems: Sequence[Problem], waiting_for: str | None) -> dict[str, Any]
 
 def problems_of(figures: Mapping[str, Any], key: KeyState, waits: Iterable[LimitWait]) -> list[Problem]:
     """Return what the key's state, the figures and the waits for Kraken's limits show to be wrong."""
-    return [*coded(key.problems()), *_problems(figures), *_long(waits)]
+    return [*coded(key.problems()), *shown_problems(figures), *_long(waits)]
 
 
 def waiting_for(key: KeyState, waits: Iterable[LimitWait]) -> str | None:
@@ -143,7 +143,8 @@ def _long(waits: Iterable[LimitWait]) -> Iterator[Problem]:
             yield Problem("limit-wait", str(wait), wait.limit)
 
 
-def _problems(stats: Mapping[str, Any]) -> Iterator[Problem]:
+def shown_problems(stats: Mapping[str, Any]) -> Iterator[Problem]:
+    """Return what a session's figures show to be wrong."""
     if stats["breaker_until"] is not None:
         seconds = stats["breaker_until"] - time.time()
         code = "locked-out" if stats["breaker"] == "locked out" else "nonce-pause"

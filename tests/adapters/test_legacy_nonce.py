@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,15 @@ from kraken_async.adapters.legacy_nonce import (
     get_user_nonce_manager,
     jump_global_kraken_nonce_forward,
     sequences,
-    users,
 )
 from tests import forked
 
 
 @pytest.fixture(autouse=True)
 def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Each test is a program of its own, past its first seconds unless it says otherwise."""
+    """Each test is a program of its own, without burst protection unless it says otherwise."""
     monkeypatch.setattr(GlobalKrakenNonceManager, "_instance", None)
-    get_global_nonce_manager()._started -= 60
+    get_global_nonce_manager().set_rate_limiting(False)
     yield
     legacy_nonce.close_all()
 
@@ -46,13 +45,17 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
         self.slept: list[float] = []
-        monkeypatch.setattr(legacy_nonce, "_clock", lambda: self.now)
-        monkeypatch.setattr(legacy_nonce, "_sleep", self.sleep)
+        monkeypatch.setattr(GlobalKrakenNonceManager, "clock", lambda _: self.now)
+        self.slept_by(monkeypatch, self.sleep)
         monkeypatch.setattr(GlobalKrakenNonceManager, "_instance", None)
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+
+    @staticmethod
+    def slept_by(monkeypatch: pytest.MonkeyPatch, sleep: Callable[[float], None]) -> None:
+        monkeypatch.setattr(GlobalKrakenNonceManager, "sleep", staticmethod(sleep))
 
 
 def in_threads(count: int, work: Any) -> list[Any]:
@@ -101,7 +104,7 @@ def test_a_burst_in_the_first_seconds_is_spaced_by_half_a_second(monkeypatch: py
 
 def test_threads_that_burst_together_are_half_a_second_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    monkeypatch.setattr(legacy_nonce, "_sleep", clock.slept.append)  # nobody's time moves: all ask at once
+    clock.slept_by(monkeypatch, clock.slept.append)  # nobody's time moves: all ask at once
     manager = GlobalKrakenNonceManager()
     for _ in range(24):
         manager.get_nonce()
@@ -121,7 +124,7 @@ def test_protection_ends_with_the_window(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_nobody_sleeps_beyond_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    monkeypatch.setattr(legacy_nonce, "_sleep", clock.slept.append)
+    clock.slept_by(monkeypatch, clock.slept.append)
     manager = GlobalKrakenNonceManager()
     for _ in range(60):
         manager.get_nonce()
@@ -142,14 +145,14 @@ def test_protection_can_be_left_out(monkeypatch: pytest.MonkeyPatch, how: str) -
 
 
 def test_a_sleeping_burst_blocks_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    Clock(monkeypatch)
+    clock = Clock(monkeypatch)
     asleep, wake = threading.Event(), threading.Event()
 
     def sleep(seconds: float) -> None:
         asleep.set()
         assert wake.wait(30)
 
-    monkeypatch.setattr(legacy_nonce, "_sleep", sleep)
+    clock.slept_by(monkeypatch, sleep)
     manager = GlobalKrakenNonceManager()
     for _ in range(20):
         manager.get_nonce()
@@ -343,10 +346,9 @@ def test_users_have_a_durable_sequence_each() -> None:
     assert Path(stats["nonce_file"]).parent == sequences.directory()
 
 
-def test_the_second_refusal_in_a_row_jumps_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_refusal_in_a_row_jumps_once_an_hour() -> None:
     now = [0.0]
-    monkeypatch.setattr(users, "_clock", lambda: now[0])
-    manager = UserNonceManager()
+    manager = UserNonceManager(clock=lambda: now[0])
     first = manager.get_nonce("u")
     assert manager.record_nonce_error("u") is False
     manager.record_success("u", first)

@@ -66,7 +66,7 @@ def written(tmp_path: Path, text: str, name: str = "emulator.toml") -> Path:
 def test_file_says_who_calls_with_what_money_on_which_markets(tmp_path: Path) -> None:
     emulator = EmulatorConfig.read(written(tmp_path, TOML)).emulator()
     assert emulator.key == ("trader", "dHJhZGVy")
-    keys = emulator._gate.keys
+    keys = emulator.keys
     assert set(keys) == {"trader", "reader"}
     assert (keys["trader"].nonce.window, keys["trader"].settings.tier.name) == (7, "pro")
     assert (keys["reader"].nonce.window, keys["reader"].settings.tier.name) == (5, "starter")
@@ -88,7 +88,7 @@ def test_reset_comes_back_to_what_the_file_says(tmp_path: Path) -> None:
     emulator.add_key("more", "bW9yZQ==")
     emulator.reset()
     assert str(emulator.accounts["main"].balances["ZUSD"]) == "1000"
-    assert set(emulator._gate.keys) == {"trader", "reader"}
+    assert set(emulator.keys) == {"trader", "reader"}
     assert "AAPLxUSD" in emulator.venue.markets.pairs
 
 
@@ -102,7 +102,7 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
 def test_file_may_be_json(tmp_path: Path) -> None:
     path = written(tmp_path, json.dumps({"tier": "pro", "keys": [{"account": "sub"}, {}]}), "emulator.json")
     emulator = EmulatorConfig.read(path).emulator()
-    assert (emulator.tier.name, len(emulator._gate.keys), set(emulator.accounts)) == (
+    assert (emulator.tier.name, len(emulator.keys), set(emulator.accounts)) == (
         "pro",
         2,
         {"sub", "main"},
@@ -147,7 +147,7 @@ def test_key_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
     config = EmulatorConfig(key_file=str(path), keys=({"account": "sub"}, {}))
     emulator = config.emulator()
     assert emulator.key == ("trader", "dHJhZGVy")
-    assert emulator._gate.keys["trader"].settings.account == "sub"
+    assert emulator.keys["trader"].settings.account == "sub"
     assert "dHJhZGVy" not in repr(EmulatorConfig(keys=({"api_key": "a", "api_secret": "dHJhZGVy"},)))
     path.write_text("alone\n")
     with pytest.raises(ValueError, match="a line each"):

@@ -125,14 +125,14 @@ async def test_slow_body_arrives_whole_in_pieces(desk: Desk, http: aiohttp.Clien
 
 
 async def test_hanging_call_ends_with_its_connection_and_frees_its_place(
-    desk: Desk, server: EmulatorServer, http: aiohttp.ClientSession
+    desk: Desk, http: aiohttp.ClientSession
 ) -> None:
     desk.emulator.faults.next("AddOrder", Fault.hang("after"))
     hanging = asyncio.ensure_future(post(http, desk))
     while not desk.emulator.orders:
         await asyncio.sleep(0.001)
     hanging.cancel()
-    while server._flights:
+    while desk.emulator.in_flight(desk.emulator.key.api_key):
         await asyncio.sleep(0.001)
     await post(http, desk)
     assert desk.emulator.max_in_flight[desk.emulator.key.api_key] == 1

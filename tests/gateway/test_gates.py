@@ -119,7 +119,7 @@ async def test_those_whose_time_is_over_are_passed_by() -> None:
     assert {type(error) for error in await asyncio.gather(*late, return_exceptions=True)} == {QueueTimeout}
     assert 0 < await last <= 30.0
     gates.leave("a", "read")
-    assert not gates._lines
+    assert not gates.lines
     assert not gates.waiting()
 
 
@@ -130,17 +130,17 @@ async def test_a_cancelled_caller_whose_time_is_over_at_once_frees_no_place_twic
     await asyncio.sleep(0)
     late = asyncio.create_task(gates.enter("a", "read", 30.0))
     await asyncio.sleep(0)
-    (waiter,) = next(iter(gates._lines.values())).waiting
+    (waiter,) = next(iter(gates.lines.values())).waiting
     waiter.set_exception(QueueTimeout("over"))
     for _ in range(turns):
         await asyncio.sleep(0)
     late.cancel()
     await asyncio.gather(late, return_exceptions=True)
-    (line,) = gates._lines.values()
+    (line,) = gates.lines.values()
     assert line.inside == WIDTH
     release.set()
     await asyncio.gather(*waiting)
-    assert not gates._lines
+    assert not gates.lines
 
 
 async def test_those_who_leave_keep_no_place() -> None:
@@ -158,7 +158,7 @@ async def test_those_who_leave_keep_no_place() -> None:
     assert len(order) == WIDTH + 10
     async with gates.passing("a", "read", 1.0):
         assert gates.waiting() == {"a": 1}
-    assert not gates._lines
+    assert not gates.lines
 
 
 async def test_a_place_given_to_one_who_is_just_leaving_goes_to_the_next() -> None:
@@ -179,5 +179,5 @@ async def test_a_place_given_to_one_who_is_just_leaving_goes_to_the_next() -> No
     following.cancel()
     release.set()
     await asyncio.gather(*holders[1:], following, return_exceptions=True)
-    assert not gates._lines
+    assert not gates.lines
     assert not gates.waiting()

@@ -87,12 +87,12 @@ async def test_no_problem_of_a_session_s_own_speaks_python(running: Running) -> 
         in_flight_age=60.0,
         nonce_lead=500.0,
     )
-    problems = list(statistics._problems(stats.as_dict()))
+    problems = list(statistics.shown_problems(stats.as_dict()))
     assert len(problems) == 5
     data = replace(stats, **statistics.told(problems, None)).as_dict()
     for each in words.of_problems(data, "kraken-async gateway resume"):
         assert not PYTHON.search(each["text"]), each
-    paused = list(statistics._problems(replace(stats, breaker="paused").as_dict()))
+    paused = list(statistics.shown_problems(replace(stats, breaker="paused").as_dict()))
     data = replace(stats, **statistics.told(paused, None)).as_dict()
     assert "refused this key's nonces" in words.of_problems(data)[0]["text"]
 

@@ -13,6 +13,7 @@ import pytest
 from kraken_async import BurstGovernor, KrakenError, KrakenSession, MemoryStore, RateLimitExceeded
 from kraken_async.emulator import Emulator, EmulatorServer, Fault
 from kraken_async.limits import matching_engine
+from kraken_async.limits.order_ages import Age, OrderAges
 from kraken_async.stores.base import Shared
 from kraken_async.wire.messages import Response, SignedRequest
 from tests.conftest import key_state
@@ -159,9 +160,10 @@ async def test_a_call_without_burst_protection_passes_those_that_start_up_holds(
 async def test_an_amend_makes_an_order_young_again_by_all_its_names() -> None:
     async with limited("starter", account="amend test") as (emulator, client):
         order = await client.private("AddOrder", ORDER, cl_ord_id="mine")
-        account = matching_engine.account("amend test")
-        for record in {id(record): record for record in account.ages._orders.values()}.values():
-            record[1] -= 200.0  # as if it had been placed long ago
+        account, now = matching_engine.account("amend test"), asyncio.get_running_loop().time()
+        assert len(account.ages) == 2  # its names
+        account.ages = OrderAges()  # as if it had been placed long ago
+        account.ages.learn([Age((order["txid"][0], "mine"), ORDER["pair"], now - 200.0)], now)
         await client.private("AmendOrder", txid=order["txid"][0], limit_price="99")
         before = client.budget().pairs["XBTUSD"]
         await client.private("CancelOrder", cl_ord_id="mine")

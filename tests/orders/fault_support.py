@@ -66,6 +66,10 @@ class MortalJournal(Journal):
         self.recorded.append(intent)
         await super().record(intent)
 
+    def on_record(self) -> list[Intent]:
+        """Return what is on record."""
+        return list(self._open.values())
+
     def die(self) -> None:
         fd, self._fd, self._shut = self._fd, -1, True
         if fd >= 0:

@@ -439,4 +439,4 @@ def _check_told(world: Schedule) -> None:
 
 
 def _left(world: Schedule) -> list[Intent]:
-    return [intent for journal in world.journals.values() for intent in journal._open.values()]
+    return [intent for journal in world.journals.values() for intent in journal.on_record()]

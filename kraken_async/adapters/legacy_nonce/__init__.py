@@ -38,9 +38,6 @@ __all__ = [
     "jump_global_kraken_nonce_forward",
 ]
 
-_sleep = time.sleep
-_clock = time.monotonic
-
 
 class _DefaultFile:
     """The class attribute follows KRAKEN_STATE_DIR until somebody assigns another path."""
@@ -57,6 +54,10 @@ class GlobalKrakenNonceManager:
     STARTUP_BURST_WINDOW = 10.0
     MAX_BURST_RATE = 20
 
+    #: The clock of the burst protection, in seconds, and what it sleeps by.
+    clock = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+
     _instance: GlobalKrakenNonceManager | None = None
     _creating = threading.Lock()
 
@@ -71,7 +72,7 @@ class GlobalKrakenNonceManager:
             return cls._instance
 
     def _begin(self) -> None:
-        self._started = _clock()
+        self._started = self.clock()
         self._limiting = True
         self._lock = threading.Lock()
         self._recent: deque[float] = deque()  # when nonces were, or will be, handed out
@@ -84,13 +85,13 @@ class GlobalKrakenNonceManager:
         """
         delay = self._take_place(limited=apply_rate_limiting and self._limiting)
         if delay > 0:
-            _sleep(delay)
+            self.sleep(delay)
         return self._sequence(api_key).next()
 
     def _take_place(self, *, limited: bool) -> float:
         """Note a call, and return how long it has to wait."""
         with self._lock:
-            now = at = _clock()
+            now = at = self.clock()
             while self._recent and now - self._recent[0] >= 1.0:
                 self._recent.popleft()
             if limited and len(self._recent) >= self.MAX_BURST_RATE and now < self._window_end():
@@ -123,7 +124,7 @@ class GlobalKrakenNonceManager:
     def get_stats(self) -> dict[str, Any]:
         """Return this process's counts; ``persistence_file`` names the text file with one decimal nonce."""
         with self._lock:
-            now = _clock()
+            now = self.clock()
             uptime = max(now - self._started, 1e-9)
             recent = float(sum(now - 1.0 < at <= now for at in self._recent))
         return {

@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.adapters.legacy_nonce.sequences import Sequence, directory, sequence, sequence_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Refusals in a row after which a user's nonce jumps, by how much, and how often at most.
 ERRORS: Final = 2
 JUMP_NS: Final = 60_000_000_000
 PAUSE: Final = 3600.0
-
-_clock = time.monotonic
 
 
 class KrakenNonce:
@@ -55,9 +56,10 @@ class _User:
 
 
 class UserNonceManager:
-    """A durable sequence for each user. Instances share the users' nonces."""
+    """A durable sequence for each user. Instances share the users' nonces. ``clock``: in seconds, never set."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._users: dict[str, _User] = {}
         self._lock = threading.Lock()
 
@@ -73,7 +75,7 @@ class UserNonceManager:
         with self._lock:
             user = self._user(user_id)
             user.errors += 1
-            now = _clock()
+            now = self._clock()
             if user.errors < ERRORS or (user.jumped_at is not None and now - user.jumped_at < PAUSE):
                 return False
             user.errors, user.jumped_at = 0, now
