@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,16 @@ def _tls() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _races_addresses(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether a loop can try a host's addresses side by side: other loops than asyncio's may not know it.
+
+    Before Python 3.14 asyncio's race may fail by a fault of its own where tasks start eagerly.
+    """
+    if not isinstance(loop, asyncio.BaseEventLoop):
+        return False
+    return sys.version_info >= (3, 14) or loop.get_task_factory() is None
 
 
 class Direct:
@@ -110,7 +121,7 @@ class Direct:
         options: dict[str, Any] = {}
         if base.scheme == "https":
             options["ssl"] = _tls()
-        if isinstance(loop, asyncio.BaseEventLoop):  # other loops may not know it
+        if _races_addresses(loop):
             options["happy_eyeballs_delay"] = 0.25
         limit = asyncio.timeout_at(min(due, loop.time() + CONNECT))
         error: TransportError

@@ -183,7 +183,7 @@ class Steps(Hold):
     def insist(self, change: Callable[[Shared], object]) -> None:
         """See KeyState.insist. A task waits for the nonce lock, however long."""
         self.note(change)
-        if self._lock_fd >= 0 and self._insisting is None:
+        if self._lock_fd >= 0 and (self._insisting is None or self._insisting.done()):
             self._insisting = asyncio.get_running_loop().create_task(self._write_notes_when_free())
             self._insisting.add_done_callback(self._insisted)
 
@@ -195,7 +195,8 @@ class Steps(Hold):
                 self._save(record)
 
     def _insisted(self, task: asyncio.Task[None]) -> None:
-        self._insisting = None
+        if self._insisting is task:  # not the next one's: a task that starts eagerly may be done before this runs
+            self._insisting = None
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("nonce state %s: a change is not written yet: %s", self.place, error)
 
