@@ -195,7 +195,7 @@ class Steps(Hold):
                 self._save(record)
 
     def _insisted(self, task: asyncio.Task[None]) -> None:
-        if self._insisting is task:  # not the next one's: a task that starts eagerly may be done before this runs
+        if self._insisting is task:  # else the next one's, as one that started eagerly was done before this
             self._insisting = None
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("nonce state %s: a change is not written yet: %s", self.place, error)
