@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async import KrakenError, KrakenSession, QueueTimeout
 from kraken_async.api.key_info import KeyInfo
-from kraken_async.cli.common import cure_of, session
+from kraken_async.cli.common import session
+from kraken_async.cli.cures import cure_of
 from kraken_async.cli.doctor_checks import Check, Grade
 
 if TYPE_CHECKING:

@@ -136,9 +136,8 @@ class Setup(RequestHandler):
         allowed = frozenset(permissions)
         if not allowed <= set(PERMISSIONS):
             raise ValueError(f"no such permission: {', '.join(sorted(allowed - set(PERMISSIONS)))}")
-        moments = {"valid_until": valid_until, "query_from": query_from, "query_to": query_to}
-        for name in moments:
-            given.seconds(moments[name], name)
+        for name, at in (("valid_until", valid_until), ("query_from", query_from), ("query_to", query_to)):
+            given.seconds(at, name)
         pair = KeyPair(
             api_key or base64.b64encode(self.random.randbytes(42)).decode(),
             api_secret or base64.b64encode(self.random.randbytes(64)).decode(),
@@ -177,9 +176,7 @@ class Setup(RequestHandler):
         """Set what an account has of each asset; with ``replace`` it has nothing else."""
         with self._lock:
             markets = self.venue.markets
-            amounts = {
-                markets.asset(name).key: given.number(amount, name) for name, amount in balances.items()
-            }
+            amounts = {markets.asset(name).key: given.number(each, name) for name, each in balances.items()}
             kept = self.venue.account(account).balances
             if replace:
                 kept.clear()
