@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import time
 import zlib
 from pathlib import Path
@@ -13,12 +14,17 @@ import pytest
 from kraken_async.stores.base import MAX_NONCE, UNITS, Shared, new_ceiling, next_nonce
 from kraken_async.stores.file import layout, recovery
 from kraken_async.stores.file.layout import (
+    HEADER_MAGIC,
+    HEADER_SIZE,
     Damaged,
+    Header,
     Slot,
     SlowFields,
     TooNew,
     Trailer,
+    pack_header,
     pack_slot,
+    unpack_header,
     unpack_slot,
     unpack_slow_fields,
     unpack_trailer,
@@ -92,11 +98,23 @@ def test_a_slot_is_read_or_said_to_be_damaged(raw: bytes, read: object) -> None:
 
 
 def test_a_trailer_that_is_torn_or_missing_is_one_of_zeros() -> None:
-    body = layout.pack_trailer_fields(5, 1.5, 4711, b"host")
-    packed = body + layout.pack_crc(zlib.crc32(body))
+    body = layout.pack_trailer_front(5, 1.5, layout.pack_trailer_end(4711, b"host"))
+    packed = body + struct.pack("<I", zlib.crc32(body))
     assert unpack_trailer(packed) == Trailer(5, 1.5, 4711, b"host")
     for raw in (b"", packed[:-1], packed + b"\0", *(flipped(packed, at) for at in range(len(packed)))):
         assert unpack_trailer(raw) == Trailer()
+
+
+def test_a_step_packs_header_and_trailer_as_other_releases_read_them() -> None:
+    end = layout.pack_header_end(b"bootboot", 12800, 7, 99)
+    header = layout.pack_header_front(HEADER_MAGIC, 3, 41, 50, 1.5, 2.5, 3.5, 4.5, end)
+    trailer = layout.pack_trailer_front(5, 6.5, layout.pack_trailer_end(4711, b"host"))
+    raw = layout.pack_both(header, zlib.crc32(header), trailer, zlib.crc32(trailer))
+    known = Header(3, 41, 50, 1.5, 2.5, 3.5, 4.5, b"bootboot", 12800, 7, 99)
+    assert raw[:HEADER_SIZE] == pack_header(known)
+    assert unpack_header(raw[:HEADER_SIZE]) == known
+    assert unpack_trailer(raw[HEADER_SIZE:]) == Trailer(5, 6.5, 4711, b"host")
+    assert len(raw) == layout.BOTH_SIZE == HEADER_SIZE + layout.TRAILER_SIZE == 156
 
 
 def flipped(raw: bytes, at: int) -> bytes:

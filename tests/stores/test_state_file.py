@@ -356,6 +356,21 @@ def test_what_another_has_written_is_taken_over_and_slow_fields_are_read_when_th
         each.close()
 
 
+def test_a_counter_that_moved_in_memory_alone_is_seen(tmp_path: Path) -> None:
+    file, found = entered(tmp_path)
+    record = recorded(file, found)
+    shared = record.shared
+    for level, level_at in ((None, 5.0), (2.0, 5.0), (2.0, 6.0), (0.0, 6.0), (None, 6.0)):
+        shared.level, shared.level_at = level, level_at
+        assert record.level_has_changed()
+        assert record.save() is None
+        assert not record.level_has_changed()
+    record.forget()  # what the file has is not known
+    assert record.level_has_changed()
+    record.close()
+    file.close()
+
+
 def test_what_is_read_without_the_lock_is_read_again_when_it_falls_into_a_write(tmp_path: Path) -> None:
     file, found = entered(tmp_path)
     torn = 0

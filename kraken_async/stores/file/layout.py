@@ -143,15 +143,13 @@ _CRC: Final = struct.Struct("<I")
 HEADER_MAGIC: Final = b"kraken1\n"
 HEADER_SIZE: Final = _HEADER.size + _CRC.size
 
-pack_fields: Final = _HEADER.pack
-pack_crc: Final = _CRC.pack
 crc32: Final = zlib.crc32
 
 
 def pack_header(header: Header) -> bytes:
     """Return the header with its checksum; a step packs the same by hand, to save the object."""
-    packed = pack_fields(HEADER_MAGIC, *header)
-    return packed + pack_crc(crc32(packed))
+    packed = _HEADER.pack(HEADER_MAGIC, *header)
+    return packed + _CRC.pack(crc32(packed))
 
 
 def unpack_header(raw: bytes) -> Header | None:
@@ -177,7 +175,6 @@ class Trailer(NamedTuple):
 _TRAILER: Final = struct.Struct("<QdI40s")
 TRAILER_AT: Final = HEADER_AT + HEADER_SIZE
 TRAILER_SIZE: Final = _TRAILER.size + _CRC.size
-pack_trailer_fields: Final = _TRAILER.pack
 
 
 def unpack_trailer(raw: bytes) -> Trailer:
@@ -186,6 +183,23 @@ def unpack_trailer(raw: bytes) -> Trailer:
         return Trailer()
     recalled, turn_at, pid, host = _TRAILER.unpack_from(raw)
     return Trailer(recalled, turn_at, pid, host.rstrip(b"\0"))
+
+
+# ----------------------------------------------------------------------------------------- header and trailer
+
+# What a step packs, without objects in between. What stays from step to step is packed once, as the end of each part.
+_HEADER_END: Final = struct.Struct("<8sQII")
+_TRAILER_END: Final = struct.Struct("<I40s")
+_HEADER_FRONT: Final = struct.Struct(f"<8sQQQdddd{_HEADER_END.size}s")
+_TRAILER_FRONT: Final = struct.Struct(f"<Qd{_TRAILER_END.size}s")
+_BOTH: Final = struct.Struct(f"<{_HEADER.size}sI{_TRAILER.size}sI")
+BOTH_SIZE: Final = _BOTH.size
+
+pack_header_end: Final = _HEADER_END.pack
+pack_trailer_end: Final = _TRAILER_END.pack
+pack_header_front: Final = _HEADER_FRONT.pack
+pack_trailer_front: Final = _TRAILER_FRONT.pack
+pack_both: Final = _BOTH.pack
 
 
 # ----------------------------------------------------------------------------------------------------- rest

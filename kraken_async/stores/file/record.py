@@ -6,6 +6,7 @@ Everything here happens under the key's nonce lock.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import time
@@ -15,6 +16,7 @@ from kraken_async.stores.base import new_ceiling
 from kraken_async.stores.file import layout
 from kraken_async.stores.file.floors import Floors, floors_path
 from kraken_async.stores.file.layout import (
+    BOTH_SIZE,
     HEADER_AT,
     HEADER_MAGIC,
     HEADER_SIZE,
@@ -25,10 +27,12 @@ from kraken_async.stores.file.layout import (
     SlowFields,
     Trailer,
     crc32,
-    pack_crc,
-    pack_fields,
+    pack_both,
+    pack_header_end,
+    pack_header_front,
     pack_slow_fields,
-    pack_trailer_fields,
+    pack_trailer_end,
+    pack_trailer_front,
     step_done,
     unpack_header,
     unpack_slot,
@@ -47,7 +51,6 @@ if TYPE_CHECKING:
     from kraken_async.stores.file.state_file import StateFile
 
 _NAN: Final = float("nan")
-_BOTH: Final = HEADER_SIZE + TRAILER_SIZE
 _PEEKS: Final = 5
 
 
@@ -57,14 +60,14 @@ class Record:
     __slots__ = (
         "_boot",
         "_clock",
-        "_host",
-        "_pid",
+        "_header_end",
         "_pread",
         "_pwrite",
         "_raw",
         "_recalled",
         "_rest",
         "_rest_known",
+        "_trailer_end",
         "_unit",
         "ceiling",
         "fd",
@@ -88,9 +91,10 @@ class Record:
         self._raw = b""  # the header as last seen in the file or put there
         self._rest = SlowFields()
         self._rest_known = False
+        self._header_end = pack_header_end(self._boot, *self._rest)
         self.floors: Floors = Floors(floors_path(file.path), disk)
         self._recalled = RecalledFile(file.path.with_suffix(".recalled"), disk)
-        self._pid, self._host = os.getpid(), socket.gethostname().encode()[:40]
+        self._trailer_end = pack_trailer_end(os.getpid(), socket.gethostname().encode()[:40])
         self.trailer: Trailer = unpack_trailer(self._pread(self.fd, TRAILER_SIZE, HEADER_AT + HEADER_SIZE))
         self.shared.recalled.total = self.trailer.recalled  # what was cancelled before names no order of ours
         self.turn_at: float = self.trailer.turn_at
@@ -103,7 +107,7 @@ class Record:
     def is_current(self) -> bool:
         """Return whether nothing was written since, but for floors; False also where that cannot be read."""
         try:
-            return self._pread(self.fd, _BOTH, HEADER_AT) == self._raw
+            return self._pread(self.fd, BOTH_SIZE, HEADER_AT) == self._raw
         except OSError:
             return False
 
@@ -112,7 +116,7 @@ class Record:
 
         Returns a sentence about damage, None when all is well.
         """
-        raw = self._pread(self.fd, _BOTH, HEADER_AT)
+        raw = self._pread(self.fd, BOTH_SIZE, HEADER_AT)
         said = None if raw == self._raw else self._absorb(raw)
         self.overtaken()
         return said
@@ -167,7 +171,7 @@ class Record:
         rest = slow_fields_of(header)
         if self._rest_known and rest == self._rest:
             return None
-        self._rest, self._rest_known = rest, True
+        self._know_rest(rest)
         slow_fields = unpack_slow_fields(self._pread(self.fd, rest.size, rest.at) if rest.size else b"", rest)
         if slow_fields is None:
             shared.mark_changed()  # what we last knew is better than nothing, and is written with the next step
@@ -193,48 +197,62 @@ class Record:
             "the header was damaged in mid-run; nonces go on above the ceiling, the call counter is unknown"
         )
 
-    def save(self) -> OSError | None:
-        """Write the state back. An error is returned: it is kept in memory, and the next attempt writes it all."""
+    def save(self, *, turn: bool = False) -> OSError | None:
+        """Write the state back. An error is returned: it is kept in memory, and the next attempt writes it all.
+
+        ``turn``: a holder of the turn takes a nonce, so the turn moves.
+        """
         shared = self.shared
-        failure: OSError | None = None
-        if shared.changed:
-            try:
-                self._save_rest()
-            except OSError as error:
-                failure = error  # the header fits where it is, and has the last nonce
         recalled = shared.recalled
-        if recalled.new:
-            try:
-                self._recalled.write(recalled, recalled.total)
-            except OSError as error:
-                failure = error  # kept in memory, and written with the next step
-        rest = self._rest
-        level = shared.level
+        failure = self._save_seldom(shared) if shared.changed or recalled.new else None
+        level, now = shared.level, self._clock()
+        if turn:
+            self.turn_at = now
         self.generation += 1
-        packed = pack_fields(
+        header = pack_header_front(
             HEADER_MAGIC,
             self.generation,
             shared.last,
             self.ceiling,
             _NAN if level is None else level,
             shared.level_at,
-            self._clock(),
+            now,
             time.time(),
-            self._boot,
-            rest.at,
-            rest.size,
-            rest.crc,
+            self._header_end,
         )
-        behind = pack_trailer_fields(recalled.total, self.turn_at, self._pid, self._host)
-        raw = packed + pack_crc(crc32(packed)) + behind + pack_crc(crc32(behind))
+        trailer = pack_trailer_front(recalled.total, self.turn_at, self._trailer_end)
+        raw = pack_both(header, crc32(header), trailer, crc32(trailer))
         try:
-            if self._pwrite(self.fd, raw, HEADER_AT) != _BOTH:
+            if self._pwrite(self.fd, raw, HEADER_AT) != BOTH_SIZE:
                 return OSError(None, "the header was written in part")
         except OSError as error:
             return error
         self._raw = raw
         if layout.fault is not None:
             step_done("header written")
+        return failure
+
+    def level_has_changed(self) -> bool:
+        """Return whether the call counter is another one than the header had when it was last read or written."""
+        header = unpack_header(self._raw[:HEADER_SIZE])
+        if header is None:
+            return True
+        level = None if math.isnan(header.level) else header.level
+        return (self.shared.level, self.shared.level_at) != (level, header.level_at)
+
+    def _save_seldom(self, shared: Shared) -> OSError | None:
+        """Write what most steps leave as it is."""
+        failure: OSError | None = None
+        if shared.changed:
+            try:
+                self._save_rest()
+            except OSError as error:
+                failure = error  # the header fits where it is, and has the last nonce
+        if shared.recalled.new:
+            try:
+                self._recalled.write(shared.recalled, shared.recalled.total)
+            except OSError as error:
+                failure = error  # kept in memory, and written with the next step
         return failure
 
     def _save_rest(self) -> None:
@@ -244,5 +262,9 @@ class Record:
         if self._pwrite(self.fd, data, rest.at) != len(data):
             raise OSError(None, "the state was written in part")
         step_done("rest written")
-        self._rest, self._rest_known = rest, True
+        self._know_rest(rest)
         self.shared.changed = False
+
+    def _know_rest(self, rest: SlowFields) -> None:
+        self._rest, self._rest_known = rest, True
+        self._header_end = pack_header_end(self._boot, *rest)

@@ -18,7 +18,7 @@ from kraken_async.stores.file import nonce_lock
 from kraken_async.stores.file.ceiling import OVERTAKING_PATIENCE, PATIENCE
 from kraken_async.stores.file.hold import Hold
 from kraken_async.stores.file.record import Record
-from kraken_async.system.flock import TRY, UNLOCK, flock
+from kraken_async.system.flock import TRY, UNLOCK, FileLock, flock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,67 +36,36 @@ UPDATE_PATIENCE: Final = 2.0
 #: How far above the last nonce on record a cancel goes that cannot have the nonce lock, and in coarse units at least.
 PAST_NS: Final = 1000
 PAST_TICKS: Final = 8
+#: In place of a nonce: the step was overtaken while it was taken.
+_OVERTAKEN: Final = -1
 
 
 class Steps(Hold):
     """The part of a hold that reads and changes what the key's users share."""
 
-    async def step(  # noqa: C901 - every call comes this way, and a function more would be a call more for each
+    async def step(
         self, choose: Callable[[Shared], T | None], *, overtake: bool = False
     ) -> tuple[T | None, int]:
         """See KeyState.step.
 
         Suspends only when the ceiling is used up or another process has the nonce lock.
         """
-        overtaken = False
         while True:
-            if overtaken:
-                # This process stood still in the middle of the step, and a cancel went past it. Let it write down what
-                # it takes back before another call is chosen; what was charged stays charged.
-                overtaken = False
-                await asyncio.sleep(MAKE_WAY)
             try:
                 flock(self._lock_fd, TRY)
                 lock = self._lock
             except BlockingIOError:
-                if overtake and not await self._nonce_lock_soon():
+                busy = await self._busy_nonce_lock(overtake=overtake)
+                if busy is None:
                     return await self._step_past(choose)
-                lock = self._lock if overtake else await self._wait_for_nonce_lock()
+                lock = busy
             except ValueError:
                 raise self._unusable() from None
             self._holding = True
-            record = self._record
             try:
-                if not record.is_current():
-                    self._load()
-                shared = record.shared
-                now = time.time_ns() // self._tick
-                last = shared.last
-                nonce = now if now > last else last + 1
-                # Looked at before choosing: what was charged for a nonce is never charged again.
-                if nonce <= record.ceiling or self._limit.may_go_beyond(
-                    nonce, flushed=self.on_flush_due is not None
-                ):
-                    level, level_at = shared.level, shared.level_at
-                    if self._notes:
-                        self._apply_notes(shared)
-                    chosen = choose(shared)
-                    if chosen is not None:
-                        shared.last = last = nonce
-                        if not overtake:
-                            record.turn_at = self._clock()
-                        if (failure := record.save()) is not None:
-                            self._limit.failed(failure)  # in memory it goes on
-                        if record.overtaken():
-                            overtaken = True
-                            continue
-                    else:
-                        nonce = 0
-                        if shared.changed or shared.level != level or shared.level_at != level_at:
-                            self._save(record)
-                    break
+                taken = self._take(choose, overtake)
             except BaseException:
-                record.forget()
+                self._record.forget()
                 raise
             finally:
                 self._holding = False
@@ -104,10 +73,68 @@ class Steps(Hold):
                     flock(self._lock_fd, UNLOCK)
                 else:
                     lock.close()
-            await self._limit.cover(nonce, OVERTAKING_PATIENCE if overtake else PATIENCE)
-        if record.ceiling < now + self._half_window or record.ceiling < last + self._half_ahead:
-            self._flush_is_due()
+            if taken[0] is not None or not taken[1]:
+                return taken
+            await self._before_another_try(taken[1], overtake=overtake)
+
+    def _take(self, choose: Callable[[Shared], T | None], overtake: bool) -> tuple[T | None, int]:
+        """Choose, and take a nonce, with the nonce lock. Every call comes this way: what is rare has left it.
+
+        Return ``(None, 0)`` when nothing was chosen, and ``(None, nonce)`` for a step that has to be repeated.
+        """
+        record = self._record
+        if not record.is_current():
+            self._load()
+        shared = record.shared
+        now = time.time_ns() // self._tick
+        nonce = now if now > shared.last else shared.last + 1
+        # Looked at before choosing: what was charged for a nonce is never charged again.
+        near = nonce > record.ceiling - self._half_window
+        if near and not self._covers(record, nonce):
+            return None, nonce
+        if self._notes:
+            self._apply_notes(shared)
+        chosen = choose(shared)
+        if chosen is None:
+            nonce = 0
+            self._save_what_changed(record)
+        else:
+            shared.last = nonce
+            if (failure := record.save(turn=not overtake)) is not None:
+                self._limit.failed(failure)  # in memory it goes on
+            if record.overtaken():
+                return None, _OVERTAKEN
+        if near:
+            self._look_at_ceiling(record, now)
         return chosen, nonce
+
+    def _covers(self, record: Record, nonce: int) -> bool:
+        """Return whether a nonce may be handed out: below the durable ceiling, or because the disk fails."""
+        flushed = self.on_flush_due is not None
+        return nonce <= record.ceiling or self._limit.may_go_beyond(nonce, flushed=flushed)
+
+    def _look_at_ceiling(self, record: Record, now: int) -> None:
+        """Say that the next ceiling is due once half of what is kept ahead of clock or nonces is used up."""
+        if record.ceiling < max(now + self._half_window, record.shared.last + self._half_ahead):
+            self._flush_is_due()
+
+    def _save_what_changed(self, record: Record) -> None:
+        if record.shared.changed or record.level_has_changed():
+            self._save(record)
+
+    async def _before_another_try(self, nonce: int, *, overtake: bool) -> None:
+        if nonce == _OVERTAKEN:
+            # This process stood still in the middle of the step, and a cancel went past it. Let it write down what
+            # it takes back before another call is chosen; what was charged stays charged.
+            await asyncio.sleep(MAKE_WAY)
+        else:
+            await self._limit.cover(nonce, OVERTAKING_PATIENCE if overtake else PATIENCE)
+
+    async def _busy_nonce_lock(self, *, overtake: bool) -> FileLock | None:
+        """Return the nonce lock that another process has, once it is held; None: a cancel goes without it."""
+        if not overtake:
+            return await self._wait_for_nonce_lock()
+        return self._lock if await self._nonce_lock_soon() else None
 
     def _peek(self, record: Record) -> Shared:
         try:

@@ -112,17 +112,17 @@ class Turn:
         """
         if self._held is not None or self._waiters:
             return False
-        next_fd, turn_fd = self._next.fd, self._turn.fd
+        turn, next_fd = self._turn, self._next.fd
         try:
             flock(next_fd, TRY)
         except BlockingIOError:
             return False
         try:
-            flock(turn_fd, TRY)
+            flock(turn.fd, TRY)
         except BlockingIOError:
             return False
         else:
-            self._held = self._turn
+            self._held = turn
             return True
         finally:
             flock(next_fd, UNLOCK)
@@ -202,9 +202,10 @@ class Turn:
 
     def release(self) -> None:
         """Give the turn to the next in line, which is never this session again if another one waits."""
-        held, self._held = self._held, None
+        held = self._held
         if held is None:
             return
+        self._held = None
         try:
             if held is self._turn:
                 flock(self._turn.fd, UNLOCK)
@@ -212,7 +213,12 @@ class Turn:
                 held.release()
         except OSError:  # a closed descriptor has released its lock
             log.exception("the turn could not be unlocked")
-        if self._waiters and any(not future.done() for future in self._waiters):
+        if self._waiters:
+            self._wait_for_next()
+
+    def _wait_for_next(self) -> None:
+        """Wait on for others of this session, once it has given the turn to the line."""
+        if any(not future.done() for future in self._waiters):
             try:
                 self._begin_waiting(asyncio.get_running_loop())
             except NonceStoreError as error:
