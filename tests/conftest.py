@@ -32,6 +32,7 @@ from kraken_async.calls import public_calls
 from kraken_async.limits import matching_engine
 from kraken_async.stores.base import KeyState, Store
 from tests.described import DescribedReplies
+from tests.exchange import Exchange, exchange
 from tests.secrecy import Secrecy
 
 # A shell starts what runs in the background of a script with SIGINT ignored, and children inherit that. The commands
@@ -149,6 +150,20 @@ def isolated_environment(
 
 
 _numbers = itertools.count()
+
+
+# ------------------------------------------------------------------ an emulator, and sessions on it
+
+
+@pytest.fixture
+async def kraken(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Exchange]:
+    """An emulator that serves from the test's own loop; `kraken.session()` gives sessions, with state in files.
+
+    ``@pytest.mark.kraken(jitter=(0.0, 0.002), limits=True)`` gives options of `tests.exchange.exchange`.
+    """
+    marker = request.node.get_closest_marker("kraken")
+    async with exchange(tmp_path, **(marker.kwargs if marker is not None else {})) as made:
+        yield made
 
 
 # ------------------------------------------------------------------ what the sessions of a key share

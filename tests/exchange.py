@@ -1,7 +1,8 @@
 """An emulator with sessions on it, in one of the two ways in which tests have them.
 
 `session` opens one on the emulator of the fixture ``kraken_emulator``, which serves from a thread. `exchange` serves
-from the test's own loop, with sessions that keep their state in files, for tests of what happens between them.
+from the test's own loop, with sessions that keep their state in files, for tests of what happens between them; the
+fixture ``kraken`` is one.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def session_through(transport: Any, /, **options: Any) -> KrakenSession:
 class Exchange:
     """The emulator on a socket, and sessions on one of its keys."""
 
-    def __init__(self, emulator: Emulator, server: EmulatorServer, state_dir: Path) -> None:
+    def __init__(self, emulator: Emulator, server: EmulatorServer, state_dir: Path | None) -> None:
         self.emulator, self.server, self.state_dir = emulator, server, state_dir
         self.key = emulator.add_key()
 
@@ -67,11 +68,11 @@ class Exchange:
 
 @asynccontextmanager
 async def exchange(
-    tmp_path: Path, jitter: tuple[float, float] = (0.0, 0.0), **options: Any
+    state_dir: Path | None, jitter: tuple[float, float] = (0.0, 0.0), **options: Any
 ) -> AsyncIterator[Exchange]:
     emulator = Emulator(**options)
     async with EmulatorServer(emulator, jitter=jitter) as server:
-        yield Exchange(emulator, server, tmp_path)
+        yield Exchange(emulator, server, state_dir)
 
 
 async def until(true: Any, seconds: float = 20.0) -> None:

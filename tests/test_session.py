@@ -41,11 +41,12 @@ from kraken_async import (
 )
 from kraken_async.emulator import Fault
 from tests.conftest import key_state
-from tests.exchange import ORDER, exchange, until
+from tests.exchange import ORDER, Exchange, exchange, until
 
 
-async def test_a_thousand_gathered_calls_arrive_in_order_one_at_a_time(tmp_path: Path) -> None:
-    async with exchange(tmp_path, jitter=(0.0, 0.002)) as kraken, kraken.session() as client:
+@pytest.mark.kraken(jitter=(0.0, 0.002))
+async def test_a_thousand_gathered_calls_arrive_in_order_one_at_a_time(kraken: Exchange) -> None:
+    async with kraken.session() as client:
         results = await asyncio.gather(*(client.private("Balance") for _ in range(1000)))
         nonces = [arrival.nonce or 0 for arrival in kraken.emulator.history]
         assert len(results) == 1000
@@ -56,24 +57,24 @@ async def test_a_thousand_gathered_calls_arrive_in_order_one_at_a_time(tmp_path:
         assert all(len(str(nonce)) == 19 for nonce in nonces)
 
 
-async def test_threads_with_a_loop_and_session_each_share_one_key(tmp_path: Path) -> None:
-    async with exchange(tmp_path, jitter=(0.0, 0.002)) as kraken:
+@pytest.mark.kraken(jitter=(0.0, 0.002))
+async def test_threads_with_a_loop_and_session_each_share_one_key(kraken: Exchange) -> None:
 
-        async def run() -> None:
-            async with kraken.session() as client:
-                await asyncio.gather(*(client.private("Balance") for _ in range(25)))
+    async def run() -> None:
+        async with kraken.session() as client:
+            await asyncio.gather(*(client.private("Balance") for _ in range(25)))
 
-        with ThreadPoolExecutor(8) as threads:
-            running = [threads.submit(lambda: asyncio.run(run())) for _ in range(8)]
-            await asyncio.wait(list(map(asyncio.wrap_future, running)))
-        assert [each.exception() for each in running] == [None] * 8
-        assert len(kraken.calls()) == 200
-        assert kraken.emulator.refused() == 0
-        assert kraken.most_in_flight == 1
+    with ThreadPoolExecutor(8) as threads:
+        running = [threads.submit(lambda: asyncio.run(run())) for _ in range(8)]
+        await asyncio.wait(list(map(asyncio.wrap_future, running)))
+    assert [each.exception() for each in running] == [None] * 8
+    assert len(kraken.calls()) == 200
+    assert kraken.emulator.refused() == 0
+    assert kraken.most_in_flight == 1
 
 
-async def test_cancelling_half_of_the_queued_calls_sends_none_of_those(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+async def test_cancelling_half_of_the_queued_calls_sends_none_of_those(kraken: Exchange) -> None:
+    async with kraken.session() as client:
         tasks = [asyncio.create_task(client.private("Ledgers", ofs=n)) for n in range(400)]
         await asyncio.sleep(0)
         for task in tasks[1::2]:
@@ -85,25 +86,22 @@ async def test_cancelling_half_of_the_queued_calls_sends_none_of_those(tmp_path:
         assert client.stats().queue_depth["HISTORY"] == 0
 
 
-async def test_nothing_is_left_after_closing(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken:
-        before = set(asyncio.all_tasks())
-        async with kraken.session() as client:
-            await client.private("Balance")
-            await client.private("AddOrder", ORDER)
-        left = set(asyncio.all_tasks()) - before
-        # The server's own handlers of the closed connections may still be ending.
-        assert not [
-            task
-            for task in left
-            if "kraken_async/emulator" not in str(task) and "web_protocol" not in str(task)
-        ]
-        with pytest.raises(SessionClosed):
-            await client.private("Balance")
+async def test_nothing_is_left_after_closing(kraken: Exchange) -> None:
+    before = set(asyncio.all_tasks())
+    async with kraken.session() as client:
+        await client.private("Balance")
+        await client.private("AddOrder", ORDER)
+    left = set(asyncio.all_tasks()) - before
+    # The server's own handlers of the closed connections may still be ending.
+    assert not [
+        task for task in left if "kraken_async/emulator" not in str(task) and "web_protocol" not in str(task)
+    ]
+    with pytest.raises(SessionClosed):
+        await client.private("Balance")
 
 
-async def test_a_cancel_goes_before_everything_that_waits(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+async def test_a_cancel_goes_before_everything_that_waits(kraken: Exchange) -> None:
+    async with kraken.session() as client:
         reads = [asyncio.create_task(client.private("Ledgers")) for _ in range(20)]
         await asyncio.sleep(0)
         await client.private("CancelAll")
@@ -111,10 +109,10 @@ async def test_a_cancel_goes_before_everything_that_waits(tmp_path: Path) -> Non
         assert kraken.calls().index("CancelAll") <= 1
 
 
-async def test_cancelled_after_sending_finishes_by_itself_and_is_reported(tmp_path: Path) -> None:
+@pytest.mark.kraken(jitter=(0.05, 0.05))
+async def test_cancelled_after_sending_finishes_by_itself_and_is_reported(kraken: Exchange) -> None:
     orphans: list[Orphan] = []
     async with (
-        exchange(tmp_path, jitter=(0.05, 0.05)) as kraken,
         kraken.session(on_orphan=orphans.append) as client,
     ):
         task = asyncio.create_task(client.private("AddOrder", ORDER))
@@ -131,8 +129,9 @@ async def test_cancelled_after_sending_finishes_by_itself_and_is_reported(tmp_pa
         assert client.stats().orphans == 1
 
 
-async def test_a_queue_timeout_fails_a_stale_call_before_it_is_sent(tmp_path: Path) -> None:
-    async with exchange(tmp_path, jitter=(0.1, 0.1)) as kraken, kraken.session() as client:
+@pytest.mark.kraken(jitter=(0.1, 0.1))
+async def test_a_queue_timeout_fails_a_stale_call_before_it_is_sent(kraken: Exchange) -> None:
+    async with kraken.session() as client:
         first = asyncio.create_task(client.private("Balance"))
         await asyncio.sleep(0)
         with pytest.raises(QueueTimeout) as caught:
@@ -142,44 +141,43 @@ async def test_a_queue_timeout_fails_a_stale_call_before_it_is_sent(tmp_path: Pa
         assert len(kraken.calls()) == 1
 
 
-async def test_closing_sends_waiting_cancels_and_fails_the_rest(tmp_path: Path) -> None:
-    async with exchange(tmp_path, jitter=(0.02, 0.02)) as kraken:
-        client = await kraken.session().open()
-        in_flight = asyncio.create_task(client.private("Balance"))
-        await until(lambda: client.stats().in_flight == 1)
-        waiting = [asyncio.create_task(client.private("Balance")) for _ in range(5)]
-        cancel = asyncio.create_task(client.private("CancelAll"))
-        await asyncio.sleep(0)
-        await client.aclose()
-        assert "ZUSD" in await in_flight
-        assert (await cancel)["count"] == 0
-        for task in waiting:
-            with pytest.raises(SessionClosed):
-                await task
-        assert kraken.calls() == ["Balance", "CancelAll"]
+@pytest.mark.kraken(jitter=(0.02, 0.02))
+async def test_closing_sends_waiting_cancels_and_fails_the_rest(kraken: Exchange) -> None:
+    client = await kraken.session().open()
+    in_flight = asyncio.create_task(client.private("Balance"))
+    await until(lambda: client.stats().in_flight == 1)
+    waiting = [asyncio.create_task(client.private("Balance")) for _ in range(5)]
+    cancel = asyncio.create_task(client.private("CancelAll"))
+    await asyncio.sleep(0)
+    await client.aclose()
+    assert "ZUSD" in await in_flight
+    assert (await cancel)["count"] == 0
+    for task in waiting:
+        with pytest.raises(SessionClosed):
+            await task
+    assert kraken.calls() == ["Balance", "CancelAll"]
 
 
-async def test_a_call_that_outlives_the_grace_ends_by_what_may_have_become_of_it(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken:
-        kraken.emulator.faults.next("AddOrder", Fault.hang())
-        client = await kraken.session(guard=guards.allow_all).open()
-        order = asyncio.create_task(client.private("AddOrder", ORDER))
-        await until(lambda: client.stats().in_flight == 1)
-        await client.aclose(grace=0.05)
-        with pytest.raises(OutcomeUnknown, match="Order may be live"):
-            await order
+async def test_a_call_that_outlives_the_grace_ends_by_what_may_have_become_of_it(kraken: Exchange) -> None:
+    kraken.emulator.faults.next("AddOrder", Fault.hang())
+    client = await kraken.session(guard=guards.allow_all).open()
+    order = asyncio.create_task(client.private("AddOrder", ORDER))
+    await until(lambda: client.stats().in_flight == 1)
+    await client.aclose(grace=0.05)
+    with pytest.raises(OutcomeUnknown, match="Order may be live"):
+        await order
 
 
-async def test_drain_waits_for_all_that_waits(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+async def test_drain_waits_for_all_that_waits(kraken: Exchange) -> None:
+    async with kraken.session() as client:
         tasks = [asyncio.create_task(client.private("Balance")) for _ in range(10)]
         await asyncio.sleep(0)
         await client.drain()
         assert all(task.done() for task in tasks)
 
 
-async def test_a_stalled_read_does_not_block_a_cancel_and_is_sent_again(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session(timeout=4.0) as client:
+async def test_a_stalled_read_does_not_block_a_cancel_and_is_sent_again(kraken: Exchange) -> None:
+    async with kraken.session(timeout=4.0) as client:
         kraken.emulator.faults.next("Ledgers", Fault.hang("before"))
         read = asyncio.create_task(client.private("Ledgers"))
         await until(lambda: client.stats().in_flight == 1)
@@ -189,8 +187,8 @@ async def test_a_stalled_read_does_not_block_a_cancel_and_is_sent_again(tmp_path
         assert kraken.calls().count("CancelAll") == 1
 
 
-async def test_a_call_stalled_in_another_session_does_not_block_a_cancel(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as one, kraken.session(timeout=40.0) as other:
+async def test_a_call_stalled_in_another_session_does_not_block_a_cancel(kraken: Exchange) -> None:
+    async with kraken.session() as one, kraken.session(timeout=40.0) as other:
         kraken.emulator.faults.next("Ledgers", Fault.hang("before"))
         read = asyncio.create_task(other.private("Ledgers"))
         await until(lambda: other.stats().in_flight == 1)
@@ -199,8 +197,8 @@ async def test_a_call_stalled_in_another_session_does_not_block_a_cancel(tmp_pat
         read.cancel()
 
 
-async def test_the_next_call_lets_an_overtaking_cancel_arrive_first(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session(cancel_patience=1.5) as client:
+async def test_the_next_call_lets_an_overtaking_cancel_arrive_first(kraken: Exchange) -> None:
+    async with kraken.session(cancel_patience=1.5) as client:
         kraken.emulator.faults.next("Ledgers", Fault.hang("before"))
         # On its way as the read times out.
         kraken.emulator.faults.next("CancelAll", Fault.late(1.5, "before"))
@@ -213,19 +211,18 @@ async def test_the_next_call_lets_an_overtaking_cancel_arrive_first(tmp_path: Pa
         assert kraken.emulator.refused() == 0
 
 
-async def test_an_invalid_nonce_heals_with_a_fresh_one(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+async def test_an_invalid_nonce_heals_with_a_fresh_one(kraken: Exchange) -> None:
+    async with kraken.session() as client:
         kraken.emulator.faults.next("Balance", Fault.refuse("EAPI:Invalid nonce"))
         assert "ZUSD" in await client.private("Balance")
         assert client.stats().retries == 1
 
 
 async def test_a_key_used_further_ahead_heals_with_one_jump_then_stops_with_a_diagnosis(
-    tmp_path: Path,
+    kraken: Exchange,
 ) -> None:
     elsewhere = MemoryStore()
     async with (
-        exchange(tmp_path) as kraken,
         kraken.session() as client,
         kraken.session(store=elsewhere) as stranger,  # shares nothing with us but the key
         key_state(elsewhere, kraken.key.api_key) as strangers_key,
@@ -249,27 +246,27 @@ async def test_a_key_used_further_ahead_heals_with_one_jump_then_stops_with_a_di
 
 
 async def test_a_lockout_fails_calls_at_once_also_after_a_restart_and_lets_a_deliberate_one_pass(
-    tmp_path: Path,
+    kraken: Exchange,
 ) -> None:
-    async with exchange(tmp_path) as kraken:
-        async with kraken.session() as client:
-            kraken.emulator.faults.next("Balance", Fault.refuse("EGeneral:Temporary lockout"))
-            with pytest.raises(TemporaryLockout):
-                await client.private("Balance")
-            assert client.stats().breaker == "locked out"
-        async with kraken.session() as client:
-            sent = len(kraken.calls())
-            with pytest.raises(TemporaryLockout) as caught:
-                await asyncio.wait_for(client.private("Balance"), 10.0)
-            assert caught.value.until is not None
-            assert 800 < caught.value.until - time.time() <= 900
-            assert len(kraken.calls()) == sent
-            assert "ZUSD" in await client.with_options(ignore_breaker=True).private("Balance")
-            assert client.stats().breaker == "closed"
+    async with kraken.session() as client:
+        kraken.emulator.faults.next("Balance", Fault.refuse("EGeneral:Temporary lockout"))
+        with pytest.raises(TemporaryLockout):
+            await client.private("Balance")
+        assert client.stats().breaker == "locked out"
+    async with kraken.session() as client:
+        sent = len(kraken.calls())
+        with pytest.raises(TemporaryLockout) as caught:
+            await asyncio.wait_for(client.private("Balance"), 10.0)
+        assert caught.value.until is not None
+        assert 800 < caught.value.until - time.time() <= 900
+        assert len(kraken.calls()) == sent
+        assert "ZUSD" in await client.with_options(ignore_breaker=True).private("Balance")
+        assert client.stats().breaker == "closed"
 
 
-async def test_an_order_still_waiting_is_withdrawn_by_its_cancel(tmp_path: Path) -> None:
-    async with exchange(tmp_path, jitter=(0.02, 0.02)) as kraken, kraken.session() as client:
+@pytest.mark.kraken(jitter=(0.02, 0.02))
+async def test_an_order_still_waiting_is_withdrawn_by_its_cancel(kraken: Exchange) -> None:
+    async with kraken.session() as client:
         read = asyncio.create_task(client.private("Balance"))
         await until(lambda: client.stats().in_flight == 1)
         order = asyncio.create_task(client.private("AddOrder", ORDER, cl_ord_id="mine"))
@@ -282,8 +279,8 @@ async def test_an_order_still_waiting_is_withdrawn_by_its_cancel(tmp_path: Path)
         assert "AddOrder" not in kraken.calls()
 
 
-async def test_after_halt_no_order_leaves_until_resume_in_any_session(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client, kraken.session() as other:
+async def test_after_halt_no_order_leaves_until_resume_in_any_session(kraken: Exchange) -> None:
+    async with kraken.session() as client, kraken.session() as other:
         waiting = [asyncio.create_task(client.private("AddOrder", ORDER)) for _ in range(3)]
         await asyncio.sleep(0)
         assert "count" in await client.halt()
@@ -300,10 +297,11 @@ async def test_after_halt_no_order_leaves_until_resume_in_any_session(tmp_path: 
         assert (await other.private("AddOrder", ORDER))["txid"]
 
 
-async def test_what_other_sessions_did_shows_at_once_in_a_new_one_and_in_an_idle_one(tmp_path: Path) -> None:
+async def test_what_other_sessions_did_shows_at_once_in_a_new_one_and_in_an_idle_one(
+    kraken: Exchange,
+) -> None:
     limits = BurstGovernor("pro", startup_window=0)
     async with (
-        exchange(tmp_path) as kraken,
         kraken.session(governor=limits, account="idle") as idle,
         kraken.session(governor=limits, account="busy") as busy,
     ):
@@ -324,8 +322,8 @@ async def test_what_other_sessions_did_shows_at_once_in_a_new_one_and_in_an_idle
             await until(lambda: not idle.stats().halted and not fresh.stats().halted)
 
 
-async def test_a_halt_after_resume_holds_and_resume_outlives_the_session(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as other:
+async def test_a_halt_after_resume_holds_and_resume_outlives_the_session(kraken: Exchange) -> None:
+    async with kraken.session() as other:
         async with kraken.session() as client:
             await client.halt()
             client.resume()
@@ -339,9 +337,9 @@ async def test_a_halt_after_resume_holds_and_resume_outlives_the_session(tmp_pat
 
 
 async def test_twenty_four_orders_at_once_are_spaced_at_start_up_until_it_is_switched_off(
-    tmp_path: Path,
+    kraken: Exchange,
 ) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session(governor=BurstGovernor("pro")) as client:
+    async with kraken.session(governor=BurstGovernor("pro")) as client:
         orders = [asyncio.create_task(client.private("AddOrder", ORDER)) for _ in range(24)]
         await asyncio.sleep(0)
         await until(lambda: kraken.calls().count("AddOrder") >= 11)
@@ -354,8 +352,8 @@ async def test_twenty_four_orders_at_once_are_spaced_at_start_up_until_it_is_swi
         assert times[10] - times[0] > 0.45
 
 
-async def test_a_dropped_connection_is_not_repeated_for_an_order_but_looked_up(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+async def test_a_dropped_connection_is_not_repeated_for_an_order_but_looked_up(kraken: Exchange) -> None:
+    async with kraken.session() as client:
         kraken.emulator.faults.next("AddOrder", Fault.reset("after"))
         result = await client.private("AddOrder", ORDER)
         assert len(result["txid"]) == 1
@@ -398,32 +396,31 @@ def test_one_host_for_plain_http_may_be_a_text() -> None:
     KrakenSession("k", "YWJj", base_url="http://proxy.internal", plain_http="proxy.internal")
 
 
-async def test_bad_input_fails_before_anything_is_sent(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken:
-        for key, secret, options in [
-            ("k", "not base64!", {}),
-            ("", "YWJj", {}),
-            ("k", "YWJj", {"tier": "gold"}),
-            ("k", "YWJj", {"nonce_unit": "s"}),
-            ("k", "YWJj", {"base_url": "http://example.com"}),
-            ("k", "YWJj", {"timeout": 0}),
-            ("k", None, {}),
-        ]:
-            with pytest.raises(ValueError, match=".") as caught:
-                KrakenSession(key, secret, **options)  # type: ignore[arg-type]  # wrong on purpose
-            assert "\n" not in str(caught.value)
-        async with kraken.session() as client:
-            for fields in (
-                {"volume": float("nan")},
-                {"volume": Decimal("Infinity")},
-                {"price": object()},
-                {"nonce": 1},
-            ):
-                with pytest.raises(ValueError, match=next(iter(fields))):
-                    await client.private("AddOrder", {**ORDER, **fields})
-            with pytest.raises(GuardRefused, match="allow_all"):
-                await client.private("Withdraw", asset="XBT", key="w", amount="1")
-        assert kraken.calls() == []
+async def test_bad_input_fails_before_anything_is_sent(kraken: Exchange) -> None:
+    for key, secret, options in [
+        ("k", "not base64!", {}),
+        ("", "YWJj", {}),
+        ("k", "YWJj", {"tier": "gold"}),
+        ("k", "YWJj", {"nonce_unit": "s"}),
+        ("k", "YWJj", {"base_url": "http://example.com"}),
+        ("k", "YWJj", {"timeout": 0}),
+        ("k", None, {}),
+    ]:
+        with pytest.raises(ValueError, match=".") as caught:
+            KrakenSession(key, secret, **options)  # type: ignore[arg-type]  # wrong on purpose
+        assert "\n" not in str(caught.value)
+    async with kraken.session() as client:
+        for fields in (
+            {"volume": float("nan")},
+            {"volume": Decimal("Infinity")},
+            {"price": object()},
+            {"nonce": 1},
+        ):
+            with pytest.raises(ValueError, match=next(iter(fields))):
+                await client.private("AddOrder", {**ORDER, **fields})
+        with pytest.raises(GuardRefused, match="allow_all"):
+            await client.private("Withdraw", asset="XBT", key="w", amount="1")
+    assert kraken.calls() == []
 
 
 async def test_an_unwritable_state_directory_is_named_with_the_cure(tmp_path: Path) -> None:
@@ -435,8 +432,8 @@ async def test_an_unwritable_state_directory_is_named_with_the_cure(tmp_path: Pa
         assert kraken.calls() == []
 
 
-async def test_private_calls_without_a_key_are_refused_and_public_ones_pass(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, KrakenSession(base_url=kraken.server.url) as client:
+async def test_private_calls_without_a_key_are_refused_and_public_ones_pass(kraken: Exchange) -> None:
+    async with KrakenSession(base_url=kraken.server.url) as client:
         assert "unixtime" in await client.public("Time")
         with pytest.raises(AuthenticationError) as caught:
             await client.private("Balance")
@@ -444,16 +441,16 @@ async def test_private_calls_without_a_key_are_refused_and_public_ones_pass(tmp_
 
 
 async def test_an_unknown_endpoint_is_sent_as_it_is_and_the_nearest_known_one_is_named(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    kraken: Exchange, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+    async with kraken.session() as client:
         with caplog.at_level(logging.WARNING), pytest.raises(KrakenError):
             await client.private("Addorder", ORDER)
         assert "Addorder: AddOrder?" in caplog.text
         assert kraken.calls() == ["Addorder"]
 
 
-async def test_a_guard_of_ones_own_sees_every_call_and_may_change_it(tmp_path: Path) -> None:
+async def test_a_guard_of_ones_own_sees_every_call_and_may_change_it(kraken: Exchange) -> None:
     seen: list[str] = []
 
     def guard(request: Request) -> Request:
@@ -462,28 +459,29 @@ async def test_a_guard_of_ones_own_sees_every_call_and_may_change_it(tmp_path: P
             return Request("AddOrder", {**request.params, "validate": True}, request.changes)
         return request
 
-    async with exchange(tmp_path) as kraken, kraken.session(guard=guard) as client:
+    async with kraken.session(guard=guard) as client:
         await client.private("Balance")
         assert "txid" not in await client.private("AddOrder", ORDER)
         assert seen == ["Balance", "AddOrder"]
 
 
-async def test_the_callers_dict_is_not_written(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+async def test_the_callers_dict_is_not_written(kraken: Exchange) -> None:
+    async with kraken.session() as client:
         params = dict(ORDER)
         await client.private("AddOrder", params)
         assert params == ORDER
 
 
-async def test_an_injected_http_session_is_used_and_left_open(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, aiohttp.ClientSession() as http:
+async def test_an_injected_http_session_is_used_and_left_open(kraken: Exchange) -> None:
+    async with aiohttp.ClientSession() as http:
         async with kraken.session(http=http) as client:
             await client.private("Balance")
         assert not http.closed
 
 
-async def test_max_queued_refuses_more_but_never_a_cancel(tmp_path: Path) -> None:
-    async with exchange(tmp_path, jitter=(0.02, 0.02)) as kraken, kraken.session(max_queued=1) as client:
+@pytest.mark.kraken(jitter=(0.02, 0.02))
+async def test_max_queued_refuses_more_but_never_a_cancel(kraken: Exchange) -> None:
+    async with kraken.session(max_queued=1) as client:
         first = asyncio.create_task(client.private("Balance"))
         await until(lambda: client.stats().in_flight == 1)
         second = asyncio.create_task(client.private("Balance"))
@@ -494,10 +492,9 @@ async def test_max_queued_refuses_more_but_never_a_cancel(tmp_path: Path) -> Non
         await asyncio.gather(first, second)
 
 
-async def test_observers_and_counts_agree_whatever_became_of_a_call(tmp_path: Path) -> None:
+async def test_observers_and_counts_agree_whatever_became_of_a_call(kraken: Exchange) -> None:
     records: list[Any] = []
     async with (
-        exchange(tmp_path) as kraken,
         kraken.session(observers=[records.append], max_queued=2) as client,
     ):
         await client.private("Balance")
@@ -520,13 +517,13 @@ async def test_observers_and_counts_agree_whatever_became_of_a_call(tmp_path: Pa
         assert {record.error for record in records} >= {"GuardRefused", "QueueFull", "TradingHalted"}
 
 
-async def test_observers_get_one_record_a_call_and_may_fail(tmp_path: Path) -> None:
+async def test_observers_get_one_record_a_call_and_may_fail(kraken: Exchange) -> None:
     records: list[CallRecord] = []
 
     def broken(record: CallRecord) -> None:
         raise RuntimeError("an observer's own fault")
 
-    async with exchange(tmp_path) as kraken, kraken.session(observers=[records.append, broken]) as client:
+    async with kraken.session(observers=[records.append, broken]) as client:
         await client.private("Balance")
         with pytest.raises(KrakenError):
             await client.private("AddOrder", pair="NOPE", type="buy", ordertype="limit", price=1, volume=1)
@@ -537,8 +534,8 @@ async def test_observers_get_one_record_a_call_and_may_fail(tmp_path: Path) -> N
         assert client.stats().observer_errors == 2
 
 
-async def test_stats_have_the_fields_that_people_knew(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+async def test_stats_have_the_fields_that_people_knew(kraken: Exchange, tmp_path: Path) -> None:
+    async with kraken.session() as client:
         await client.private("Balance")
         stats = client.stats()
         assert stats.total_nonces_issued == 1
@@ -550,8 +547,8 @@ async def test_stats_have_the_fields_that_people_knew(tmp_path: Path) -> None:
         assert stats.as_dict()["answered"] == 1
 
 
-async def test_priority_may_be_given_to_any_call(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+async def test_priority_may_be_given_to_any_call(kraken: Exchange) -> None:
+    async with kraken.session() as client:
         reads = [asyncio.create_task(client.private("Balance")) for _ in range(10)]
         await asyncio.sleep(0)
         await client.with_options(priority=Priority.CANCEL).private("Ledgers")
@@ -559,10 +556,10 @@ async def test_priority_may_be_given_to_any_call(tmp_path: Path) -> None:
         assert kraken.calls().index("Ledgers") <= 1
 
 
-async def test_memory_store_shared_by_two_sessions_keeps_one_order(tmp_path: Path) -> None:
+@pytest.mark.kraken(jitter=(0.0, 0.002))
+async def test_memory_store_shared_by_two_sessions_keeps_one_order(kraken: Exchange) -> None:
     store = MemoryStore()
     async with (
-        exchange(tmp_path, jitter=(0.0, 0.002)) as kraken,
         kraken.session(store=store) as one,
         kraken.session(store=store) as two,
     ):
@@ -571,8 +568,8 @@ async def test_memory_store_shared_by_two_sessions_keeps_one_order(tmp_path: Pat
         assert kraken.most_in_flight == 1
 
 
-async def test_another_loop_is_told_to_open_its_own_session(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+async def test_another_loop_is_told_to_open_its_own_session(kraken: Exchange) -> None:
+    async with kraken.session() as client:
 
         def elsewhere() -> None:
             asyncio.run(client.private("Balance"))
@@ -582,13 +579,12 @@ async def test_another_loop_is_told_to_open_its_own_session(tmp_path: Path) -> N
 
 
 async def test_a_restart_with_the_clock_an_hour_back_each_time_is_never_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kraken: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = time.time_ns
-    async with exchange(tmp_path) as kraken:
-        for hours in range(10):
-            monkeypatch.setattr(time, "time_ns", lambda back=hours: real() - back * 3_600_000_000_000)
-            async with kraken.session(store=FileStore(tmp_path)) as client:
-                await asyncio.gather(*(client.private("Balance") for _ in range(5)))
-        assert kraken.emulator.refused() == 0
-        assert len(kraken.calls()) == 50
+    for hours in range(10):
+        monkeypatch.setattr(time, "time_ns", lambda back=hours: real() - back * 3_600_000_000_000)
+        async with kraken.session(store=FileStore(tmp_path)) as client:
+            await asyncio.gather(*(client.private("Balance") for _ in range(5)))
+    assert kraken.emulator.refused() == 0
+    assert len(kraken.calls()) == 50

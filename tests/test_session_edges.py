@@ -42,25 +42,24 @@ from kraken_async.system.flock import FileLock
 from kraken_async.wire.messages import Response
 from tests import forked
 from tests.conftest import LeakCheck
-from tests.exchange import ORDER, exchange, until
+from tests.exchange import ORDER, Exchange, session, until
 
 SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
 
 
 @pytest.mark.proof
-async def test_an_order_like_one_just_placed_is_not_taken_for_it(tmp_path: Path) -> None:
+async def test_an_order_like_one_just_placed_is_not_taken_for_it(kraken: Exchange) -> None:
     """Another session placed it half a second ago; what this one sent is lost before Kraken sees it."""
     policy = OrderPolicy(deadline=2.0, visibility=0.2, settle_timeout=6.0)
     order = {**ORDER, "userref": 42}
-    async with exchange(tmp_path) as kraken:
-        async with kraken.session(orders=policy) as client:
-            placed = await client.private("AddOrder", order)
-        async with kraken.session(orders=policy) as client:
-            kraken.emulator.faults.next("AddOrder", Fault.disconnect("before"))
-            with pytest.raises(OutcomeUnknown) as caught:
-                await client.private("AddOrder", order)
-            assert caught.value.finding == "absent"
-        assert list(kraken.emulator.orders) == placed["txid"]
+    async with kraken.session(orders=policy) as client:
+        placed = await client.private("AddOrder", order)
+    async with kraken.session(orders=policy) as client:
+        kraken.emulator.faults.next("AddOrder", Fault.disconnect("before"))
+        with pytest.raises(OutcomeUnknown) as caught:
+            await client.private("AddOrder", order)
+        assert caught.value.finding == "absent"
+    assert list(kraken.emulator.orders) == placed["txid"]
 
 
 BOT = """if 1:
@@ -106,13 +105,7 @@ async def test_nor_is_one_that_a_killed_process_left_open(
         bot.wait()
         bot.stdout.close()
     emulator.faults.plan = None
-    async with KrakenSession(
-        *emulator.key,
-        base_url=kraken_emulator.url,
-        state_dir=tmp_path,
-        governor=BurstGovernor.off(),
-        orders=policy,
-    ) as client:
+    async with session(kraken_emulator, state_dir=tmp_path, orders=policy) as client:
         (intent,) = client.unresolved()
         with pytest.raises(OutcomeUnknown) as caught:
             await client.resolve(intent)
@@ -124,9 +117,9 @@ async def test_nor_is_one_that_a_killed_process_left_open(
 @pytest.mark.parametrize("name", ["CancelAll", "CancelAllOrdersAfter"])
 @pytest.mark.parametrize("priority", [None, Priority.AMEND, Priority.HISTORY])
 async def test_what_takes_back_all_orders_is_held_by_nothing_at_any_priority(
-    tmp_path: Path, name: str, priority: Priority | None
+    kraken: Exchange, name: str, priority: Priority | None
 ) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session(governor=BurstGovernor("starter")) as client:
+    async with kraken.session(governor=BurstGovernor("starter")) as client:
         reads = [asyncio.create_task(client.private("Ledgers")) for _ in range(40)]
         await until(lambda: client.stats().counter_level > 13 and not client.stats().in_flight)
         params = {"timeout": 60} if name == "CancelAllOrdersAfter" else {}
@@ -138,8 +131,8 @@ async def test_what_takes_back_all_orders_is_held_by_nothing_at_any_priority(
             read.cancel()
 
 
-async def test_the_dead_mans_switch_is_armed_at_once_on_a_full_counter(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session(governor=BurstGovernor("starter")) as client:
+async def test_the_dead_mans_switch_is_armed_at_once_on_a_full_counter(kraken: Exchange) -> None:
+    async with kraken.session(governor=BurstGovernor("starter")) as client:
         reads = [asyncio.create_task(client.private("Ledgers")) for _ in range(40)]
         await until(lambda: client.stats().counter_level > 13 and not client.stats().in_flight)
         before = len(kraken.calls())
@@ -150,8 +143,8 @@ async def test_the_dead_mans_switch_is_armed_at_once_on_a_full_counter(tmp_path:
             read.cancel()
 
 
-async def test_with_the_governor_off_only_the_breaker_holds_back(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session(retry=RetryPolicy(attempts=1)) as client:
+async def test_with_the_governor_off_only_the_breaker_holds_back(kraken: Exchange) -> None:
+    async with kraken.session(retry=RetryPolicy(attempts=1)) as client:
         kraken.emulator.faults.next("Balance", Fault.refuse(f"EService:Throttled: {time.time() + 30:.0f}"))
         with pytest.raises(KrakenError):
             await client.private("Balance")
@@ -159,35 +152,34 @@ async def test_with_the_governor_off_only_the_breaker_holds_back(tmp_path: Path)
 
 
 async def test_whatever_a_transport_raises_ends_one_call_and_not_the_session(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    kraken: Exchange, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(_request: Any, _timeout: float) -> Any:
         raise RuntimeError(_request.headers)  # as aiohttp's own errors may show them
 
-    async with exchange(tmp_path) as kraken:
-        async with kraken.session(transport=broken, retry=RetryPolicy(attempts=1)) as client:
-            with pytest.raises(TransportError, match="RuntimeError"):
-                await client.public("Time")
-            for name in ("Balance", "CancelAll"):
-                with pytest.raises(KrakenError, match="RuntimeError") as caught:
-                    await client.private(name)
-                assert caught.value.outcome is Outcome.UNKNOWN
-        assert "API-Sign" not in caplog.text
-        assert "in broken" in caplog.text
-        async with aiohttp.ClientSession() as http, kraken.session(http=http) as client:
-            await client.private("Balance")
-            await http.close()
-            caplog.clear()
-            for _ in range(2):
-                with pytest.raises(TransportError) as lost:
-                    await client.private("AddOrder", ORDER)
-                assert lost.value.outcome is Outcome.NOT_SENT
-            assert "a request met a fault, RuntimeError" in caplog.text
+    async with kraken.session(transport=broken, retry=RetryPolicy(attempts=1)) as client:
+        with pytest.raises(TransportError, match="RuntimeError"):
+            await client.public("Time")
+        for name in ("Balance", "CancelAll"):
+            with pytest.raises(KrakenError, match="RuntimeError") as caught:
+                await client.private(name)
+            assert caught.value.outcome is Outcome.UNKNOWN
+    assert "API-Sign" not in caplog.text
+    assert "in broken" in caplog.text
+    async with aiohttp.ClientSession() as http, kraken.session(http=http) as client:
+        await client.private("Balance")
+        await http.close()
+        caplog.clear()
+        for _ in range(2):
+            with pytest.raises(TransportError) as lost:
+                await client.private("AddOrder", ORDER)
+            assert lost.value.outcome is Outcome.NOT_SENT
+        assert "a request met a fault, RuntimeError" in caplog.text
 
 
-async def test_a_cancel_takes_back_at_once_what_it_names_while_the_worker_is_busy(tmp_path: Path) -> None:
+async def test_a_cancel_takes_back_at_once_what_it_names_while_the_worker_is_busy(kraken: Exchange) -> None:
     rows = [{k: v for k, v in {**ORDER, "cl_ord_id": f"row{n}"}.items() if k != "pair"} for n in (1, 2)]
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+    async with kraken.session() as client:
         kraken.emulator.faults.next("Balance", Fault.late(2.0))
         read = asyncio.create_task(client.private("Balance"))
         await until(lambda: client.stats().in_flight == 1)
@@ -208,8 +200,8 @@ async def test_a_cancel_takes_back_at_once_what_it_names_while_the_worker_is_bus
         assert len(kraken.emulator.orders) == 1
 
 
-async def test_waiting_for_krakens_time_is_part_of_the_wait(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+async def test_waiting_for_krakens_time_is_part_of_the_wait(kraken: Exchange) -> None:
+    async with kraken.session() as client:
         kraken.emulator.faults.next("Time", Fault.hang("before"))
         begun = time.monotonic()
         with pytest.raises(QueueTimeout):
@@ -218,8 +210,8 @@ async def test_waiting_for_krakens_time_is_part_of_the_wait(tmp_path: Path) -> N
         assert not kraken.emulator.orders
 
 
-async def test_closing_while_an_order_waits_for_krakens_time_tells_its_caller(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as client:
+async def test_closing_while_an_order_waits_for_krakens_time_tells_its_caller(kraken: Exchange) -> None:
+    async with kraken.session() as client:
         kraken.emulator.faults.next("Time", Fault.hang("before"))
         order = asyncio.create_task(client.private("AddOrder", ORDER))
         await asyncio.sleep(0.05)
@@ -229,8 +221,8 @@ async def test_closing_while_an_order_waits_for_krakens_time_tells_its_caller(tm
         assert order.cancelling() == 0
 
 
-async def test_closing_while_it_is_opened_leaves_nothing(tmp_path: Path, no_leaks: LeakCheck) -> None:
-    async with exchange(tmp_path) as kraken, no_leaks:
+async def test_closing_while_it_is_opened_leaves_nothing(kraken: Exchange, no_leaks: LeakCheck) -> None:
+    async with no_leaks:
         for step in range(30):
             client = kraken.session()
             opening = asyncio.create_task(client.open())
@@ -241,8 +233,8 @@ async def test_closing_while_it_is_opened_leaves_nothing(tmp_path: Path, no_leak
             assert found is client or isinstance(found, SessionClosed)
 
 
-async def test_a_resume_elsewhere_ends_a_halt_here(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken, kraken.session() as one, kraken.session() as other:
+async def test_a_resume_elsewhere_ends_a_halt_here(kraken: Exchange) -> None:
+    async with kraken.session() as one, kraken.session() as other:
         await one.halt()
         other.resume()
         await until(lambda: not one.stats().halted)
@@ -252,9 +244,9 @@ async def test_a_resume_elsewhere_ends_a_halt_here(tmp_path: Path) -> None:
             await one.private("AddOrder", ORDER)
 
 
-async def test_a_timeout_of_its_own_bounds_each_sending(tmp_path: Path) -> None:
+async def test_a_timeout_of_its_own_bounds_each_sending(kraken: Exchange) -> None:
     retry = RetryPolicy(attempts=2, base=0.0)
-    async with exchange(tmp_path) as kraken, kraken.session(retry=retry) as client:
+    async with kraken.session(retry=retry) as client:
         for _ in range(2):
             kraken.emulator.faults.next("Balance", Fault.hang("before"))
         begun = time.monotonic()
@@ -263,17 +255,16 @@ async def test_a_timeout_of_its_own_bounds_each_sending(tmp_path: Path) -> None:
         assert time.monotonic() - begun < 9.0  # a timeout that is not its own is 10 s
 
 
-async def test_an_order_in_flight_at_the_end_says_what_was_found(tmp_path: Path) -> None:
-    async with exchange(tmp_path) as kraken:
-        client = kraken.session()
-        await client.open()
-        kraken.emulator.faults.next("AddOrder", Fault.hang("after"))
-        order = asyncio.create_task(client.private("AddOrder", ORDER))
-        await until(lambda: client.stats().in_flight == 1)
-        await client.aclose(grace=0.05)
-        with pytest.raises(OutcomeUnknown) as caught:
-            await order
-        assert caught.value.finding == "unreachable"
+async def test_an_order_in_flight_at_the_end_says_what_was_found(kraken: Exchange) -> None:
+    client = kraken.session()
+    await client.open()
+    kraken.emulator.faults.next("AddOrder", Fault.hang("after"))
+    order = asyncio.create_task(client.private("AddOrder", ORDER))
+    await until(lambda: client.stats().in_flight == 1)
+    await client.aclose(grace=0.05)
+    with pytest.raises(OutcomeUnknown) as caught:
+        await order
+    assert caught.value.finding == "unreachable"
 
 
 class SlowStore(MemoryStore):
@@ -301,9 +292,9 @@ class SlowKey(MemoryKey):
 
 
 @pytest.mark.parametrize("how", ["leaves", "expires", "is cancelled", "is halted"])
-async def test_a_call_that_ends_while_its_nonce_is_fetched_ends_once(tmp_path: Path, how: str) -> None:
+async def test_a_call_that_ends_while_its_nonce_is_fetched_ends_once(kraken: Exchange, how: str) -> None:
     slow = SlowStore()
-    async with exchange(tmp_path) as kraken, kraken.session(store=slow) as client:
+    async with kraken.session(store=slow) as client:
         await client.public("Time")
         view = client.with_options(queue_timeout=0.2) if how == "expires" else client
         order = asyncio.create_task(view.private("AddOrder", ORDER, cl_ord_id="mine"))
@@ -322,9 +313,9 @@ async def test_a_call_that_ends_while_its_nonce_is_fetched_ends_once(tmp_path: P
         assert not kraken.emulator.orders
 
 
-async def test_what_the_worker_has_chosen_no_overtaking_cancel_sends_as_well(tmp_path: Path) -> None:
+async def test_what_the_worker_has_chosen_no_overtaking_cancel_sends_as_well(kraken: Exchange) -> None:
     slow = SlowStore()
-    async with exchange(tmp_path) as kraken, kraken.session(cancel_patience=0.1, store=slow) as client:
+    async with kraken.session(cancel_patience=0.1, store=slow) as client:
         await client.public("Time")
         order = asyncio.create_task(client.with_options(priority=Priority.CANCEL).private("AddOrder", ORDER))
         await slow.chosen.wait()
@@ -336,12 +327,12 @@ async def test_what_the_worker_has_chosen_no_overtaking_cancel_sends_as_well(tmp
         assert len(kraken.emulator.orders) == 1
 
 
-async def test_a_stray_cancellation_ends_one_call_and_not_the_worker(tmp_path: Path) -> None:
+async def test_a_stray_cancellation_ends_one_call_and_not_the_worker(kraken: Exchange) -> None:
     async def stray(_request: Any, _timeout: float) -> Any:
         raise asyncio.CancelledError
 
     once = RetryPolicy(attempts=1)
-    async with exchange(tmp_path) as kraken, kraken.session(transport=stray, retry=once) as client:
+    async with kraken.session(transport=stray, retry=once) as client:
         for _ in range(2):
             with pytest.raises(KrakenError, match="CancelledError"):
                 await asyncio.wait_for(client.private("Balance"), 20.0)
@@ -351,7 +342,7 @@ async def test_a_stray_cancellation_ends_one_call_and_not_the_worker(tmp_path: P
     "result",
     [{"txid": 5}, {"txid": [["A"]]}, {"orders": True}, {"orders": [{"txid": ["A"]}, 5]}, [1], "x"],
 )
-async def test_an_answer_in_any_shape_ends_its_call(tmp_path: Path, result: Any) -> None:
+async def test_an_answer_in_any_shape_ends_its_call(kraken: Exchange, result: Any) -> None:
     """What names no order is looked up, here in vain: the look-ups are answered so too."""
 
     async def answer(request: Any, _timeout: float) -> Response:
@@ -360,7 +351,7 @@ async def test_an_answer_in_any_shape_ends_its_call(tmp_path: Path, result: Any)
 
     rows = [{"type": "buy", "ordertype": "market", "volume": "1"}] * 2
     policy = OrderPolicy(settle_timeout=0.1)
-    async with exchange(tmp_path) as kraken, kraken.session(transport=answer, orders=policy) as client:
+    async with kraken.session(transport=answer, orders=policy) as client:
         for call in (
             client.private("AddOrder", ORDER),
             client.private("AddOrderBatch", pair="XBTUSD", orders=rows),
@@ -371,9 +362,9 @@ async def test_an_answer_in_any_shape_ends_its_call(tmp_path: Path, result: Any)
 
 
 async def test_a_closing_that_is_cancelled_while_it_opens_leaves_nothing(
-    tmp_path: Path, no_leaks: LeakCheck
+    kraken: Exchange, no_leaks: LeakCheck
 ) -> None:
-    async with exchange(tmp_path) as kraken, no_leaks:
+    async with no_leaks:
         for step in range(1, 20):
             client = kraken.session()
             opening = asyncio.create_task(client.open())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from kraken_async import BurstGovernor, InvalidArguments, KrakenSession, Outcome
+from kraken_async import InvalidArguments, Outcome
 from kraken_async.api.wallets import of_wallet
 from kraken_async.emulator.plugin import RunningEmulator
+from tests.exchange import session
 
 
 @pytest.mark.parametrize("endpoint", ["Balance", "Ledgers", "OpenOrders", "TradesHistory", "NewEndpoint"])
@@ -31,10 +31,7 @@ def test_a_cancel_goes_as_it_is(endpoint: str) -> None:
 
 
 async def test_a_view_of_a_wallet_reads_pages_of_it(kraken_emulator: RunningEmulator, tmp_path: Path) -> None:
-    key: Any = kraken_emulator.api_key, kraken_emulator.api_secret
-    async with KrakenSession(
-        *key, base_url=kraken_emulator.url, state_dir=tmp_path, governor=BurstGovernor.off(), tier="pro"
-    ) as client:
+    async with session(kraken_emulator, state_dir=tmp_path, tier="pro") as client:
         accounts = (await client.private("ListWalletAccounts"))["accounts"]
         wallet = client.with_options(account_id=accounts[0]["account_id"])
         assert await wallet.private("Balance") == await client.private("Balance")

@@ -13,9 +13,7 @@ from typing import Any
 import pytest
 
 from kraken_async import (
-    BurstGovernor,
     FileStore,
-    KrakenSession,
     NonceStoreError,
     OrderPolicy,
     Outcome,
@@ -28,6 +26,7 @@ from kraken_async.orders import journal
 from kraken_async.system import durable
 from kraken_async.system.durable import Disk
 from kraken_async.system.flock import FileLock
+from tests.exchange import session_through
 
 GRACE = 0.3
 #: What is promised, beyond the grace.
@@ -104,14 +103,8 @@ async def until(true: Any) -> None:
 
 @pytest.mark.parametrize("neighbour", [False, True], ids=["alone", "beside a neighbour with the nonce lock"])
 async def test_on_a_disk_that_stands_still(neighbour: bool, tmp_path: Path, stall: Stall) -> None:
-    session = KrakenSession(
-        "key",
-        "c2VjcmV0",
-        store=FileStore(tmp_path, disk=StalledDisk(stall)),
-        transport=silence,
-        governor=BurstGovernor.off(),
-        orders=OrderPolicy(journal="synced"),
-    )
+    store = FileStore(tmp_path, disk=StalledDisk(stall))
+    session = session_through(silence, store=store, orders=OrderPolicy(journal="synced"))
     async with session:
         flying = asyncio.create_task(session.private("AddOrder", ORDER))
         await until(lambda: session.stats().in_flight)

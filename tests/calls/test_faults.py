@@ -20,7 +20,6 @@ from kraken_async import (
     GuardRefused,
     KrakenError,
     KrakenSession,
-    MemoryStore,
     OrderPolicy,
     Outcome,
     OutcomeUnknown,
@@ -41,6 +40,7 @@ from kraken_async.server_time import ServerTime
 from kraken_async.stores.file.key import FileKey
 from kraken_async.wire.messages import Response, SignedRequest
 from kraken_async.wire.signer import Signer
+from tests.exchange import session_through
 from tests.virtual_time import virtual
 
 KEY = "fault-test-key", "ZmF1bHQtdGVzdC1zZWNyZXQ="
@@ -156,9 +156,7 @@ async def goes_on(of: str, kind: type[BaseException]) -> None:
 
     options: dict[str, Any] = {} if of == "transport" else {of: [odd] if of == "observers" else odd}
     policy = OrderPolicy(settle_timeout=0.0, visibility=0.0)
-    async with KrakenSession(
-        *KEY, transport=transport, store=MemoryStore(), governor=BurstGovernor.off(), orders=policy, **options
-    ) as client:
+    async with session_through(transport, orders=policy, **options) as client:
         await client.private("Balance")
         left = 1
         order = asyncio.ensure_future(client.private("AddOrder", ORDER))
@@ -180,13 +178,7 @@ async def goes_on(of: str, kind: type[BaseException]) -> None:
 @pytest.mark.parametrize("given", [None, 5, {"endpoint": "Balance"}], ids=repr)
 async def test_a_guard_that_returns_no_request_refuses_the_call(given: Any) -> None:
     left = [given]
-    async with KrakenSession(
-        *KEY,
-        transport=answer,
-        store=MemoryStore(),
-        governor=BurstGovernor.off(),
-        guard=lambda request: left.pop() if left else request,
-    ) as client:
+    async with session_through(answer, guard=lambda request: left.pop() if left else request) as client:
         with pytest.raises(
             GuardRefused, match=f"returned {type(given).__name__}, and must return the Request"
         ):
@@ -362,8 +354,7 @@ async def test_how_a_repeat_ends_proves_nothing_of_the_cancel_whose_answer_was_l
             return Response(200, {}, last)
         raise last
 
-    options: dict[str, Any] = {"governor": BurstGovernor.off(), "retry": RetryPolicy(base=0.0)}
-    async with KrakenSession(*KEY, transport=transport, store=MemoryStore(), **options) as client:
+    async with session_through(transport, retry=RetryPolicy(base=0.0)) as client:
         with pytest.raises(OutcomeUnknown, match="may or may not have been done") as told:
             await client.private("CancelOrder", txid="OFAULT-TESTS-ORDER1")
         assert cancels > 1

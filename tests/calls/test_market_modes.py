@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from kraken_async import BurstGovernor, KrakenError, KrakenSession, OrderPolicy, ProblemChange
+from kraken_async import KrakenError, OrderPolicy, ProblemChange
 from kraken_async.api.endpoints import find
 from kraken_async.call import DEFAULTS, Call
 from kraken_async.calls.market_modes import FORGET, MarketModes
 from kraken_async.emulator.plugin import RunningEmulator
 from kraken_async.problems import ProblemBoard
 from kraken_async.wire.error_table import api_error
+from tests.exchange import session
 
 LIMIT = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
 TAKEN = {"txid": ["OAAAAA-BBBBB-CCCCCC"]}
@@ -233,15 +234,8 @@ async def test_a_session_tells_of_a_mode_at_once_and_of_its_end(
 ) -> None:
     caplog.set_level(logging.INFO)
     told: list[ProblemChange] = []
-    key = kraken_emulator.api_key, kraken_emulator.api_secret
-    async with KrakenSession(
-        *key,
-        base_url=kraken_emulator.url,
-        governor=BurstGovernor.off(),
-        state_dir=tmp_path,
-        on_problem=told.append,
-        orders=OrderPolicy(settle_timeout=1.0),
-    ) as client:
+    policy = OrderPolicy(settle_timeout=1.0)
+    async with session(kraken_emulator, state_dir=tmp_path, on_problem=told.append, orders=policy) as client:
         kraken_emulator.emulator.venue.status = "cancel_only"
         for _ in range(3):
             with pytest.raises(KrakenError, match="cancel_only"):

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from kraken_async import BurstGovernor, KrakenError, KrakenSession, MemoryStore, RateLimitExceeded
-from kraken_async.emulator import Emulator, EmulatorServer, Fault
+from kraken_async.emulator import Emulator, Fault
 from kraken_async.limits import matching_engine
 from kraken_async.limits.order_ages import Age, OrderAges
 from kraken_async.stores.base import Shared
 from kraken_async.wire.messages import Response, SignedRequest
 from tests.conftest import key_state
+from tests.exchange import exchange
 from tests.virtual_time import virtual
 
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", "volume": "1"}
@@ -24,21 +25,9 @@ ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "100", 
 
 @asynccontextmanager
 async def limited(tier: str = "pro", **options: Any) -> AsyncIterator[tuple[Emulator, KrakenSession]]:
-    emulator = Emulator(limits=True, tier=tier)
-    key = emulator.add_key()
-    governor = options.pop("governor", None) or BurstGovernor(tier, startup_window=0)
-    async with (
-        EmulatorServer(emulator) as server,
-        KrakenSession(
-            key.api_key,
-            key.api_secret,
-            base_url=server.url,
-            store=MemoryStore(),
-            governor=governor,
-            **options,
-        ) as client,
-    ):
-        yield emulator, client
+    given = {"store": MemoryStore(), "governor": BurstGovernor(tier, startup_window=0), **options}
+    async with exchange(None, limits=True, tier=tier) as kraken, kraken.session(**given) as client:
+        yield kraken.emulator, client
 
 
 async def fill(client: KrakenSession) -> list[asyncio.Task[Any]]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from kraken_async import BurstGovernor, FileStore, KrakenSession
+from kraken_async import FileStore
 from kraken_async.monitoring.metrics import Statistics
 from kraken_async.wire.messages import Response, SignedRequest
+from tests.exchange import session_through
 
 SECRET = "c2VjcmV0" * 8
 
@@ -29,9 +30,7 @@ async def test_where_all_is_well_one_snapshot_is_made_and_no_copy(
         made.append(1)
         real(self, **fields)
 
-    async with KrakenSession(
-        "key", SECRET, store=FileStore(tmp_path), governor=BurstGovernor.off(), transport=answered
-    ) as session:
+    async with session_through(answered, store=FileStore(tmp_path)) as session:
         await session.private("Balance")
         monkeypatch.setattr(Statistics, "__init__", counted)
         stats = session.stats()

@@ -11,9 +11,10 @@ from statistics import median
 
 import pytest
 
-from kraken_async import BurstGovernor, FileStore, KrakenSession
+from kraken_async import FileStore
 from kraken_async.system.durable import Disk
 from kraken_async.wire.messages import Response, SignedRequest
+from tests.exchange import session_through
 
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "1", "volume": "1"}
 #: Bytes for the journal's lines, the state's header and slow fields, and the names of the order.
@@ -45,9 +46,7 @@ async def test_an_order_writes_two_kibibytes_at_most_however_many_went_before(
     monkeypatch.setattr(Disk, "pwrite", staticmethod(pwrite))
     monkeypatch.setattr(os, "write", counted)
     sizes = []
-    async with KrakenSession(
-        "key", "c2VjcmV0" * 8, store=FileStore(tmp_path), transport=answers, governor=BurstGovernor.off()
-    ) as client:
+    async with session_through(answers, store=FileStore(tmp_path)) as client:
         for _ in range(400):
             before = written
             await client.private("AddOrder", ORDER)
