@@ -18,6 +18,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from kraken_async.api.arguments import check_flag, check_seconds
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
@@ -99,29 +101,6 @@ ENDS_PROGRAM: Final = (KeyboardInterrupt, SystemExit)
 ENDS: Final = (*ENDS_PROGRAM, GeneratorExit, asyncio.CancelledError)
 
 
-def number_of(value: object) -> float:
-    """Return a number as a float, and NaN, which no comparison holds for, for all else.
-
-    That is for text, a bool, or a number above what a float can hold.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return float("nan")
-    try:
-        return float(value)
-    except OverflowError:
-        return float("nan")
-
-
-def check_seconds(name: str, value: object, *, least: float | None = None) -> None:
-    """Raise ValueError for what is no time in seconds: finite, above 0 (or from ``least`` on), no text and no bool."""
-    number = number_of(value)
-    enough = number > 0 if least is None else number >= least
-    if not enough or not number < float("inf"):
-        bound = "above 0" if least is None else f"of {least:g} or more"
-        msg = f"{name} is a number of seconds {bound}, not {value!r}"
-        raise ValueError(msg)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
     """The options that ``with_options`` may set for the calls of one view of a session.
@@ -153,6 +132,8 @@ class CallOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "converts", self.amounts or self.times)  # asked twice for every call
+        check_flag("burst_protection", self.burst_protection)
+        check_flag("ignore_breaker", self.ignore_breaker)
         if self.timeout is not None:
             check_seconds("timeout", self.timeout)
         if self.queue_timeout is not None:

@@ -11,7 +11,8 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack, overload
 
-from kraken_async.call import DEFAULTS, CallOptions
+from kraken_async.api.endpoints import Priority
+from kraken_async.call import DEFAULTS, CallOptions, CallTrace
 from kraken_async.order_fields import given
 from kraken_async.trading.methods import TradingMethods
 
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from kraken_async.api.endpoints import Priority
     from kraken_async.api.kinds import Body
     from kraken_async.api.overloads import AnyCall, PrivateCall, PublicCall
     from kraken_async.api.spot import Spot
-    from kraken_async.call import CallTrace, Sink
+    from kraken_async.call import Sink
     from kraken_async.trading.markets_cache import MarketsCache
     from kraken_async.trading.paginate import Paginator
 
@@ -157,10 +157,13 @@ class Client(TradingMethods, abc.ABC):
             account_id: the wallet to read, as ListWalletAccounts names it. A call that Kraken has no ``account_id`` for
                 is InvalidArguments, unsent; cancels go as they are.
 
-        Raises ValueError for another type of amounts or times.
+        Raises ValueError for another type of amounts or times, and for any other option that cannot be.
         """
+        if trace is not None and not isinstance(trace, CallTrace):
+            msg = f"trace takes a CallTrace, not {type(trace).__name__}"
+            raise ValueError(msg)
         given: dict[str, Any] = {
-            "priority": priority,
+            "priority": None if priority is None else Priority.of(priority),
             "timeout": timeout,
             "queue_timeout": queue_timeout,
             "burst_protection": burst_protection,

@@ -10,7 +10,7 @@ import asyncio
 import warnings
 from typing import TYPE_CHECKING, Self
 
-from kraken_async.call import check_seconds
+from kraken_async.api.arguments import check_seconds
 from kraken_async.calls import log_messages
 
 if TYPE_CHECKING:

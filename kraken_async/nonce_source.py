@@ -19,12 +19,14 @@ import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from kraken_async.api.arguments import check_one_of, check_text
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import (
     AHEAD_NS,
     AHEAD_TICKS,
     MAX_NONCE,
     UNITS,
+    Store,
     clock_ticks,
     low_ceiling,
     next_nonce,
@@ -35,7 +37,7 @@ from kraken_async.system.fork import FORKED, unwatch_forks, watch_forks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kraken_async.stores.base import Reservation, Store
+    from kraken_async.stores.base import Reservation
 
 #: Seconds for which a stretch is good. Nonces lag the clock by no more, however seldom or often they are
 #: asked for (plus the time that the caller's own thread stands still after drawing).
@@ -67,7 +69,8 @@ class NonceSource:
     Nonces lag the clock by at most a millisecond; ahead of it they run only when it was set back, after a
     jump, after a crash (2 s at most) or when more are drawn than the unit has ticks.
 
-    Raises NonceStoreError when the store cannot be used, in a forked child, and after :meth:`close`.
+    Raises ValueError for arguments that cannot be; NonceStoreError when the store cannot be used, in a forked child,
+    and after :meth:`close`.
 
     >>> with NonceSource() as source:
     ...     first, second = source.next(), source.next()
@@ -77,8 +80,10 @@ class NonceSource:
 
     def __init__(self, store: Store | None = None, name: str = "default", *, unit: str = "ns") -> None:
         self._closed = True  # until everything is there
-        if unit not in UNITS:
-            raise ValueError(f"unit must be one of {', '.join(UNITS)}, not {unit!r}")
+        check_text("name", name, "default")
+        if store is not None and not isinstance(store, Store):
+            raise ValueError(f"store takes None or a FileStore(...), not {type(store).__name__}")
+        check_one_of("unit", unit, UNITS)
         self._unit = unit
         self._tick = UNITS[unit]
         self._name = name
@@ -162,8 +167,10 @@ class NonceSource:
         """Raise the nonce by that much, from the clock or the last one, whichever is higher; return the new last.
 
         From then on only higher ones are handed out, also by calls that were under way in other threads.
-        Durable when it returns. ValueError for a negative number, or one beyond 64 bits.
+        Durable when it returns. ValueError for what is no whole number, for a negative one, and beyond 64 bits.
         """
+        if isinstance(nanoseconds, bool) or not isinstance(nanoseconds, int):
+            raise ValueError(f"nanoseconds is a whole number, not {nanoseconds!r}")
         with self._lock:
             self._check()
             self._retire()

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import platformdirs
 
+from kraken_async.api.arguments import check_path
 from kraken_async.api.endpoints import Tier
 from kraken_async.credentials import OtpFile, clean, read_key_pair, variable, warn_if_exposed
 from kraken_async.stores.base import check_unit
@@ -86,6 +87,8 @@ def read_profile(name: str, path: str | os.PathLike[str] | None = None) -> Profi
 
     Raises ValueError naming the file, the entry and the cure; it shows no secret.
     """
+    if path is not None:
+        check_path("path", path)
     file = profiles_file() if path is None else Path(path)
     try:
         entries = _entries(file).get(name)

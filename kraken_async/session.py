@@ -7,6 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from kraken_async.api.arguments import check_flag
 from kraken_async.calls import log_messages
 from kraken_async.calls.order_methods import OrderMethods
 from kraken_async.client import Client, converted
@@ -186,8 +187,9 @@ class KrakenSession(Lifetime, Client, OrderMethods):
         CancelAll cancels all open orders of the *account*, protective stops too; ``cancel=False`` leaves them open.
         Holds in every process on the key, and over restarts, until :meth:`resume`. Returns CancelAll's result (None
         without it); raises KrakenError if it could not be done, with the halt in force all the same. Cancelled: the
-        halt stays in force.
+        halt stays in force. Raises ValueError, with nothing stopped, for a ``cancel`` that is not True or False.
         """
+        check_flag("cancel", cancel)
         key = await self._opened_key("halt() is about an API key")
         return await key.halt.stop((lambda: self.private("CancelAll")) if cancel else None)
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict
 
+from kraken_async.api.arguments import check_one_of, check_seconds, check_text, check_whole, tuple_of
 from kraken_async.api.endpoints import Tier
-from kraken_async.call import check_seconds, number_of
 from kraken_async.calls.retry import RetryPolicy
 from kraken_async.credentials import otp_variable, secret_variable, variable
 from kraken_async.limits.governor import BurstGovernor
@@ -137,19 +137,18 @@ class Config:
         if one_alone:
             msg = "api_key and api_secret go together: give both, or neither for public calls only"
             raise ValueError(msg)
-        if nonce_unit not in UNITS:
-            msg = f"nonce_unit is one of {', '.join(UNITS)}, not {nonce_unit!r}"
-            raise ValueError(msg)
+        check_one_of("nonce_unit", nonce_unit, UNITS)
         if timeout is not None:
             check_seconds("timeout", timeout)
         check_seconds("cancel_patience", cancel_patience)
-        if max_queued is not None and not number_of(max_queued) >= 0:
-            msg = f"max_queued is a number of calls, or None for any number, not {max_queued!r}"
-            raise ValueError(msg)
+        if max_queued is not None:
+            check_whole("max_queued, a number of calls or None for any,", max_queued, least=0)
         _check_kind("observers", observers, Iterable)
         _check_kind("plain_http", plain_http, Iterable)
-        observers = tuple(observers)
-        plain_http = (plain_http,) if isinstance(plain_http, str) else tuple(plain_http)
+        observers = tuple_of(observers)
+        plain_http = (plain_http,) if isinstance(plain_http, str) else tuple_of(plain_http)
+        for host in plain_http:
+            check_text("plain_http", host, "kraken.lan")
         functions = {
             "guard": guard,
             "on_orphan": on_orphan,

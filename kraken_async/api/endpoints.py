@@ -26,6 +26,14 @@ class Priority(IntEnum):
     READ = 3
     HISTORY = 4
 
+    @classmethod
+    def of(cls, value: object) -> Priority:
+        """Return the priority itself, or that of its number. Raises ValueError naming the choices."""
+        if isinstance(value, int) and not isinstance(value, bool) and value in tuple(cls):
+            return cls(value)
+        msg = f"priority is one of {', '.join(f'Priority.{each.name}' for each in cls)}, not {value!r}"
+        raise ValueError(msg)
+
 
 class Tier(Enum):
     """An account's verification tier and the limits that Kraken grants it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kraken_async.api.arguments import check_text
 from kraken_async.call import Caller
 from kraken_async.errors import OutcomeUnknown, SessionClosed
 from kraken_async.orders.dead_man_switch import DeadManSwitch
@@ -74,6 +75,8 @@ class OrderMethods:
         not among them. Empty before the session is opened. ``from_key``: the hash of a key that was replaced, as in the
         names of its files: what its sessions left, to be looked up with this key. An id belongs to the account.
         """
+        if from_key is not None:
+            check_text("from_key", from_key)
         parts = self._order_parts_now()
         return [] if parts is None else parts.tracker.unresolved(from_key)
 
@@ -118,6 +121,8 @@ class OrderMethods:
             raise ValueError(msg)
         if intent is not None:
             _check_intent("ensure_cancelled(intent=...)", intent)
+        else:
+            check_text("txid" if cl_ord_id is None else "cl_ord_id", txid if cl_ord_id is None else cl_ord_id)
         parts = await self._order_parts("ensure_cancelled()")
         if intent is not None:
             return await parts.lost_orders.ensure_cancelled(intent)

@@ -19,8 +19,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kraken_async.api.arguments import check_whole, number_of
 from kraken_async.api.endpoints import Priority, has_effect, may_repeat
-from kraken_async.call import number_of
 from kraken_async.errors import KrakenAPIError, Outcome, RateLimitExceeded, TransportError
 from kraken_async.wire.error_table import is_warning, look_up
 
@@ -64,8 +64,9 @@ class RetryPolicy:
     jitter: Callable[[], float] = field(default=random.random, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not number_of(self.attempts) >= 1:
-            msg = f"attempts is the number of sendings, 1 or more, not {self.attempts!r}"
+        check_whole("attempts, the number of sendings,", self.attempts, least=1)
+        if not callable(self.jitter):
+            msg = f"jitter is a function that returns a number from 0 to 1, not {self.jitter!r}"
             raise ValueError(msg)
         if not all(number_of(each) >= 0 for each in (self.budget, self.base, self.cap)):
             msg = f"budget, base and cap are seconds, 0 or more, not {self.budget!r}, {self.base!r}, {self.cap!r}"

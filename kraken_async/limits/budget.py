@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kraken_async.api.arguments import check_text, check_whole
 from kraken_async.api.endpoints import Priority, find
 from kraken_async.limits.counters import FIXED_COSTS, batch_cost, seconds_until
 from kraken_async.limits.governor import NEVER_HELD, RESERVE
@@ -60,11 +61,14 @@ class Budget:
         """Return the seconds until ``calls`` more calls of an endpoint may all have gone; 0 if they may go at once.
 
         For orders name the ``pair``, and for an AddOrderBatch the ``rows`` of each call. Costs by age (amend, edit)
-        are not counted. Cancels go at once, whatever the counters say. Raises ValueError for a batch without rows.
+        are not counted. Cancels go at once, whatever the counters say. Raises ValueError for arguments that cannot be,
+        such as a batch without rows.
         """
-        if rows < 1:
-            msg = f"a batch has rows, 2 to 15 at Kraken, not {rows!r}"
-            raise ValueError(msg)
+        check_text("endpoint", endpoint, "AddOrder")
+        check_whole("calls", calls, least=0)
+        if pair is not None:
+            check_text("pair", pair, "XBTUSD")
+        check_whole("rows of a batch", rows, least=1)
         found = find(endpoint, private=True)
         if found.priority == Priority.CANCEL or found.name in NEVER_HELD:
             return 0.0

@@ -18,8 +18,8 @@ from weakref import WeakSet
 
 from aiolimiter import AsyncLimiter
 
+from kraken_async.api.arguments import check_flag, check_one_of, check_seconds, check_text, number_of
 from kraken_async.api.endpoints import Priority, Tier
-from kraken_async.call import number_of
 from kraken_async.limits.counters import FIXED_COSTS, decayed, seconds_until
 from kraken_async.limits.matching_engine import Account, EngineCharge, EngineCounter, account
 from kraken_async.limits.waits import START_UP, THROTTLED, LimitWait, LimitWaits, add_wait
@@ -108,7 +108,8 @@ class BurstGovernor:
 
     @enabled.setter
     def enabled(self, value: bool) -> None:
-        self._enabled = bool(value)
+        check_flag("enabled", value)
+        self._enabled = value
         for admission in self._admissions:
             admission.wake()
 
@@ -125,10 +126,15 @@ class BurstGovernor:
             pair: Kraken's name of the pair, any spelling.
             order: its txid or cl_ord_id, if known: then later cancels through us are charged by its age.
             age: seconds since the order was placed or last amended, if the order is not known here.
+
+        Raises ValueError for arguments that cannot be.
         """
-        if kind not in FIXED_COSTS:
-            msg = f"kind is one of {', '.join(FIXED_COSTS)}, not {kind!r}"
-            raise ValueError(msg)
+        check_one_of("kind", kind, FIXED_COSTS)
+        check_text("pair", pair, "XBTUSD")
+        if order is not None:
+            check_text("order", order)
+        if age is not None:
+            check_seconds("age", age, least=0.0)
         engines = {id(admission.engine.account): admission for admission in self._admissions}
         for admission in engines.values():  # the sessions of one account share its counters
             admission.engine.report(kind, pair, order, age, admission.now())

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from kraken_async.call import check_seconds, number_of
+from kraken_async.api.arguments import check_flag, check_path, check_seconds, number_of
 from kraken_async.order_fields import has_close, is_true
 from kraken_async.orders.intent import new_cl_ord_id
 from kraken_async.orders.order_matching import unix_time
@@ -55,6 +55,10 @@ class OrderPolicy:
             raise ValueError(msg)
         for name in ("settle_timeout", "visibility"):
             check_seconds(name, getattr(self, name), least=0.0)
+        check_flag("cl_ord_id", self.cl_ord_id)
+        check_flag("hold_pair_while_unknown", self.hold_pair_while_unknown)
+        if self.outcome_log is not None:
+            check_path("outcome_log", self.outcome_log)
         if not (isinstance(self.journal, bool) or self.journal == "synced"):
             msg = f'journal is True, False or "synced", not {self.journal!r}'
             raise ValueError(msg)

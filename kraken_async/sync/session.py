@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from kraken_async import session as asynchronous
-from kraken_async.call import check_seconds
+from kraken_async.api.arguments import check_seconds
 from kraken_async.errors import OutcomeUnknown, SessionClosed
 from kraken_async.sync.client import Client, ClientView, like
 from kraken_async.sync.errors import make_waiting

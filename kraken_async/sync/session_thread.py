@@ -18,7 +18,7 @@ import weakref
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from kraken_async.call import check_seconds
+from kraken_async.api.arguments import check_seconds
 from kraken_async.errors import SessionClosed
 
 if TYPE_CHECKING:

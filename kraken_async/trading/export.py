@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+from kraken_async.api.arguments import check_path
 from kraken_async.errors import KrakenAPIError, KrakenError, Outcome, TransportError, one_line
 from kraken_async.trading.numbers import seconds
 
@@ -77,6 +78,10 @@ class Export:
             raise ValueError(msg)
         if format not in ("CSV", "TSV"):
             msg = f"format is 'CSV' or 'TSV', not {format!r}"
+            raise ValueError(msg)
+        check_path("path", path)
+        if progress is not None and not callable(progress):
+            msg = f"progress takes a function, not {progress!r}"
             raise ValueError(msg)
         self._caller = caller
         self._path = Path(path)
@@ -276,6 +281,7 @@ def read_export(path: str | os.PathLike[str]) -> Iterator[dict[str, str]]:
     Raises OSError for a file that cannot be read, ValueError for one that is no export.
     """
     try:
+        check_path("path", path)
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
         msg = f"{path} is no export of Kraken's: {error}"

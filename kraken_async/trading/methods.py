@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from kraken_async.api.arguments import check_flag
 from kraken_async.api.endpoints import Priority
 
 if TYPE_CHECKING:
@@ -110,8 +111,10 @@ class TradingMethods:
         """Return Kraken's pairs and assets: names both ways, rounding, minima, statuses.
 
         One AssetPairs and one Assets request for all who wait, kept for an hour; ``refresh`` asks again. What was
-        delisted or renamed since is logged at WARNING. Raises KrakenError. Cancelled: others go on waiting.
+        delisted or renamed since is logged at WARNING. Raises KrakenError; ValueError for a ``refresh`` that is not
+        True or False. Cancelled: others go on waiting.
         """
+        check_flag("refresh", refresh)
         return await self._markets_cache().get(self._as_sent(), refresh=refresh)
 
     async def candles(

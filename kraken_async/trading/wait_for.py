@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from kraken_async.api.arguments import check_text
 from kraken_async.errors import OrderError, Outcome
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ async def wait_for(
     if (txid is None) == (cl_ord_id is None):
         msg = "wait_for takes either txid or cl_ord_id"
         raise ValueError(msg)
+    check_text("txid" if cl_ord_id is None else "cl_ord_id", txid if cl_ord_id is None else cl_ord_id)
     loop = asyncio.get_running_loop()
     patience, pause = loop.time() + visibility, _FIRST_PAUSE
     while True:

@@ -19,8 +19,8 @@ def check_url(base_url: str, plain_http: Iterable[str] = ()) -> URL:
     """Return the parsed address. Raises ValueError unless it is https, or plain http to loopback or a named host."""
     try:
         url = URL(base_url)
-    except ValueError as exc:
-        msg = f"base_url is not an address: {exc}"
+    except (TypeError, ValueError) as exc:
+        msg = f"base_url is not an address, such as https://api.kraken.com: {exc}"
         raise ValueError(msg) from None
     if url.scheme not in ("http", "https") or not url.host or url.user or url.query_string or url.fragment:
         msg = "base_url must be scheme and host, such as https://api.kraken.com, without user, query or fragment"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from kraken_async.api.arguments import check_flag, check_path
 from kraken_async.stores.base import Store
 from kraken_async.stores.file.inspection import StateInspection, inspect
 from kraken_async.stores.file.key import FileKey
@@ -26,6 +27,8 @@ class FileStore(Store):
     ``strict_durability``: when the disk fails in mid-run, refuse nonces (NonceStoreError) rather than go on
     without a durable ceiling. Going on risks one refused nonce after a crash *and* a clock that was set
     back; refusing means that even a cancel fails for want of disk space.
+
+    Raises ValueError for another kind of either.
     """
 
     def __init__(
@@ -35,6 +38,9 @@ class FileStore(Store):
         *,
         disk: Disk | None = None,
     ) -> None:
+        if state_dir is not None:
+            check_path("state_dir", state_dir)
+        check_flag("strict_durability", strict_durability)
         self.directory: Path = (
             Path(state_dir).expanduser().absolute() if state_dir is not None else default_directory()
         )

@@ -30,6 +30,7 @@ import math
 import time
 from typing import Any
 
+from kraken_async.api.arguments import check_text, number_of
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import Reservation, Store
 from kraken_async.stores.redis.address import address_of
@@ -76,10 +77,11 @@ class RedisStore(Store):
             self._address = None if url is None else address_of(url)
         finally:
             del url  # for the same reason as there
+        check_text("prefix", prefix, "kraken_async")
         self._client = client
         self.place = GIVEN if self._address is None else self._address.place
         for name, value in (("lease", lease), ("timeout", timeout)):
-            if not (math.isfinite(value) and value >= 0.05):
+            if not 0.05 <= number_of(value) < math.inf:
                 raise ValueError(f"{name} must be at least 0.05 s, not {value!r}")
         self._prefix, self._lease, self._timeout = prefix, lease, timeout
 

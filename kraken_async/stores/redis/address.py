@@ -40,10 +40,10 @@ class Address:
     sentinel_options: dict[str, str] = field(default_factory=dict, repr=False)
 
 
-def address_of(url: str) -> Address:
+def address_of(url: object) -> Address:
     """Read a URL. Raises ValueError, which quotes nothing of one that cannot be read."""
     try:
-        found = _read(url)
+        found = _read(url) if isinstance(url, str) else None
     except ValueError:
         found = None
     if found is None:
