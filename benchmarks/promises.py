@@ -90,9 +90,13 @@ def _orders(found: Mapping[str, Any]) -> Iterator[Row]:
 def _waiting(found: Mapping[str, Any]) -> Iterator[Row]:
     if memory := found.get("memory, kraken_async"):
         yield _most("a waiting call, its caller's task included, bytes", 1536, memory["bytes"]["median"], 0)
-    if cpu := found.get("CPU, kraken_async"):
-        what = f"CPU a call, {found['calls']:,} waiting beside {found['few']:,}"
-        yield _most(what, 1.15, cpu["ratio"]["median"], 2)
+    for name, way in (
+        ("CPU over HTTP, kraken_async", "over HTTP"),
+        ("CPU, kraken_async", "answered in memory"),
+    ):
+        if cpu := found.get(name):
+            what = f"CPU a call {way}, {found['calls']:,} waiting beside {found['few']:,}"
+            yield _most(what, 1.15, cpu["ratio"]["median"], 2)
     for name, figures in found.items():
         if name.startswith("cancel all"):
             yield _most(f"{name}, {found['calls']:,} calls, s", 3, figures["seconds"]["median"], 2)

@@ -71,7 +71,7 @@ async def test_a_worker_that_ends_all_the_same_fails_what_waits_and_what_comes(
 ) -> None:
     async with KrakenSession(*KEY, store=MemoryStore()) as session:
         with (
-            mock.patch.object(MemoryKey, "acquire_turn", mock.AsyncMock(side_effect=Ends)),
+            mock.patch.object(MemoryKey, "try_acquire_turn", side_effect=Ends),
             pytest.raises(SessionClosed, match="Ends"),
         ):
             await asyncio.wait_for(session.private("Balance"), 5)

@@ -9,7 +9,8 @@ import typer
 
 from kraken_async import __version__
 from kraken_async.cli import budget, call, demo, doctor, endpoints, gateway, halt, nonce, orders, serve, top
-from kraken_async.cli.common import EXIT_CODES, Commands, out
+from kraken_async.cli.commands import Commands
+from kraken_async.cli.common import EXIT_CODES, out
 from kraken_async.cli.completion import complete_profile
 from kraken_async.cli.conformance import command as conformance
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 import typer
 from rich.console import Console
 from rich.markup import escape
-from typer.core import TyperGroup
 
 from kraken_async import (
     FileStore,
@@ -94,12 +93,10 @@ def run(work: Coroutine[Any, Any, T], *, pair: str = "PAIR") -> T:
         return asyncio.run(work)
     except KrakenError as error:
         fail_with(error, pair)
+    except (UnicodeDecodeError, json.JSONDecodeError, BrokenPipeError) as fault:
+        fail_with_fault(fault)  # of what was read or printed on the way, when the call may have gone
     except ValueError as error:  # misuse, in the words of the part that noticed it
-        if isinstance(error, UnicodeDecodeError | json.JSONDecodeError):
-            raise  # of something read on the way: it says nothing about how the command was used
         usage(str(error))
-    except BrokenPipeError as error:  # of a message printed on the way, when the call may have gone
-        fail_with_fault(error)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 
@@ -113,27 +110,6 @@ def fail_with_fault(fault: BaseException) -> NoReturn:
         "do not repeat it; an order: `kraken-async orders unresolved`, `kraken-async call OpenOrders`",
         UNKNOWN,
     )
-
-
-class Commands(TyperGroup):
-    """The commands. A fault of any of them ends it with 3.
-
-    With 1, as Python has it, a script would take an order for not placed.
-    """
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
-        except SystemExit:
-            raise
-        except BaseException as fault:
-            # What ends a command on purpose has its code already; a reader of the output that has left is no fault.
-            if hasattr(fault, "exit_code") or isinstance(fault, typer.Abort | BrokenPipeError):
-                raise
-            fail_with_fault(fault)
 
 
 @contextlib.asynccontextmanager

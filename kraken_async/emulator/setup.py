@@ -183,10 +183,7 @@ class Setup(RequestHandler):
             kept.update(amounts)
 
     def deposit(self, asset: str, amount: str | Decimal, *, account: str = "main") -> str:
-        """Let money come into an account, with its line in the ledger, and return the reference id.
-
-        ValueError for an amount that is not above 0.
-        """
+        """Let money come into an account, with its line in the ledger, and return the reference id."""
         money = given.positive(amount, "amount")
         with self._lock:
             key = self.venue.markets.asset(asset).key

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from kraken_async import (
     BurstGovernor,
@@ -42,6 +43,7 @@ from kraken_async.wire.messages import Response, SignedRequest
 from kraken_async.wire.signer import Signer
 from tests.exchange import session_through
 from tests.virtual_time import virtual
+from tests.wire.support import serve
 
 KEY = "fault-test-key", "ZmF1bHQtdGVzdC1zZWNyZXQ="
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "37500", "volume": "1.25"}
@@ -58,9 +60,10 @@ RAISED = {
 
 #: Every step on a call's way that something may go wrong in, by where it stands.
 STEPS: dict[str, tuple[object, str]] = {
-    "store: turn": (FileKey, "acquire_turn"),
+    "store: turn": (FileKey, "try_acquire_turn"),
     "store: step": (FileKey, "step"),
     "store: release": (FileKey, "release_turn"),
+    "store: release at once": (FileKey, "try_release_turn"),
     "store: note": (FileKey, "note"),
     "store: placed": (FileKey, "note_placed"),
     "governor: quote": (Admission, "seconds_until_free"),
@@ -102,6 +105,28 @@ async def answer(request: SignedRequest, _timeout: float) -> Response:
 
 @pytest.fixture
 async def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[KrakenSession]:
+    """Open a session whose requests go through a function."""
+    async with opened(tmp_path, monkeypatch, transport=answer) as client:
+        yield client
+
+
+@pytest.fixture
+async def connected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[KrakenSession]:
+    """Open a session whose requests go over a connection."""
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(body=(await answer(SignedRequest("POST", request.path, {}, b"", 0), 0.0)).body)
+
+    server = await serve(handler)
+    async with opened(tmp_path, monkeypatch, base_url=str(server.make_url(""))) as client:
+        yield client
+    await server.close()
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **where: Any
+) -> AsyncIterator[KrakenSession]:
     monkeypatch.setattr(module, "PAUSE", 0.0)
     options: dict[str, Any] = {
         "governor": BurstGovernor("pro", startup_window=0.0),
@@ -111,8 +136,9 @@ async def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         # Public calls are limited by address, and the matching engine's counters by account, over the whole process.
         "base_url": f"http://127.0.0.1:{next(PORTS)}",
         "account": f"faults {next(PORTS)}",
+        **where,
     }
-    async with KrakenSession(*KEY, transport=answer, guard=guards.allow_all, **options) as client:
+    async with KrakenSession(*KEY, guard=guards.allow_all, **options) as client:
         await client.private("Balance")
         yield client
 
@@ -203,6 +229,19 @@ def once(original: Callable[..., Any], fault: Exception) -> Callable[..., Any]:
 async def test_a_fault_is_one_call_s_error_and_the_next_calls_succeed(
     session: KrakenSession, step: str, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await goes_on_after(session, step, fault, monkeypatch)
+
+
+@pytest.mark.parametrize("step", sorted(STEPS.keys() - {"store: release"}))  # that is done at once, here
+async def test_so_it_is_over_a_connection_whose_answers_are_delivered_as_they_are_read(
+    connected: KrakenSession, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await goes_on_after(connected, step, "value", monkeypatch)
+
+
+async def goes_on_after(
+    session: KrakenSession, step: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     where, name = STEPS[step]
     monkeypatch.setattr(where, name, once(getattr(where, name), RAISED[fault]))
     first = asyncio.ensure_future(session.private("AddOrder", ORDER))
@@ -229,7 +268,7 @@ async def test_with_the_store_broken_for_good_each_call_fails_unsent_and_cancels
             with pytest.raises(KrakenError) as caught:
                 await asyncio.wait_for(session.private("Balance"), 5)
             assert caught.value.outcome is Outcome.NOT_SENT
-        if name == "acquire_turn":  # a cancel needs no turn
+        if name == "try_acquire_turn":  # a cancel needs no turn
             assert await asyncio.wait_for(session.private("CancelOrder", txid="O"), 5) == {"count": 1}
     assert await session.private("Balance") == {}
 
