@@ -137,7 +137,7 @@ def isolated_environment(
     Children inherit this, as monkeypatch changes `os.environ` itself.
     """
     # What a process remembers of an account and of an address lives as long as a session that has not been collected.
-    matching_engine._accounts.clear()
+    matching_engine.accounts.clear()
     public_calls._allowances.clear()
     # A folder is made for who asks for one alone: it takes longer than most tests.
     own = "tmp_path" in request.fixturenames

@@ -75,7 +75,7 @@ async def exchange(
         yield Exchange(emulator, server, state_dir)
 
 
-async def until(true: Any, seconds: float = 20.0) -> None:
+async def until(true: Any, seconds: float = 30.0) -> None:
     """Let the loop run until something holds; fails loudly when it does not."""
     deadline = time.monotonic() + seconds
     for _ in itertools.count():

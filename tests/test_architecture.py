@@ -27,10 +27,19 @@ def test_a_file_that_is_named_exists(path: str) -> None:
 @pytest.mark.parametrize(
     ("question", "name"),
     [
-        ("refused nonce", "next_step"),
-        ("looked up", "OrderReconciler"),
-        ("written to disk for nonces", "HEADER_AT"),
+        ("put together", "class KeyRuntime"),
         ("on one screen", "def send_one"),
+        ("refused nonce", "next_step"),
+        ("a lost answer leads to", "def decide"),
+        ("looked up", "OrderReconciler"),
+        ("the one that was sent", "class Sight"),
+        ("Who goes first", "class RequestQueue"),
+        ("must wait for Kraken's limits", "def seconds_until_free"),
+        ("a cancel passes", "class CancelOvertaking"),
+        ("written to disk for nonces", "HEADER_AT"),
+        ("written to disk for orders", "def new_file"),
+        ("become exceptions", "def api_error"),
+        ("Kraken's clock", "class ServerTime"),
     ],
 )
 def test_the_index_leads_to_the_code(question: str, name: str) -> None:
@@ -73,6 +82,11 @@ def test_a_module_of_more_than_300_lines_says_at_its_head_why() -> None:
         if lines > LONG and not text.startswith(GENERATED) and f"More than {LONG} lines: " not in head:
             unexplained[path.relative_to(ROOT).as_posix()] = lines
     assert not unexplained
+
+
+@pytest.mark.parametrize("word", ["turn", "intent", "ceiling", "orphan", "finding", "call counter", "recall"])
+def test_the_words_of_this_page_are_in_the_list_of_words(word: str) -> None:
+    assert f"\n| {word} | " in (ROOT / "docs/words.md").read_text()
 
 
 def test_the_states_are_those_of_the_code() -> None:

@@ -43,14 +43,15 @@ class Account:
         self.ages: OrderAges = OrderAges()
 
 
-_accounts: WeakValueDictionary[str, Account] = WeakValueDictionary()
+#: This process's records, by the name of the account.
+accounts: WeakValueDictionary[str, Account] = WeakValueDictionary()
 
 
 def account(name: str) -> Account:
     """Return this process's record of the account ``name``."""
-    found = _accounts.get(name)
+    found = accounts.get(name)
     if found is None:
-        found = _accounts[name] = Account(name)
+        found = accounts[name] = Account(name)
     return found
 
 

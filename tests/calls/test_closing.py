@@ -26,7 +26,7 @@ from kraken_async.orders import journal
 from kraken_async.system import durable
 from kraken_async.system.durable import Disk
 from kraken_async.system.flock import FileLock
-from tests.exchange import session_through
+from tests.exchange import session_through, until
 
 GRACE = 0.3
 #: What is promised, beyond the grace.
@@ -93,12 +93,6 @@ async def silence(request: SignedRequest, timeout: float) -> Response:
         return Response(200, {}, b'{"error":[],"result":{"unixtime":%d}}' % time.time())
     await asyncio.sleep(3600)
     raise AssertionError
-
-
-async def until(true: Any) -> None:
-    async with asyncio.timeout(30):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("neighbour", [False, True], ids=["alone", "beside a neighbour with the nonce lock"])

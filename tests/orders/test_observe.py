@@ -18,7 +18,7 @@ from kraken_async import BurstGovernor, KrakenSession, OrderError, OrderPolicy, 
 from kraken_async.emulator import Emulator, Fault
 from kraken_async.orders import reconciler
 from kraken_async.orders.executions import executions
-from tests.exchange import exchange
+from tests.exchange import exchange, until
 
 ORDER: dict[str, Any] = {
     "pair": "XBTUSD",
@@ -63,12 +63,6 @@ async def opened(tmp_path: Path, **options: Any) -> AsyncIterator[tuple[Emulator
 def unreachable(emulator: Emulator) -> None:
     for endpoint in ("OpenOrders", "ClosedOrders"):
         emulator.faults.next(endpoint, *[Fault.refuse("EService:Unavailable")] * 500)
-
-
-async def until(reached: Any) -> None:
-    async with asyncio.timeout(20):
-        while not reached():
-            await asyncio.sleep(0.005)
 
 
 async def test_an_order_seen_while_it_is_looked_up_is_settled_at_once(tmp_path: Path) -> None:
