@@ -197,8 +197,10 @@ def session(*, private: bool = True, **options: Any) -> KrakenSession:
     """Return a session as the environment and the command's options say; a missing key ends the command.
 
     Its nonces are in the unit that the key's state is in, unless the environment names one: a command that only looks
-    must not close a key to the programs that use it.
+    must not close a key to the programs that use it. An option that was not given leaves it to the environment, and to
+    the profile: KRAKEN_STATE_DIR, or its ``state_dir``.
     """
+    options = {name: value for name, value in options.items() if value is not None}
     try:
         if "api_key" not in options:
             check_variables(options)

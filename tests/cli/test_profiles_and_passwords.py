@@ -42,3 +42,57 @@ def test_a_profile_that_is_not_there_is_said(profile: str) -> None:
     done = run("--profile", "other", "call", "Balance", "--yes")
     assert done.exit_code != 0
     assert "no profile 'other'" in done.output
+
+
+@pytest.fixture
+def placed(kraken_emulator: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Name a profile that says where its state is kept, in a world where everything else would lie elsewhere."""
+    for name in ("KRAKEN_API_KEY", "KRAKEN_API_SECRET", "KRAKEN_API_URL", "KRAKEN_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("HOME", str(tmp_path / "elsewhere"))
+    (tmp_path / "profiles.toml").write_text(
+        f'[profile.main]\nkey = "{kraken_emulator.api_key}"\nsecret = "{kraken_emulator.api_secret}"\n'
+        f'base_url = "{kraken_emulator.url}"\ntier = "pro"\nstate_dir = "kept"\n'
+    )
+    monkeypatch.setenv("KRAKEN_PROFILES", str(tmp_path / "profiles.toml"))
+    monkeypatch.setenv("KRAKEN_PROFILE", "main")
+    monkeypatch.setenv("KRAKEN_GOVERNOR", "off")
+    assert run("call", "Balance", "--yes").exit_code == 0
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("call", "Balance"),
+        ("budget",),
+        ("doctor", "--yes"),
+        ("nonce", "show"),
+        ("nonce", "audit", "--online"),
+        ("nonce", "jump", "1", "--yes"),
+        ("orders", "unresolved"),
+        ("orders", "resolve"),
+        ("halt", "--yes"),
+        ("resume", "--yes"),
+        ("top", "--once"),
+        ("conformance",),
+    ],
+    ids=" ".join,
+)
+def test_every_command_keeps_to_the_state_directory_of_the_profile(
+    placed: Path, words: tuple[str, ...]
+) -> None:
+    done = run(*words)
+    assert done.exit_code in (0, 1), done.output  # nonce audit and conformance find something
+    assert "Traceback" not in done.output
+    assert not (placed / "elsewhere").exists(), "another directory was used than the profile's"
+
+
+def test_a_halt_by_a_profile_holds_for_the_sessions_of_the_profile(placed: Path) -> None:
+    assert run("halt", "--yes").exit_code == 0
+    order = ("pair=XBTUSD", "type=buy", "ordertype=limit", "price=1000", "volume=0.01")
+    refused = run("call", "AddOrder", *order, "--yes")
+    assert (refused.exit_code, "TradingHalted" in refused.output) == (4, True)
+    assert run("resume", "--yes").exit_code == 0
+    assert run("call", "AddOrder", *order, "--yes").exit_code == 0
