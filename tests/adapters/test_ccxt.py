@@ -38,6 +38,9 @@ from kraken_async.emulator.plugin import RunningEmulator
 from tests.adapters.tunnels import tunnel
 from tests.exchange import session
 
+# ccxt asks aiohttp for what newer Pythons do by themselves, and aiohttp says so.
+pytestmark = pytest.mark.filterwarnings("ignore:enable_cleanup_closed ignored:DeprecationWarning")
+
 BOT = """
 async def bot(exchange):
     {line}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -107,34 +108,45 @@ async def test_an_answer_that_came_twice_is_not_the_next_calls() -> None:
                 assert (await transport.send(post(), 30.0)).body == b"{}"
 
 
+async def arrives(said: threading.Semaphore) -> None:
+    """Wait until what a peer has said once more is read, however busy its thread and the machine are."""
+    assert await asyncio.to_thread(said.acquire, timeout=60.0)
+    for _step in range(5):
+        await asyncio.sleep(0)
+
+
 async def test_an_answer_that_came_twice_one_after_the_other_is_not_the_next_calls() -> None:
+    said = threading.Semaphore(0)
+
     def twice(peer: socket.socket) -> None:
         request_of(peer)
         peer.sendall(OK)
         peer.sendall(STALE)
+        said.release()
         while peer.recv(65536):
             pass
 
     with in_a_thread(twice, answering(OK, OK)) as url:
         async with aiohttp.ClientSession() as http, Transport(url, http=http) as transport:
             await transport.send(post(), 30.0)
-            await asyncio.sleep(0.05)
+            await arrives(said)
             for _ in range(2):
                 assert (await transport.send(post(), 30.0)).body == b"{}"
 
 
 async def test_where_every_connection_speaks_first_nothing_is_sent_and_that_is_certain() -> None:
     requests: list[bytes] = []
+    said = threading.Semaphore(0)
 
     def first(peer: socket.socket) -> None:
         peer.sendall(STALE)
-        peer.settimeout(0.2)
+        said.release()
         requests.append(peer.recv(65536))
 
     class Slow(aiohttp.TCPConnector):
         async def connect(self, *args: Any, **options: Any) -> Any:
             connection = await super().connect(*args, **options)
-            await asyncio.sleep(0.05)  # what the peer says arrives before the request is written
+            await arrives(said)  # before the request is written
             return connection
 
     with in_a_thread(*[first] * 5) as url:
