@@ -39,6 +39,9 @@ class CallState(enum.Enum):
     ENDED = "ended"
 
 
+#: Bound once, as in the ledger: to look a member up on its class costs as much as a dozen attributes.
+NEW: Final = CallState.NEW
+
 #: The table above, as data.
 MOVES: Final[Mapping[CallState, set[CallState]]] = {
     CallState.NEW: {CallState.WAITING},
@@ -170,7 +173,7 @@ class Call:
 
     ``seq`` is its place in order of arrival and never changes, so a repeated call keeps its place. Times are
     seconds of the loop's clock. ``resource`` names what it uses up at Kraken and so may have to wait for.
-    ``lane``, ``queued`` and ``reserved`` are the queue's.
+    ``lane`` is the queue's.
     """
 
     __slots__ = (
@@ -193,8 +196,6 @@ class Call:
         "overtaken",
         "params",
         "priority",
-        "queued",
-        "reserved",
         "resource",
         "sent_at",
         "sent_unix",
@@ -224,10 +225,8 @@ class Call:
         self.future: asyncio.Future[Any] = future
         self.resource: str = ""
         self.seq: int = 0
-        self.state: CallState = CallState.NEW
+        self.state: CallState = NEW
         self.lane: Any = None
-        self.queued: bool = False  # stands in a lane of the queue
-        self.reserved: bool = False  # chosen: its nonce is being fetched
         self.attempt: int = 0
         self.counted: bool = False  # among the calls that closing waits for
         self.nonce: int = 0

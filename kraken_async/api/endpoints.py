@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum, IntEnum
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Final
 
 from kraken_async.api.kinds import Body, Engine, ResultKind
 from kraken_async.order_fields import is_true, names_a_userref
@@ -33,6 +33,10 @@ class Priority(IntEnum):
             return cls(value)
         msg = f"priority is one of {', '.join(f'Priority.{each.name}' for each in cls)}, not {value!r}"
         raise ValueError(msg)
+
+
+#: Bound once: to look a member up on its class costs as much as a dozen attributes, and every call asks for this one.
+CANCEL: Final = Priority.CANCEL
 
 
 class Tier(Enum):

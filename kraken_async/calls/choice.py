@@ -6,10 +6,9 @@ a round trip; meanwhile an overtaking cancel may choose too, and must not choose
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from kraken_async.api.endpoints import Priority
+from kraken_async.api.endpoints import CANCEL
 from kraken_async.calls import log_messages
 from kraken_async.errors import NonceStoreError, Outcome
 from kraken_async.limits import circuit_breaker
@@ -46,6 +45,7 @@ class CallChoice:
         self.earliest: Quote | None = None
         self._queue = queue
         self._gate = gate
+        self._quote_of = gate.seconds_until_free
         self._ledger = ledger
         self._tracker = tracker
         self._halt = halt
@@ -61,21 +61,13 @@ class CallChoice:
             self._refuse(shared, now)
         if shared.recalled.crowded:
             recall.forget(shared, self._ledger.calls(), now)
-        quote_of = partial(self._quote, shared=shared, now=now)
         while True:
-            call, quote = self._queue.choose(quote_of, now)
+            call, quote = self._queue.choose(self._quote_of, shared, now)
             if call is None or quote is None:
                 self.earliest = quote
                 return None
             if self._reserve(reserved, call, shared, now, quote):
                 return call
-
-    def _quote(self, call: Call, shared: Shared, now: float) -> Quote:
-        """Return when a call may go. One whose fields cannot be judged may go: charging it meets the fault again."""
-        try:
-            return self._gate.seconds_until_free(call, shared, now)
-        except Exception:
-            return AT_ONCE
 
     def _reserve(
         self, reserved: list[Call], call: Call, shared: Shared, now: float, quote: Quote = AT_ONCE
@@ -88,7 +80,7 @@ class CallChoice:
             self._gate.charge(call, shared, now, quote)
             if call.order is not None:
                 self._tracker.claim(call)
-            if call.endpoint.priority == Priority.CANCEL:
+            if call.endpoint.priority == CANCEL:
                 recall.note_cancel(call, shared, now)
         except Exception as fault:
             error = self._faults.error(call.endpoint.name, fault, Outcome.NOT_SENT)
@@ -124,7 +116,7 @@ class CallChoice:
         if shared.lockout_until or shared.pause_until or shared.halted:
             self._refuse(shared, now)
         while True:
-            call, _ = self._queue.choose(_only_cancels, now)
+            call, _ = self._queue.choose(_only_cancels, shared, now)
             if call is None:
                 return None
             if self._reserve(reserved, call, shared, now):
@@ -132,7 +124,8 @@ class CallChoice:
 
     def fail_first(self, fault: Exception, *, cancels: bool) -> None:
         """Fail the most urgent waiting cancel, or of the other calls, for a fault that was no one's in particular."""
-        call, _ = self._queue.choose(_only_cancels if cancels else _no_cancels, self._clock())
+        quote_of = _only_cancels if cancels else _no_cancels
+        call, _ = self._queue.choose(quote_of, None, self._clock())
         if call is None:
             self._faults.log("the worker", fault)
         else:
@@ -144,7 +137,7 @@ class CallChoice:
         """Fail the waiting cancels, or the other waiting calls, with the store's error."""
 
         def failure(call: Call) -> KrakenError | None:
-            if (call.priority == Priority.CANCEL) is not cancels:
+            if (call.priority == CANCEL) is not cancels:
                 return None
             return NonceStoreError(str(error), endpoint=call.endpoint.name)
 
@@ -154,9 +147,9 @@ class CallChoice:
 _LATER = Quote(1.0)
 
 
-def _only_cancels(call: Call) -> Quote:
-    return AT_ONCE if call.priority == Priority.CANCEL else _LATER
+def _only_cancels(call: Call, _shared: object, _now: float) -> Quote:
+    return AT_ONCE if call.priority == CANCEL else _LATER
 
 
-def _no_cancels(call: Call) -> Quote:
-    return _LATER if call.priority == Priority.CANCEL else AT_ONCE
+def _no_cancels(call: Call, _shared: object, _now: float) -> Quote:
+    return _LATER if call.priority == CANCEL else AT_ONCE

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.call import ENDS_PROGRAM, CallState
 from kraken_async.errors import Outcome, OutcomeUnknown
@@ -16,11 +16,16 @@ from kraken_async.errors import Outcome, OutcomeUnknown
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kraken_async.call import Call, CallListener
+    from kraken_async.call import Call, CallListener, CallTrace
     from kraken_async.calls.request_queue import RequestQueue
     from kraken_async.errors import KrakenError
 
 log: logging.Logger = logging.getLogger("kraken_async.calls")
+
+#: The states of every call, bound once.
+WAITING: Final = CallState.WAITING
+SENT: Final = CallState.SENT
+ENDED: Final = CallState.ENDED
 
 
 class CallLedger:
@@ -49,7 +54,7 @@ class CallLedger:
     def enqueue(self, call: Call) -> None:
         """Move a call from NEW to WAITING. Raises QueueFull, with nothing changed."""
         self._queue.push(call)
-        call.state = CallState.WAITING
+        call.state = WAITING
         if not call.internal:
             call.counted = True
             self._pending += 1
@@ -59,7 +64,7 @@ class CallLedger:
         self._queue.remove(call)
         if call.future.done():
             self.abandon(call)
-        if call.state is not CallState.WAITING:
+        if call.state is not WAITING:
             return False
         if not call.attempt:
             call.first_sent_at = now
@@ -67,7 +72,7 @@ class CallLedger:
                 _stop_timer(call)  # it cannot expire in the queue any more
         call.attempt += 1
         call.nonce, call.sent_at, call.sent_unix = nonce, now, time.time()
-        call.state = CallState.SENT
+        call.state = SENT
         self._away.add(call)
         return True
 
@@ -88,7 +93,7 @@ class CallLedger:
             self._put_back(call)
 
     def _put_back(self, call: Call) -> None:
-        call.state = CallState.WAITING
+        call.state = WAITING
         self._queue.put_back(call)
 
     def reconcile(self, call: Call) -> None:
@@ -99,17 +104,13 @@ class CallLedger:
 
     def finish(self, call: Call, *, result: Any = None, error: KrakenError | None = None) -> None:
         """End a call: deliver its result or its error. Nothing happens when it has ended already."""
-        if call.state is CallState.ENDED:
+        if call.state is ENDED:
             return
-        error = _of_all_sendings(call, error)
+        if error is not None:
+            error = _of_all_sendings(call, error)
         self._end(call)
-        try:
-            if call.options.trace is not None:
-                call.options.trace.ended(result, error)
-        except ENDS_PROGRAM:
-            raise
-        except BaseException:
-            log.exception("the end of %s could not be traced", call.endpoint.name)
+        if call.options.trace is not None:
+            _trace_end(call.options.trace, call, result, error)
         for listener in self._of_reads if call.order is None else self._listeners:
             try:
                 listener.call_ended(call, result, error)
@@ -128,7 +129,7 @@ class CallLedger:
     def cancel_unsent(self, call: Call, error: KrakenError) -> None:
         """End a call that waits, unsent."""
         self._queue.remove(call)
-        if call.state is not CallState.ENDED:
+        if call.state is not ENDED:
             for listener in self._listeners:
                 listener.call_cancelled_unsent(call, error)
             self.finish(call, error=error)
@@ -144,8 +145,8 @@ class CallLedger:
 
         A sent read is waited for by no closing any more: what it brings has no effect and no reader.
         """
-        if call.state not in (CallState.WAITING, CallState.BACKING_OFF):
-            if call.state is CallState.SENT and not call.endpoint.changes:
+        if call.state not in (WAITING, CallState.BACKING_OFF):
+            if call.state is SENT and not call.endpoint.changes:
                 self._count_off(call)
             return
         self._queue.remove(call)
@@ -155,9 +156,10 @@ class CallLedger:
         self._count_off(call)
 
     def _end(self, call: Call) -> None:
-        call.state = CallState.ENDED
+        call.state = ENDED
         self._away.discard(call)
-        self._backing_off.discard(call)
+        if self._backing_off:
+            self._backing_off.discard(call)
         if call.timer is not None:
             _stop_timer(call)
 
@@ -200,9 +202,18 @@ class CallLedger:
             self.finish(call, error=lost(call))
 
 
-def _of_all_sendings(call: Call, error: KrakenError | None) -> KrakenError | None:
+def _trace_end(trace: CallTrace, call: Call, result: Any, error: KrakenError | None) -> None:
+    try:
+        trace.ended(result, error)
+    except ENDS_PROGRAM:
+        raise
+    except BaseException:
+        log.exception("the end of %s could not be traced", call.endpoint.name)
+
+
+def _of_all_sendings(call: Call, error: KrakenError) -> KrakenError:
     """Return the error for a change that was repeated: its last sending proves nothing of one whose answer was lost."""
-    if error is None or error.outcome is Outcome.UNKNOWN or not call.unknown_before:
+    if error.outcome is Outcome.UNKNOWN or not call.unknown_before:
         return error
     if call.internal or not call.endpoint.changes:
         return error

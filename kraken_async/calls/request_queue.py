@@ -11,16 +11,16 @@ Rules:
 6. Nothing is O(n) per call: cancelled calls are skipped at the head of a lane, and swept once they are the majority.
 
 The queue knows nothing of Kraken and does no I/O: the worker that drains it says what may go. It moves no call from
-state to state; ``Call.lane``, ``Call.queued`` and ``Call.reserved`` are its own marks.
+state to state; ``Call.lane`` is its own mark: where the call stands, None once it has left.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from kraken_async.api.endpoints import Priority
+from kraken_async.api.endpoints import CANCEL, Priority
 from kraken_async.errors import QueueFull
 from kraken_async.problems import counted
 
@@ -35,6 +35,8 @@ AGEING = 30.0
 
 #: Lanes that are kept while no call stands in them.
 FEW_LANES = 8
+
+S = TypeVar("S")
 
 #: Of a lane: its calls' priority, what they have to wait for, and whether start-up protection holds them.
 Key = tuple[Priority, str, bool]
@@ -56,6 +58,7 @@ class RequestQueue:
 
     def __init__(self, max_queued: int | None = None) -> None:
         self._lanes: dict[Key, Lane] = {}
+        self._cancels: dict[Key, Lane] = {}  # those of them that cancels stand in
         self._reserved: set[Call] = set()
         self._seq = 0
         self.size: int = 0  # how many calls wait
@@ -71,10 +74,10 @@ class RequestQueue:
         """Yield the waiting calls, lane by lane; for closing and halting, not for choosing."""
         for lane in list(self._lanes.values()):
             for call in list(lane.calls):
-                if call.queued and not call.future.done():
+                if call.lane is lane and not call.future.done():
                     yield call
         for call in list(self._reserved):
-            if call.reserved and not call.future.done():
+            if call in self._reserved and not call.future.done():
                 yield call
 
     def __repr__(self) -> str:
@@ -97,7 +100,7 @@ class RequestQueue:
             for (priority, resource, _), lane in self._lanes.items()
             if priority == Priority.AMEND and not resource.startswith("pair:")
             for call in lane.calls
-            if call.queued
+            if call.lane is lane
         )
         return sum(call.internal for call in (*own, *self._reserved))
 
@@ -109,77 +112,78 @@ class RequestQueue:
         A cancel always fits, whatever its priority, and so does a call of the session's own: neither a dead man's
         switch nor what looks an order up is ever turned away.
         """
-        full = self._max is not None and self.size >= self._max
-        if full and not (
-            call.internal or call.priority == Priority.CANCEL or "cancel" in call.endpoint.engine
-        ):
+        if self._max is not None and self.size >= self._max:
+            self._check_fits(call)
+        self._seq = call.seq = self._seq + 1
+        self._join(call).append(call)
+
+    def _check_fits(self, call: Call) -> None:
+        if not (call.internal or call.priority == CANCEL or "cancel" in call.endpoint.engine):
             msg = (
                 f"{counted(self.size, 'call is', 'calls are')} waiting, max_queued={self._max}: "
                 "slow down, or raise max_queued"
             )
             raise QueueFull(msg, endpoint=call.endpoint.name)
-        self._seq += 1
-        call.seq = self._seq
-        self._lane(call).append(call)
-        self._added(call)
 
     def put_back(self, call: Call) -> None:
         """Put a call that is to be repeated at its old place."""
-        lane = self._lane(call)
+        calls = self._join(call)
         place = 0
-        while place < len(lane) and lane[place].seq < call.seq:
+        while place < len(calls) and calls[place].seq < call.seq:
             place += 1
-        lane.insert(place, call)
-        self._added(call)
+        calls.insert(place, call)
 
-    def _lane(self, call: Call) -> deque[Call]:
+    def _join(self, call: Call) -> deque[Call]:
+        """Count a call in, and return its lane's calls, for it to be put among them."""
         key = call.priority, call.resource, call.options.burst_protection
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(key)
+            if call.priority == CANCEL:
+                self._cancels[key] = lane
         call.lane = lane
-        return lane.calls
-
-    def _added(self, call: Call) -> None:
-        call.queued = True
         self.size += 1
-        if call.priority == Priority.CANCEL:
+        if call.priority == CANCEL:
             self._cancel_came.set()
         self.wake()
+        return lane.calls
 
     def remove(self, call: Call) -> None:
         """Take a call out: it is about to be sent, or no longer wanted. At once for the head of a lane."""
-        if call.reserved:
-            call.reserved = False
-            self._reserved.discard(call)
-            self.size -= 1
-            return
-        if call.queued:
+        if call in self._reserved:
+            self._reserved.remove(call)
+        elif call.lane is not None:
             self._leave_lane(call)
-            self.size -= 1
+        else:
+            return
+        self.size -= 1
 
     def _leave_lane(self, call: Call) -> None:
-        call.queued = False
-        lane = call.lane
-        if lane.calls[0] is call:
-            lane.calls.popleft()
-            if not lane.calls and len(self._lanes) > FEW_LANES:
-                del self._lanes[lane.key]
+        lane, call.lane = call.lane, None
+        calls = lane.calls
+        if calls[0] is call:
+            calls.popleft()
+            if not calls:
+                self._emptied(lane)
             return
         lane.dead += 1
-        if lane.dead > 64 and lane.dead * 2 > len(lane.calls):
-            lane.calls = deque(c for c in lane.calls if c.queued)
+        if lane.dead > 64 and lane.dead * 2 > len(calls):
+            lane.calls = deque(c for c in calls if c.lane is lane)
             lane.dead = 0
+
+    def _emptied(self, lane: Lane) -> None:
+        if len(self._lanes) > FEW_LANES:
+            self._lanes.pop(lane.key, None)
+            self._cancels.pop(lane.key, None)
 
     def reserve(self, call: Call) -> None:
         """Keep a chosen call from being chosen again. It ends by :meth:`remove` or :meth:`release`."""
         self._leave_lane(call)
-        call.reserved = True
         self._reserved.add(call)
 
     def release(self, call: Call) -> None:
         """Put a reserved call back at its place; nothing happens when it is not reserved any more."""
-        if call.reserved:
+        if call in self._reserved:
             self.remove(call)
             self.put_back(call)
 
@@ -188,21 +192,22 @@ class RequestQueue:
     def _head(self, lane: Lane) -> Call | None:
         while lane.calls:
             call = lane.calls[0]
-            if not call.queued:
+            if call.lane is not lane:
                 lane.calls.popleft()
                 lane.dead -= 1
             elif call.future.done():
                 self.remove(call)  # its caller has left, and will say so
             else:
                 return call
-        if len(self._lanes) > FEW_LANES:
-            self._lanes.pop(lane.key, None)
+        self._emptied(lane)
         return None
 
-    def choose(self, quote_of: Callable[[Call], Quote], now: float) -> tuple[Call | None, Quote | None]:
+    def choose(
+        self, quote_of: Callable[[Call, S, float], Quote], shared: S, now: float
+    ) -> tuple[Call | None, Quote | None]:
         """Return the most urgent call that may go now, and its quote; else None and the earliest quote.
 
-        ``quote_of(call)`` says when the call may go. The call stays in the queue until :meth:`reserve` or
+        ``quote_of(call, shared, now)`` says when the call may go. The call stays in the queue until :meth:`reserve` or
         :meth:`remove`. The quote is None when nothing waits, or when only a change elsewhere can help.
         """
         self._changed = False
@@ -217,7 +222,7 @@ class RequestQueue:
         for call in heads:
             if call.resource in closed:
                 continue
-            quote = quote_of(call)
+            quote = quote_of(call, shared, now)
             if quote.seconds <= 0:
                 return call, quote
             if call.resource and quote.scarce:
@@ -272,15 +277,15 @@ class RequestQueue:
     @property
     def urgent(self) -> bool:
         """Whether a cancel may be waiting."""
-        for key, lane in self._lanes.items():  # noqa: SIM110 - asked for every call, and lanes are few
-            if lane.calls and key[0] == Priority.CANCEL:
+        for lane in self._cancels.values():  # noqa: SIM110 - asked for every call, mostly with no such lane
+            if lane.calls:
                 return True
         return False
 
     async def cancel_waiting(self) -> Call:
         """Wait until a cancel waits, and return the one that came first."""
         while True:
-            lanes = [lane for key, lane in self._lanes.items() if key[0] == Priority.CANCEL]
+            lanes = tuple(self._cancels.values())
             heads = [head for lane in lanes if (head := self._head(lane)) is not None]
             if heads:
                 return min(heads, key=lambda call: call.seq)

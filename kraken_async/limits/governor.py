@@ -19,7 +19,7 @@ from weakref import WeakSet
 from aiolimiter import AsyncLimiter
 
 from kraken_async.api.arguments import check_flag, check_one_of, check_seconds, check_text, number_of
-from kraken_async.api.endpoints import Priority, Tier
+from kraken_async.api.endpoints import CANCEL, Tier
 from kraken_async.limits.counters import FIXED_COSTS, decayed, seconds_until
 from kraken_async.limits.matching_engine import Account, EngineCharge, EngineCounter, account
 from kraken_async.limits.waits import START_UP, THROTTLED, LimitWait, LimitWaits, add_wait
@@ -161,7 +161,7 @@ class BurstGovernor:
 
 def _free(call: Call) -> bool:
     """Return whether nothing holds the call back: a cancel, or what takes back orders at any priority."""
-    return call.priority == Priority.CANCEL or call.endpoint.name in NEVER_HELD
+    return call.priority == CANCEL or call.endpoint.name in NEVER_HELD
 
 
 class Admission:
@@ -234,19 +234,25 @@ class Admission:
         endpoint = call.endpoint
         if endpoint.places_orders:
             return f"pair:{self.engine.pair(call)}"
-        if not endpoint.cost or call.priority == Priority.CANCEL or endpoint.name in NEVER_HELD:  # as _free()
+        if not endpoint.cost or call.priority == CANCEL or endpoint.name in NEVER_HELD:  # as _free()
             return ""
         return "counter"
 
     def seconds_until_free(self, call: Call, shared: Shared, now: float) -> Quote:
-        """Return when the call may go, judged by ``shared`` as it was read under the nonce lock. Log a new wait."""
+        """Return when the call may go, judged by ``shared`` as it was read under the nonce lock. Log a new wait.
+
+        What cannot be judged may go: charging it meets the fault again.
+        """
         if not self.governor._enabled:
             return AT_ONCE
         if shared.level is None and call.resource == "counter":
             shared.level, shared.level_at = self.tier.maximum / 2, now  # nothing was ever recorded: half full
-        quote = self._quote(call, shared, now)
-        if quote.limit:
-            self._waits.note(call, quote.limit, quote.seconds, now)
+        try:
+            quote = self._quote(call, shared, now)
+            if quote.limit:
+                self._waits.note(call, quote.limit, quote.seconds, now)
+        except Exception:
+            return AT_ONCE
         return quote
 
     def waits(self, lanes: Iterable[tuple[Call, int]], shared: Shared, now: float) -> list[LimitWait]:
@@ -299,11 +305,12 @@ class Admission:
         endpoint = call.endpoint
         if endpoint.cost:
             # Above its maximum Kraken refuses, and a refusal sets the level: what got through proves there was room.
-            maximum = self.tier.maximum
-            level = maximum / 2 if shared.level is None else shared.level
-            level = decayed(level, shared.level_at, self.tier.decay, now)
-            call.level_before = level if level < maximum else float(maximum)
-            shared.level, shared.level_at = call.level_before + endpoint.cost, now
+            tier, level = self.tier, shared.level
+            level = tier.maximum / 2 if level is None else decayed(level, shared.level_at, tier.decay, now)
+            if level > tier.maximum:
+                level = float(tier.maximum)
+            call.level_before = level
+            shared.level, shared.level_at = level + endpoint.cost, now
         if endpoint.engine:
             self.engine.charge(quote.engine or self.engine.charge_for(call, shared, now), shared, now)
             if not shared.trading and (endpoint.opens_orders or endpoint.name in NEVER_HELD):

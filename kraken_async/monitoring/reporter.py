@@ -65,11 +65,11 @@ class Reporter(CallListener):
 
     def call_sent(self, call: Call) -> None:
         """Count a sending."""
-        metrics, now = self.metrics, call.sent_at
-        if call.attempt == 1:
-            metrics.waits.append(now - call.enqueued_at)
+        metrics = self.metrics
         metrics.sent += 1
-        metrics.sent_at.append(now)
+        metrics.sent_at.append(call.sent_at)
+        if call.attempt == 1:
+            metrics.waits.append(call.sent_at - call.enqueued_at)
 
     def call_answered(self, call: Call, now: float) -> None:
         """Count the time of a round trip that brought a result."""
@@ -90,10 +90,14 @@ class Reporter(CallListener):
             self._orphaned(call, result, error)
         if call.internal:
             self.metrics.lookups += 1
-        now = self._clock()
+        if error is None:
+            self.metrics.answered += 1
+            outcome, code = "answered", None
+        else:
+            outcome, code = self._count_failed(error)
+        now, name = self._clock(), call.endpoint.name
         wait = (call.first_sent_at or now) - call.enqueued_at
         round_trip = now - call.sent_at if call.attempt else 0.0
-        name, (outcome, code) = call.endpoint.name, self._count_end(error)
         self.metrics.last_calls.append((call.sent_unix or time.time(), name, outcome, code, wait, round_trip))
         if self._observers or log.isEnabledFor(logging.DEBUG):
             self._show(
@@ -112,22 +116,18 @@ class Reporter(CallListener):
     def turned_away(self, name: str, priority: Priority, error: KrakenError) -> None:
         """Count a call that never came to wait, and hand its record to the observers."""
         self.count(error)
-        outcome, code = self._count_end(error)
+        outcome, code = self._count_failed(error)
         self.metrics.last_calls.append((time.time(), name, outcome, code, 0.0, 0.0))
         self._show(CallRecord(endpoint=name, priority=priority.name, outcome=outcome, error=code))
 
-    def _count_end(self, error: KrakenError | None) -> tuple[str, str | None]:
-        """Count one end; return its outcome and its code, as records name them."""
-        metrics = self.metrics
-        if error is None:
-            metrics.answered += 1
-            return "answered", None
+    def _count_failed(self, error: KrakenError) -> tuple[str, str | None]:
+        """Count one end without a result; return its outcome and its code, as records name them."""
         if error.outcome is Outcome.REFUSED:
-            metrics.refused += 1
+            self.metrics.refused += 1
         elif error.outcome is Outcome.NOT_SENT:
-            metrics.not_sent += 1
+            self.metrics.not_sent += 1
         else:
-            metrics.unknown += 1
+            self.metrics.unknown += 1
         return str(error.outcome), _code(error)
 
     def _show(self, record: CallRecord) -> None:

@@ -66,7 +66,7 @@ STEPS: dict[str, tuple[object, str]] = {
     "store: release at once": (FileKey, "try_release_turn"),
     "store: note": (FileKey, "note"),
     "store: placed": (FileKey, "note_placed"),
-    "governor: quote": (Admission, "seconds_until_free"),
+    "governor: quote": (Admission, "_quote"),
     "governor: charge": (Admission, "charge"),
     "governor: start-up": (Admission, "started"),
     "governor: late charge": (Admission, "late_charge"),

@@ -31,7 +31,7 @@ def push(queue: RequestQueue, each: Call, now: float) -> None:
     queue.push(each)
 
 
-def now_all(_call: Call) -> Quote:
+def now_all(_call: Call, _shared: object, _now: float) -> Quote:
     return AT_ONCE
 
 
@@ -42,7 +42,7 @@ def later(seconds: float) -> Quote:
 
 def drain(queue: RequestQueue, now: float = 0.0) -> list[Call]:
     order = []
-    while (chosen := queue.choose(now_all, now)[0]) is not None:
+    while (chosen := queue.choose(now_all, None, now)[0]) is not None:
         queue.remove(chosen)
         order.append(chosen)
     return order
@@ -70,10 +70,10 @@ async def test_what_may_not_go_does_not_stand_in_front_of_what_may() -> None:
     history, cancel = call("Ledgers", resource="counter"), call("CancelOrder")
     push(queue, history, 0.0)
     push(queue, cancel, 0.0)
-    chosen, _ = queue.choose(lambda c: later(7.0) if c is history else AT_ONCE, 0.0)
+    chosen, _ = queue.choose(lambda c, *_: later(7.0) if c is history else AT_ONCE, None, 0.0)
     assert chosen is cancel
     queue.remove(cancel)
-    assert queue.choose(lambda _: later(7.0), 0.0) == (None, later(7.0))
+    assert queue.choose(lambda *_: later(7.0), None, 0.0) == (None, later(7.0))
 
 
 async def test_a_dear_call_is_not_starved_by_cheap_ones_of_less_urgency() -> None:
@@ -81,7 +81,7 @@ async def test_a_dear_call_is_not_starved_by_cheap_ones_of_less_urgency() -> Non
     dear, cheap = call("AddOrder", resource="counter"), call("Balance", resource="counter")
     push(queue, dear, 0.0)
     push(queue, cheap, 0.0)
-    assert queue.choose(lambda c: later(2.0) if c is dear else AT_ONCE, 0.0) == (None, later(2.0))
+    assert queue.choose(lambda c, *_: later(2.0) if c is dear else AT_ONCE, None, 0.0) == (None, later(2.0))
 
 
 async def test_after_ageing_a_call_moves_up_one_class_once_to_that_class_s_end() -> None:
@@ -115,10 +115,10 @@ async def test_a_read_waits_for_a_thousand_older_history_calls_no_longer_than_it
     for _ in range(1000):
         push(queue, call("Ledgers"), 0.0)
     push(queue, call("Balance"), 60.0)
-    chosen, _ = queue.choose(lambda _call: AT_ONCE, 60.0)
+    chosen, _ = queue.choose(lambda _call, *_: AT_ONCE, None, 60.0)
     assert chosen is not None
     assert chosen.endpoint.name == "Ledgers"  # they have moved up, and came into the class before it
-    chosen, _ = queue.choose(lambda _call: AT_ONCE, 60.0 + AGEING)
+    chosen, _ = queue.choose(lambda _call, *_: AT_ONCE, None, 60.0 + AGEING)
     assert chosen is not None
     assert chosen.endpoint.name == "Balance"
 
@@ -156,7 +156,7 @@ async def test_a_caller_that_left_without_a_word_is_skipped_too() -> None:
     push(queue, there, 0.0)
     gone.future.cancel()
     assert drain(queue) == [there]
-    assert not gone.queued
+    assert gone.lane is None
     assert len(queue) == 0
 
 
@@ -175,8 +175,8 @@ async def test_ageing_takes_half_a_minute() -> None:
     order, read = call("AddOrder", Priority.PLACE, "a"), call("Balance", Priority.READ, "b")
     push(queue, read, 0.0)
     push(queue, order, 30.0)
-    assert queue.choose(now_all, 29.9)[0] is order
-    assert queue.choose(now_all, 30.0)[0] is read
+    assert queue.choose(now_all, None, 29.9)[0] is order
+    assert queue.choose(now_all, None, 30.0)[0] is read
 
 
 async def test_lanes_tell_who_is_first_and_how_many_wait_without_those_that_left() -> None:
@@ -234,14 +234,14 @@ async def test_most_of_a_lane_may_leave_from_its_middle() -> None:
 
 async def test_a_sleeper_wakes_when_its_time_is_up_and_when_something_changed() -> None:
     queue = RequestQueue()
-    queue.choose(now_all, 0.0)
+    queue.choose(now_all, None, 0.0)
     await queue.sleep(0.001)
     sleeping = asyncio.create_task(queue.sleep(None))
     await asyncio.sleep(0)
     assert not sleeping.done()
     queue.wake()
     await asyncio.wait_for(sleeping, 20)
-    queue.choose(now_all, 0.0)
+    queue.choose(now_all, None, 0.0)
     queue.wake()
     await asyncio.wait_for(queue.sleep(None), 20)  # a change before it slept counts
 
@@ -291,7 +291,7 @@ async def test_lanes_of_pairs_that_no_order_waits_for_are_not_kept() -> None:
         order = call("AddOrder", resource=f"pair:{number}")
         push(queue, order, 0.0)
         order.future.cancel()
-        queue.choose(now_all, 0.0)  # skips it
+        queue.choose(now_all, None, 0.0)  # skips it
     assert count(Lane) - before <= FEW_LANES + 1
     waiting = [call("AddOrder", resource=f"pair:{number}") for number in range(50)]
     for order in waiting:
@@ -330,7 +330,7 @@ async def test_a_full_queue_refuses_all_but_cancels() -> None:
     refused = call()
     with pytest.raises(QueueFull, match="max_queued=1"):
         push(queue, refused, 0.0)
-    assert not refused.queued
+    assert refused.lane is None
     push(queue, call("CancelOrder"), 0.0)
     push(queue, call("CancelAll", Priority.HISTORY), 0.0)
     push(queue, call("Balance", Priority.CANCEL), 0.0)
@@ -351,12 +351,12 @@ async def test_a_full_queue_takes_the_sessions_own_calls() -> None:
     own = call("OpenOrders")
     own.internal = True
     push(queue, own, 0.0)
-    assert own.queued
+    assert own in queue
 
 
 async def test_sleep_returns_when_a_call_comes_and_at_once_if_one_came_meanwhile() -> None:
     queue = RequestQueue()
-    assert queue.choose(now_all, 0.0) == (None, None)
+    assert queue.choose(now_all, None, 0.0) == (None, None)
     sleeper = asyncio.create_task(queue.sleep(None))
     await asyncio.sleep(0)
     assert not sleeper.done()
@@ -374,7 +374,7 @@ async def test_a_reserved_call_waits_but_is_not_chosen_and_comes_back_to_its_pla
     assert len(queue) == 3
     assert queue.depth()["READ"] == 3
     assert set(queue) == {first, second, third}
-    assert queue.choose(now_all, 0.0)[0] is second
+    assert queue.choose(now_all, None, 0.0)[0] is second
     queue.release(first)
     assert drain(queue) == [first, second, third]
 
@@ -387,7 +387,7 @@ async def test_a_reserved_call_that_is_taken_back_is_not_put_back() -> None:
     queue.remove(only)
     queue.release(only)
     assert len(queue) == 0
-    assert queue.choose(now_all, 0.0) == (None, None)
+    assert queue.choose(now_all, None, 0.0) == (None, None)
 
 
 async def test_a_pace_that_holds_a_call_back_closes_no_resource() -> None:
@@ -395,7 +395,7 @@ async def test_a_pace_that_holds_a_call_back_closes_no_resource() -> None:
     paced, free = call("AddOrder", resource="counter"), call("Balance", resource="counter")
     push(queue, paced, 0.0)
     push(queue, free, 0.0)
-    assert queue.choose(lambda c: Quote(2.0) if c is paced else AT_ONCE, 0.0)[0] is free
+    assert queue.choose(lambda c, *_: Quote(2.0) if c is paced else AT_ONCE, None, 0.0)[0] is free
 
 
 async def test_the_earliest_of_all_that_wait_is_told_however_short_it_is() -> None:
@@ -403,7 +403,7 @@ async def test_the_earliest_of_all_that_wait_is_told_however_short_it_is() -> No
     waits = {"a": 3.0, "b": 0.25, "c": 2.0}
     for resource in waits:
         push(queue, call("AddOrder", resource=resource), 0.0)
-    assert queue.choose(lambda each: later(waits[each.resource]), 0.0) == (None, later(0.25))
+    assert queue.choose(lambda each, *_: later(waits[each.resource]), None, 0.0) == (None, later(0.25))
 
 
 async def test_an_order_never_ages() -> None:
@@ -442,5 +442,5 @@ async def test_a_hundred_thousand_cancelled_calls_in_any_order_take_seconds_not_
     started = time.perf_counter()
     for each in calls:
         queue.remove(each)
-    assert queue.choose(now_all, 0.0) == (None, None)
+    assert queue.choose(now_all, None, 0.0) == (None, None)
     assert time.perf_counter() - started < 15.0  # half a second when nothing is searched for
