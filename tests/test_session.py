@@ -34,14 +34,17 @@ from kraken_async import (
     QueueFull,
     QueueTimeout,
     Request,
+    Response,
     SessionClosed,
+    SignedRequest,
     TemporaryLockout,
     TradingHalted,
     guards,
 )
-from kraken_async.emulator import Fault
+from kraken_async.emulator import Emulator, Fault
 from tests.conftest import key_state
 from tests.exchange import ORDER, Exchange, exchange, until
+from tests.virtual_time import virtual
 
 
 @pytest.mark.kraken(jitter=(0.0, 0.002))
@@ -336,20 +339,34 @@ async def test_a_halt_after_resume_holds_and_resume_outlives_the_session(kraken:
         assert not other.stats().halted
 
 
-async def test_twenty_four_orders_at_once_are_spaced_at_start_up_until_it_is_switched_off(
-    kraken: Exchange,
-) -> None:
-    async with kraken.session(governor=BurstGovernor("pro")) as client:
+@virtual
+async def test_twenty_four_orders_at_once_are_spaced_at_start_up_until_it_is_switched_off() -> None:
+    loop, emulator = (
+        asyncio.get_running_loop(),
+        Emulator(clock=lambda: time.time()),
+    )  # patched: looked up late
+    times: list[float] = []
+
+    async def send(request: SignedRequest, _timeout: float) -> Response:
+        if request.path.endswith("/AddOrder"):
+            times.append(loop.time())
+        await asyncio.sleep(0.001)
+        reply = emulator.handle(request.method, request.path, request.headers, request.body)
+        return Response(reply.status, reply.headers, reply.body)
+
+    governor = BurstGovernor("pro")
+    async with KrakenSession(*emulator.key, transport=send, store=MemoryStore(), governor=governor) as client:
         orders = [asyncio.create_task(client.private("AddOrder", ORDER)) for _ in range(24)]
-        await asyncio.sleep(0)
-        await until(lambda: kraken.calls().count("AddOrder") >= 11)
-        await client.private("CancelAll")
+        async with asyncio.timeout(30):
+            while len(times) < 11:
+                await asyncio.sleep(0.01)
+        assert "count" in await client.private("CancelAll")
         assert client.stats().queue_depth["PLACE"] > 3  # one leaves every half second
         client.governor.enabled = False
         await asyncio.wait_for(asyncio.gather(*orders), 3.0)  # spaced: six seconds
-        times = [arrival.t for arrival in kraken.emulator.history if arrival.endpoint == "AddOrder"]
-        assert times[9] - times[0] < 3.0  # spaced: 4.5 s
-        assert times[10] - times[0] > 0.45
+    assert len(emulator.orders) == 24
+    assert times[9] - times[0] < 3.0  # spaced: 4.5 s
+    assert times[10] - times[0] > 0.45
 
 
 async def test_a_dropped_connection_is_not_repeated_for_an_order_but_looked_up(kraken: Exchange) -> None:
