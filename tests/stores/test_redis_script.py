@@ -19,7 +19,7 @@ from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
 
 from kraken_async import NonceStoreError
 from kraken_async.stores.base import Shared
-from kraken_async.stores.redis import turn
+from kraken_async.stores.redis import state, turn
 from kraken_async.stores.redis.connection import Link
 from tests.stores.script_support import Script, Silent, unreachable
 from tests.stores.store_support import nothing, setting, yes
@@ -47,6 +47,45 @@ def seeing(shown: list[Shared]) -> Callable[[Shared], bool]:
 
 
 # ------------------------------------------------------------------ the state
+
+
+@virtual
+async def test_a_state_that_no_one_has_written_since_is_not_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script = Script()
+    key = await opened(script)
+    read: list[object] = []
+    parse = state.parse
+
+    def reading(*args: Any) -> state.Version:
+        read.append(args)
+        return parse(*args)
+
+    monkeypatch.setattr(state, "parse", reading)
+    shown: list[Shared] = []
+    for placed in ("", "OAAAAA"):
+        await key.acquire_turn()
+        await key.step(seeing(shown))
+        if placed:
+            key.note_placed([placed])
+        await key.release_turn()
+    await key.acquire_turn()
+    assert read == []
+    script.state.update(gen=50, level="7.5")  # another session's
+    await key.release_turn()
+    await key.acquire_turn()
+    await key.step(seeing(shown))
+    assert len(read) == 1
+    assert shown[-1].level == 7.5
+    assert script.heard("news") == []  # one's own orders are no news
+    script.state["placed"] += 1  # another session has given the turn back with an order
+    await key.release_turn()
+    await key.acquire_turn()
+    await key.step(seeing(shown))
+    assert len(script.heard("news")) == 1
+    assert len(read) == 1
+    await key.close()
 
 
 @virtual

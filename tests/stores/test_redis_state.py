@@ -66,6 +66,7 @@ def test_what_a_new_key_has_not_is_nothing() -> None:
         {"level": "x"},
         {"seldom": "[1]"},
         {"seldom": "{"},
+        {"more": "than there are fields"},
     ],
     ids=str,
 )
@@ -86,6 +87,36 @@ def test_a_long_error_is_cut() -> None:
 )
 def test_a_server_lacks_what_is_newer_than_its_own(gen: int, era: str, lacks: bool) -> None:
     assert parsed().lacks(gen, era) is lacks
+
+
+def known(**fields: Any) -> Version | None:
+    snapshot = [str(each).encode() for each in {**SNAPSHOT, **fields}.values()]
+    return state.unchanged(snapshot, parsed(), Offset(2.0), 100.0)
+
+
+def test_a_generation_that_is_known_is_not_read_again_but_for_its_counts() -> None:
+    same = known(level="x", seldom="{", recalled=8, placed=12)
+    assert same is not None
+    assert (same.gen, same.era, same.era_gen, same.unit) == (5, "e", 3, "us")
+    assert (same.recalled, same.placed, same.merged) == (8, 12, False)
+    assert same.shared == parsed().shared
+    none = known(recalled="", placed="")
+    assert none is not None
+    assert (none.recalled, none.placed) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "other", [{"gen": 6}, {"era": "f"}, {"recalled": "x"}, {"placed": "-1"}, {"more": "fields"}], ids=str
+)
+def test_another_generation_is_read(other: dict[str, Any]) -> None:
+    assert known(**other) is None
+
+
+def test_the_servers_clock_is_learnt_from_a_generation_that_is_known_too() -> None:
+    offset = Offset(2.0)
+    snapshot = [each.encode() for each in SNAPSHOT.values()]
+    assert state.unchanged(snapshot, parsed(), offset, 1007.5) is not None
+    assert offset.value == 7.0
 
 
 # ------------------------------------------------------------------ the clocks

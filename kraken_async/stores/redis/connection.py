@@ -31,6 +31,12 @@ def as_bytes(reply: Any) -> Any:
     return [as_bytes(each) for each in reply] if isinstance(reply, list) else reply
 
 
+def fields_of(reply: Any) -> Any:
+    """Return the script's answer; what it gave as lines of one text is a list."""
+    found = as_bytes(reply)
+    return found.split(b"\n") if isinstance(found, bytes) and b"\n" in found else found
+
+
 class Link:
     """One session's connections to the servers: one for commands, another one while it waits for the turn.
 
@@ -45,7 +51,7 @@ class Link:
         self.counts: dict[str, int] = {"round_trips": 0, "failures": 0, "scripts_loaded": 0}
         self._client = client
         self._owned = owned
-        self._keys = keys
+        self._keys = [key.encode() for key in keys]  # once, and not for each command
         self._pid = os.getpid()
         self._closed = False
         self._made: deque[Any] = deque(maxlen=MOST_MADE)
@@ -87,7 +93,7 @@ class Link:
         rest = (len(self._keys), *self._keys, op, *args)
         self.counts["round_trips"] += 1
         try:
-            return as_bytes(await self._client.execute_command("EVALSHA", SHA, *rest))
+            return fields_of(await self._client.execute_command("EVALSHA", SHA, *rest))
         except NoScriptError:
             # The server was restarted, failed over or told SCRIPT FLUSH. EVAL stores the script as it runs it.
             self.counts["round_trips"] += 1
@@ -97,7 +103,7 @@ class Link:
             if (pool := getattr(self._client, "connection_pool", None)) is not None:
                 await pool.disconnect(inuse_connections=False)
             raise
-        return as_bytes(await self._client.execute_command("EVAL", LUA, *rest))
+        return fields_of(await self._client.execute_command("EVAL", LUA, *rest))
 
     async def wait(self, key: str, seconds: float) -> bytes | None:
         """Wait for an element on the list ``key``. None: time is up, or the connection broke."""

@@ -399,6 +399,8 @@ class RedisKey(KeyState):
     def _adopt(self, snapshot: list[Any], known: tuple[int, str]) -> Version:
         """Take over a state from the server. ``known``: the newest generation when it was asked for."""
         now = self._clock()
+        if (same := self._as_known(snapshot, now)) is not None:
+            return same
         view = state.parse(snapshot, self._offset, now, self.place, self._name)
         if view.lacks(*known):
             self._counts["restored"] += 1
@@ -414,6 +416,16 @@ class RedisKey(KeyState):
             self._view, self._gen, self._era = view, max(view.gen, self._gen), view.era
             self.seen, self._seen_at = view.shared, now
         return view
+
+    def _as_known(self, snapshot: list[Any], now: float) -> Version | None:
+        """Take over a snapshot of the state that is known already: no one has written since. None: another."""
+        view = self._view
+        if view is None or view.merged or self._unsaved or view.gen != self._gen:
+            return None
+        same = state.unchanged(snapshot, view, self._offset, now)
+        if same is not None:
+            self._view, self._seen_at = same, now
+        return same
 
     def _written(self, reply: list[Any], view: Version, shared: Shared) -> int:
         nonce, gen, era = int(reply[1]), int(reply[2]), reply[3].decode()

@@ -15,6 +15,11 @@ local function snapshot()
   return s
 end
 
+-- An answer of many fields, none of which has a line break: one text is read at a tenth of what a list costs.
+local function told(first, fields)
+  return first .. '\n' .. table.concat(fields, '\n')
+end
+
 -- Lists of which the newest entries are kept and all are counted -----
 
 local function append(name, lines)
@@ -112,9 +117,7 @@ if op == 'acquire' then
     leave_line(ticket)
     redis.call('DEL', GO .. ticket)
     redis.call('SET', TURN, ticket, 'PX', lease)
-    local s = snapshot()
-    table.insert(s, 1, '1')
-    return s
+    return told('1', snapshot())
   end
   local left = redis.call('PTTL', TURN)
   if left < 0 then left = tonumber(lease) end
@@ -156,7 +159,7 @@ end
 
 -- The state ---------------------------------------------------------
 
-if op == 'load' then return snapshot() end
+if op == 'load' then return table.concat(snapshot(), '\n') end
 
 local function above(a, b)
   if #a ~= #b then return #a > #b end
@@ -188,8 +191,7 @@ end
 local FINER = {ns = 3, us = 2, ms = 1}
 if (FINER[stored_unit] or 0) > FINER[unit] then return {'UNIT', stored_unit} end
 if op ~= 'jump' and (stored_gen ~= expected or era ~= expected_era) then
-  table.insert(s, 1, 'STATE')
-  return s
+  return told('STATE', s)
 end
 
 if ticket ~= '' then
@@ -248,4 +250,4 @@ else
   append('placed', placed)
 end
 if ticket ~= '' then redis.call('HSET', STATE, 'turn_at', string.format('%d', now)) end
-return {'OK', last_nonce() or '0', gen, era, sec, usec}
+return told('OK', {last_nonce() or '0', gen, era, sec, usec})

@@ -10,7 +10,7 @@ import json
 import math
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.errors import NonceStoreError
 from kraken_async.problems import Problem
@@ -19,6 +19,9 @@ from kraken_async.stores.recalled import Recalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+#: In a snapshot, the server's time among them.
+FIELDS: Final = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,30 @@ class Floor:
         return nonce
 
 
+def unchanged(snapshot: list[Any], known: Version, offset: Offset, now: float) -> Version | None:
+    """Return ``known`` with the counts of a snapshot, if that is of the same generation; None: it has to be read."""
+    if len(snapshot) != FIELDS or (snapshot[3], snapshot[4]) != (b"%d" % known.gen, known.era.encode()):
+        return None
+    recalled, placed, sec, usec = snapshot[9:]
+    if not (recalled or b"0").isdigit() or not (placed or b"0").isdigit():
+        return None
+    offset.learn(now, sec, usec)
+    return Version(
+        known.gen,
+        known.era,
+        known.shared,
+        known.unit,
+        known.era_gen,
+        recalled=int(recalled or 0),
+        placed=int(placed or 0),
+    )
+
+
 def parse(snapshot: list[Any], offset: Offset, now: float, place: str, name: str) -> Version:
     """Read the script's snapshot (bytes, or strings when it came through JSON). Raises NonceStoreError."""
     fields = [item if isinstance(item, bytes) else str(item).encode() for item in snapshot]
+    if len(fields) != FIELDS:  # a line break within one of them
+        raise damaged(place, name, f"{len(fields)} fields")
     version, unit, last, gen, era, era_gen, level, level_at, slow_fields, recalled, placed, sec, usec = fields
     shift = offset.learn(now, sec, usec)
     try:
@@ -134,7 +158,8 @@ def dump(shared: Shared, offset: float) -> tuple[str, str, str]:
     level = "" if shared.level is None else repr(shared.level)
     slow_fields = ""
     if shared.changed:
-        moved = replace(shared.copy(), recalled=Recalled())
+        moved = shared.copy()
+        moved.recalled = Recalled()
         moved.shift(-offset)
         slow_fields = json.dumps(moved.slow_fields(), separators=(",", ":"))
     return level, repr(shared.level_at - offset), slow_fields
