@@ -79,7 +79,7 @@ class Checks:
             try:
                 allowed = table[name]
             except KeyError:
-                self._unknown_field(endpoint, known, name, value)
+                self._unknown_field(endpoint, "", known, name, value)
                 given = _bases(params)
                 continue
             if allowed is None or (type(value) is str and type(allowed) is OneOf and value in allowed.values):
@@ -109,7 +109,8 @@ class Checks:
 
     # ---------------------------------------------------------------- fields and values
 
-    def _unknown_field(self, endpoint: str, known: Fields, name: Any, value: Any) -> None:
+    def _unknown_field(self, endpoint: str, where: str, known: Fields, name: Any, value: Any) -> None:
+        """Handle a field that is not known, inside the field ``where``; "" where it is one of the call's own."""
         if not isinstance(name, str) or name in _OURS:
             return
         base, bracket, rest = name.partition("[")
@@ -120,13 +121,15 @@ class Checks:
             return
         lower = name.lower()
         meant = lower if lower in known.table else slip(lower, known.table)
+        field = f"{where.removesuffix('[]')}[{name}]" if where else name
         if meant is not None:
-            self._mistake(endpoint, name, f"{endpoint} has no field {_shown(name)}", f'"{meant}" is meant')
+            self._mistake(endpoint, field, f"{endpoint} has no field {_shown(field)}", f'"{meant}" is meant')
             return
+        # Once for all rows: a list of orders may carry it in each.
         self._say(
             endpoint,
-            name,
-            f"{_shown(name)} is not a field of {endpoint} as it is described here: sent as it is",
+            f"{where.partition('[')[0]}[{name}]" if where else name,
+            f"{_shown(field)} is not a field of {endpoint} as it is described here: sent as it is",
         )
 
     def _value(self, endpoint: str, name: str, value: Any, allowed: OneOf | Fields) -> None:
@@ -176,7 +179,7 @@ class Checks:
         """Check the fields inside a field."""
         for name, value in members.items():
             if name not in known.table:
-                self._unknown_field(endpoint, known, name, value)
+                self._unknown_field(endpoint, where, known, name, value)
             elif (allowed := known.table[name]) is not None:
                 self._value(endpoint, f"{where.removesuffix('[]')}[{name}]", value, allowed)
         if whole:

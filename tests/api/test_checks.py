@@ -68,6 +68,20 @@ def test_a_slip_in_a_row_of_a_batch_names_the_row(checks: Checks) -> None:
     assert "orders[1]" in said
 
 
+def test_a_stray_field_in_a_row_of_a_batch_names_the_row(
+    checks: Checks, caplog: pytest.LogCaptureFixture
+) -> None:
+    stray = {**ROW, "oflag": "post"}
+    with pytest.raises(InvalidArguments, match=r'no field "orders\[1\]\[oflag\]": "oflags" is meant'):
+        checks.check("AddOrderBatch", {"pair": "XBTUSD", "orders": [ROW, stray]})
+    with pytest.raises(InvalidArguments, match=r'no field "close\[pric\]": "price" is meant'):
+        checks.check("AddOrder", {**LIMIT, "pair": "XBTUSD", "close": {"ordertype": "limit", "pric": "1"}})
+    new = {**ROW, "novelty": "1"}
+    checks.check("AddOrderBatch", {"pair": "XBTUSD", "orders": [ROW, new, new]})
+    (said,) = [message for message in caplog.messages if "novelty" in message]
+    assert '"orders[1][novelty]" is not a field of AddOrderBatch' in said
+
+
 @pytest.mark.parametrize(
     ("theirs", "ours"), [("side", "type"), ("symbol", "pair"), ("amount", "volume"), ("size", "volume")]
 )
