@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kraken_async.call import CallState
 from kraken_async.calls import log_messages
+from kraken_async.calls.write_results import is_answer
 from kraken_async.errors import (
     InvalidNonce,
     NonceStoreError,
@@ -150,7 +151,9 @@ class ReplyHandler:
         return bool(seen.pauses or seen.lockout_until)
 
     def _is_one(self, call: Call, result: Any) -> bool:
-        return call.order is None or names_what_was_done(call, result)
+        if call.order is not None:
+            return names_what_was_done(call, result)
+        return not call.endpoint.changes or is_answer(call.endpoint.name, result)
 
     def deliver(self, call: Call, result: Any) -> None:
         """Deliver a result, and note what it taught of levels, nonces and ages."""

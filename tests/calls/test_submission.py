@@ -145,6 +145,8 @@ async def test_a_call_that_is_turned_away_is_reported_with_the_class_it_would_ha
 @virtual
 async def test_money_is_refused_before_a_guard_of_ones_own_and_it_may_change_a_call() -> None:
     exchange = Exchange()
+    exchange.bodies["CancelAll"] = [b'{"error":[],"result":{"count":0}}']
+    exchange.bodies["Withdraw"] = [b'{"error":[],"result":{"refid":"FTAAAAA-BBBBBB-CCCCCC"}}']
     seen: list[str] = []
 
     def guard(request: Request) -> Request:
