@@ -139,15 +139,29 @@ async def tuned(url: str) -> AsyncIterator[Call]:
 @contextlib.asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Call]:
     """kraken_async with its defaults (state on disk, shared with other processes), governor off."""
+    async with _session(url) as call:
+        yield call
+
+
+@contextlib.asynccontextmanager
+async def _session(url: str, **options: Any) -> AsyncIterator[Call]:
     from kraken_async import BurstGovernor, FileStore, KrakenSession
 
     logging.getLogger("kraken_async").setLevel(logging.ERROR)  # a temporary state directory is warned of
     with tempfile.TemporaryDirectory() as folder:
         store = FileStore(folder)
         async with KrakenSession(
-            API_KEY, SECRET, base_url=url, governor=BurstGovernor.off(), store=store
+            API_KEY, SECRET, base_url=url, governor=BurstGovernor.off(), store=store, **options
         ) as client:
             yield lambda: client.private("Balance")
+
+
+@contextlib.asynccontextmanager
+async def given(url: str) -> AsyncIterator[Call]:
+    """The same over a session of the caller's, the one that the floor has."""
+    timeout = aiohttp.ClientTimeout(total=30)
+    async with aiohttp.ClientSession(timeout=timeout) as http, _session(url, http=http) as call:
+        yield call
 
 
 # ------------------------------------------------------------------ peers
@@ -269,6 +283,7 @@ LOCKED: Final = "plain aiohttp + asyncio.Lock"
 OURS: Final = "kraken_async"
 OURS_SPEED: Final = "kraken_async[speed]"
 OURS_UVLOOP: Final = "kraken_async[speed] on uvloop"
+OURS_GIVEN: Final = "kraken_async, http= of the caller's"
 
 CONTENDERS: Final = (
     Contender(name=FLOOR, opener="plain"),
@@ -280,6 +295,7 @@ CONTENDERS: Final = (
     Contender(name=OURS_SPEED, opener="ours", needs=FAST),
     Contender(name="kraken_async on uvloop", opener="ours", without=FAST, needs=("uvloop",)),
     Contender(name=OURS_UVLOOP, opener="ours", needs=(*FAST, "uvloop")),
+    Contender(name=OURS_GIVEN, opener="given", without=FAST),
     Contender(name="ccxt", opener="ccxt", needs=("ccxt",)),
     Contender(name="python-kraken-sdk", opener="sdk", needs=("kraken",)),
     Contender(name="home-made nonce manager", opener="home_made"),
@@ -290,5 +306,18 @@ CONTENDERS: Final = (
 )
 OPENERS: Final = {
     function.__name__: function
-    for function in (plain, locked, tuned, home_made, ours, krakenex, ccxt, sdk, httpx, protocol, blocking)
+    for function in (
+        plain,
+        locked,
+        tuned,
+        home_made,
+        ours,
+        given,
+        krakenex,
+        ccxt,
+        sdk,
+        httpx,
+        protocol,
+        blocking,
+    )
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.contenders import OURS, OURS_SPEED, OURS_UVLOOP
+from benchmarks.contenders import OURS, OURS_GIVEN, OURS_SPEED, OURS_UVLOOP
 from benchmarks.leading import greatest
 
 Row = tuple[str, str, str, str]
@@ -57,7 +57,7 @@ def _leading(found: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _calls(levels: Mapping[str, Any]) -> Iterator[Row]:
-    for name, bound in ((OURS, 0.60), (OURS_SPEED, 0.50), (OURS_UVLOOP, 0.40)):
+    for name, bound in ((OURS, 0.60), (OURS_SPEED, 0.50), (OURS_UVLOOP, 0.40), (OURS_GIVEN, 1.15)):
         if name in levels.get("1", {}):
             ratio = levels["1"][name]["cpu_ratio"]["median"]
             yield _most(f"{name}: CPU a call, ratio to plain aiohttp", bound, ratio, 3)
