@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from kraken_async.stores.base import KeyState, Shared, Store
+from kraken_async.stores.file.turn import Turn
 from kraken_async.system.durable import Disk
 
 SECOND = 1_000_000_000
@@ -92,6 +93,11 @@ def waiting(path: Path) -> int:
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="nothing shows who waits here")
+
+
+def turn_of(directory: Path, name: str = "k") -> Turn:
+    """Return the turn of a key of a FileStore, as one more session has it."""
+    return Turn(lambda kind: directory / f"{name}.{kind}.lock")
 
 
 class FailingDisk(Disk):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,7 +43,7 @@ from kraken_async.stores.file.layout import (
 from kraken_async.system import paths
 from kraken_async.system.flock import FileLock
 from tests import forked
-from tests.stores.store_support import HOUR, SECOND, FailingDisk, draw, nothing, opened, setting, yes
+from tests.stores.store_support import HOUR, SECOND, FailingDisk, draw, nothing, opened, setting, turn_of, yes
 
 
 def state(directory: Path) -> Path:
@@ -445,7 +447,7 @@ def newer(path: Path) -> None:
     body = json.loads(path.read_bytes()[:512])
     del body["crc"]
     body |= {"version": 9, "min_reader": 8, "something": "new"}
-    line = json.dumps({**body, "crc": layout._checksum(body)}).encode().ljust(511) + b"\n"
+    line = json.dumps({**body, "crc": layout.checksum(body)}).encode().ljust(511) + b"\n"
     put(4096, line)(path)  # in one slot is enough: the newer release is at it
 
 
@@ -454,7 +456,7 @@ def newer_but_readable(path: Path) -> None:
         body = json.loads(path.read_bytes()[at : at + 512])
         del body["crc"]
         body |= {"version": 9, "min_reader": 1, "something": "new"}
-        put(at, json.dumps({**body, "crc": layout._checksum(body)}).encode().ljust(511) + b"\n")(path)
+        put(at, json.dumps({**body, "crc": layout.checksum(body)}).encode().ljust(511) + b"\n")(path)
 
 
 def loose_mode(path: Path) -> None:
@@ -696,7 +698,8 @@ async def test_with_strict_durability_a_failing_disk_refuses_nonces_until_it_wor
     disk.failing = set()
     monkeypatch.setattr(ceiling_module, "RETRY", 0.0)
     await key.flush()
-    key._limit._retry_at = 0.0  # type: ignore[attr-defined]  # the interval is over
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 100.0)  # the interval is over
+    monkeypatch.setattr(ceiling_module, "time", later)
     assert await draw(key) == now
     await key.close()
 
@@ -1001,7 +1004,8 @@ async def test_a_forked_child_is_refused_and_the_parents_turn_is_not_freed(tmp_p
                 refused += 10
         os._exit(refused)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 14  # flush never raises
-    assert not other._turn.try_acquire()  # type: ignore[attr-defined]  # the test reaches inside
+    with contextlib.closing(turn_of(tmp_path)) as late:
+        assert not late.try_acquire()
     assert await draw(key) < await draw(other)
     await key.release_turn()
     await asyncio.wait_for(other.acquire_turn(), 5)

@@ -140,8 +140,8 @@ async def test_placed_orders_are_known_to_all_sessions_and_to_those_that_come_la
 async def test_the_file_of_placed_orders_is_bounded_and_keeps_the_newest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(side_files, "_PLACED_SIZE", 64 * 100)
-    monkeypatch.setattr(side_files, "_LOOK_EVERY", 10)
+    monkeypatch.setattr(side_files, "PLACED_SIZE", 64 * 100)
+    monkeypatch.setattr(side_files, "LOOK_EVERY", 10)
     keys = [await opened(FileStore(tmp_path)) for _ in range(2)]
     for number in range(500):
         keys[number % 2].note_placed([f"O{number}"])

@@ -227,8 +227,8 @@ def test_names_are_found_from_the_very_moment_of_their_placing(
 def test_a_full_file_gives_way_to_the_next_and_is_kept_until_that_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(side_files, "_PLACED_SIZE", 64 * 4)
-    monkeypatch.setattr(side_files, "_LOOK_EVERY", 1)
+    monkeypatch.setattr(side_files, "PLACED_SIZE", 64 * 4)
+    monkeypatch.setattr(side_files, "LOOK_EVERY", 1)
     one, two = placed(tmp_path), placed(tmp_path)
     for number in range(10):
         (one, two)[number % 2].append([f"O{number}"])

@@ -18,7 +18,7 @@ from kraken_async.stores.base import KeyState
 from kraken_async.stores.file import FileStore, inspect, ticket_lock, turn, turn_helper
 from kraken_async.system.flock import FileLock
 from tests import forked
-from tests.stores.store_support import draw, in_line, needs_proc, opened, pass_through
+from tests.stores.store_support import draw, in_line, needs_proc, opened, pass_through, turn_of
 
 
 async def ask_in_turn(path: Path, *keys: KeyState) -> list[asyncio.Task[None]]:
@@ -62,15 +62,16 @@ async def test_who_releases_the_turn_does_not_get_it_again_before_a_waiter(tmp_p
     await one.acquire_turn()
     waiter = asyncio.create_task(two.acquire_turn())
     await in_line(tmp_path, 1)
-    mine: turn.Turn = one._turn  # type: ignore[attr-defined]  # the test reaches inside
+    late = turn_of(tmp_path)
     await one.release_turn()
-    assert not mine.try_acquire()  # while the waiter has hardly woken up
+    assert not late.try_acquire()  # while the waiter has hardly woken up
     greedy = asyncio.create_task(one.acquire_turn())
     await waiter
     await asyncio.sleep(0.01)
     assert not greedy.done()
     await two.release_turn()
     await greedy
+    late.close()
     for key in (one, two):
         await key.close()
 
@@ -362,15 +363,16 @@ def test_whose_predecessor_was_killed_in_line_is_not_at_the_head(tmp_path: Path)
 async def test_nobody_passes_a_waiter_that_has_not_woken_up_yet(tmp_path: Path) -> None:
     """A hundred times, as whether it could be passed is a matter of microseconds."""
     one, two = await opened(FileStore(tmp_path)), await opened(FileStore(tmp_path))
-    mine: turn.Turn = one._turn  # type: ignore[attr-defined]  # how the turn is held inside
+    late = turn_of(tmp_path)
     for _ in range(100):
         await one.acquire_turn()
         waiter = asyncio.create_task(two.acquire_turn())
         await in_line(tmp_path, 1)
         await one.release_turn()
-        assert not mine.try_acquire()
+        assert not late.try_acquire()
         await waiter
         await two.release_turn()
+    late.close()
     for key in (one, two):
         await key.close()
 

@@ -181,7 +181,7 @@ async def test_a_thread_ends_with_a_loop_that_is_closed_after_the_offer(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turn_helper, "GRANT", 0.01)
-    monkeypatch.setattr(turn_helper, "_LOOK", 0.01)
+    monkeypatch.setattr(turn_helper, "LOOK", 0.01)
     other = asyncio.new_event_loop()
     loop: Any = Loop(other)
     scene.helper.start(loop, scene.arrived)

@@ -83,7 +83,7 @@ def pack_slot(slot: Slot) -> bytes:
         "ceiling": slot.ceiling,
         "seq": slot.seq,
     }
-    line = json.dumps({**body, "crc": _checksum(body)}).encode()
+    line = json.dumps({**body, "crc": checksum(body)}).encode()
     return line.ljust(SLOT_SIZE - 1) + b"\n"
 
 
@@ -97,7 +97,7 @@ def unpack_slot(raw: bytes) -> Slot | TooNew | Damaged:
         return Damaged("no line of JSON")
     if not isinstance(found, dict) or found.get("magic") != MAGIC:
         return Damaged("not written by kraken_async")
-    if found.pop("crc", None) != _checksum(found):
+    if found.pop("crc", None) != checksum(found):
         return Damaged("checksum does not match")
     version, min_reader = found.get("version"), found.get("min_reader")
     if not isinstance(version, int) or not isinstance(min_reader, int):
@@ -112,7 +112,8 @@ def unpack_slot(raw: bytes) -> Slot | TooNew | Damaged:
     return Slot(unit, ceiling, seq)
 
 
-def _checksum(body: dict[str, Any]) -> str:
+def checksum(body: dict[str, Any]) -> str:
+    """Return the sum that goes with a line of these fields."""
     return f"{zlib.crc32(json.dumps(body, sort_keys=True).encode()):08x}"
 
 

@@ -93,8 +93,8 @@ class RecalledFile(SideFile):
 _LONGEST: Final = 56
 _PLACED: Final = struct.Struct(f"<d{_LONGEST}s")
 #: Bytes after which the names are put in another file, and how often that is looked at.
-_PLACED_SIZE: Final = MOST_PLACED * _PLACED.size
-_LOOK_EVERY: Final = 256
+PLACED_SIZE: Final = MOST_PLACED * _PLACED.size
+LOOK_EVERY: Final = 256
 
 
 class PlacedFile(SideFile):
@@ -127,7 +127,7 @@ class PlacedFile(SideFile):
             data += _PLACED.pack(now, encoded)
         if not data:
             return
-        if self._appended % _LOOK_EVERY == 0:
+        if self._appended % LOOK_EVERY == 0:
             self._follow()
         self._appended += 1
         if os.write(self._opened(), data) != len(data):
@@ -156,7 +156,7 @@ class PlacedFile(SideFile):
             self.close()
             return
         if (mine.st_dev, mine.st_ino) == (named.st_dev, named.st_ino):
-            if mine.st_size < _PLACED_SIZE:
+            if mine.st_size < PLACED_SIZE:
                 return
             try:
                 flock(self._fd, TRY)  # of several sessions that find it full, one renames it

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: Seconds within which a loop that is offered the turn has to take it.
 GRANT: Final = 0.25
 #: Seconds between looks at whether a loop that does not run was closed.
-_LOOK: Final = 1.0
+LOOK: Final = 1.0
 #: How often an ordinary call at the head of the line lets waiting cancels go first, and seconds for each to get there.
 _YIELDS: Final = 8
 _YIELD: Final = 0.001
@@ -147,7 +147,7 @@ class Helper:
                     return not self._closed
                 self.state = WAITING
                 self._unlock()
-            while not self._reacted.wait(_LOOK):
+            while not self._reacted.wait(LOOK):
                 if loop.is_closed():
                     return False
         return False
