@@ -188,11 +188,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _came(self) -> tuple[int, int]:
         reader = self._reader
-        return (
-            (reader.size, reader.body.size if reader.body is not None else 0)
-            if self._waiter is not None
-            else (0, 0)
-        )
+        return (reader.size, reader.body_size) if self._waiter is not None else (0, 0)
 
     def _give_up(self) -> None:
         self.fail(f"no answer from {self._host} within {self._seconds:g} s", RequestTimeout)
