@@ -88,6 +88,7 @@ async def test_a_hash_of_the_old_release_opens_with_all_that_it_says() -> None:
 
 SCRIPT = """
 import asyncio, json, os, sys, time
+import kraken_async
 from kraken_async import BurstGovernor, FileStore, KrakenSession
 where, url, what, key, secret = sys.argv[1:]
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "20000", "volume": "0.1"}
@@ -97,7 +98,7 @@ async def main():
         if what == "look":
             await client.private("Balance")
             found = [[each.cl_ord_id, each.endpoint] for each in client.unresolved()]
-            print(json.dumps({"unresolved": found, "problems": client.stats().problems}))
+            print(json.dumps({"unresolved": found, "code": kraken_async.__file__}))
         elif what == "calls":
             print("open", flush=True)
             for number in range(60):
@@ -107,6 +108,8 @@ async def main():
             print(json.dumps(dict(client.stats().errors)))
         else:
             await client.private("AddOrder", ORDER, cl_ord_id="placed")
+            while client.stats().in_flight:  # a result is there before its exchange is over
+                await asyncio.sleep(0)
             task = asyncio.create_task(client.private("AddOrder", ORDER, cl_ord_id="lost"))
             while client.stats().in_flight == 0:
                 await asyncio.sleep(0)  # each turn of the loop: a call is in flight for one at least
@@ -138,12 +141,15 @@ class World:
         self.where, self.old = where, old
         self.reach = kraken.url, kraken.api_key, kraken.api_secret
 
+    def code(self, release: str) -> Path:
+        return {"old": self.old, "new": Path(__file__).parents[2]}[release]
+
     def start(self, release: str, what: str) -> subprocess.Popen[str]:
-        """Run the script with one of the releases."""
+        """Run the script with one of the releases; ``-P``: not with the one that lies in the working directory."""
         url, *key = self.reach
-        path = {"old": str(self.old), "new": str(Path(__file__).parents[2])}[release]
+        path = str(self.code(release))
         return subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(self.where), url, what, *key],
+            [sys.executable, "-P", "-c", SCRIPT, str(self.where), url, what, *key],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -154,7 +160,9 @@ class World:
         """What a session of that release finds unresolved."""
         out, err = self.start(release, "look").communicate(timeout=100)
         assert out, err
-        found: list[list[str]] = json.loads(out)["unresolved"]
+        told = json.loads(out)
+        assert Path(told["code"]).is_relative_to(self.code(release) / "kraken_async")
+        found: list[list[str]] = told["unresolved"]
         return found
 
 
