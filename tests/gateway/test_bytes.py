@@ -18,7 +18,7 @@ from kraken_async.gateway import Gateway, GatewayConfig
 from kraken_async.gateway.replies import OUTCOME
 from tests.gateway.conftest import ORDER, Running, write_config
 
-RESULT = b'{ "error" : [],\n  "result": {"a": 1.50, "b": "\\u20ac", "count" : 3, "c": 1e-8, "b2": "x"}  }\n'
+RESULT = b'{ "error" : [],\n  "result": {"a": 1.50, "b": "\\u20ac", "c": 1e-8, "b2": "x"}  }\n'
 REFUSAL = b'{"error" : [ "EOrder:Insufficient funds" ], "result": null , "extra":1}'
 EMPTY = b'{"error": [ ]}'
 NO_CHANGE = b'{"error": ["WDatabase:No change"]}'

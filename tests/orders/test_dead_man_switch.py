@@ -335,7 +335,7 @@ async def test_an_announcement_in_another_shape_ends_nothing(event: Any) -> None
 
 
 async def answer(request: SignedRequest, timeout: float) -> Response:
-    return Response(200, {}, b'{"error":[],"result":{"currentTime":"now","triggerTime":"later"}}')
+    return Response(200, {}, b'{"error":[],"result":{}}')
 
 
 @virtual
