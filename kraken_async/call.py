@@ -100,8 +100,6 @@ class Sink(Protocol):
 
 #: What ends a program. What else a caller's function raises is a fault; so is a CancelledError if it never waits.
 ENDS_PROGRAM: Final = (KeyboardInterrupt, SystemExit)
-#: What ends a program or a task.
-ENDS: Final = (*ENDS_PROGRAM, GeneratorExit, asyncio.CancelledError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

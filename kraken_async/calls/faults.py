@@ -11,10 +11,11 @@ import logging
 import traceback
 from typing import TYPE_CHECKING, Final
 
+from kraken_async.call import ENDS_PROGRAM
 from kraken_async.errors import Outcome, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Container
 
 log: logging.Logger = logging.getLogger("kraken_async")
 
@@ -22,6 +23,21 @@ log: logging.Logger = logging.getLogger("kraken_async")
 PAUSE: Final = 1.0
 #: Places that are told apart; beyond them every fault is logged whole.
 MOST_PLACES: Final = 256
+
+
+def is_an_end(fault: BaseException, tasks: Container[object]) -> bool:
+    """Return whether this ends the program or the task that met it, one of ``tasks``, and is no caller's fault."""
+    if isinstance(fault, ENDS_PROGRAM):
+        return True
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop runs: what it left is collected
+        task = None
+    if isinstance(fault, GeneratorExit):
+        # Nothing can close a coroutine while its own task runs it: a caller's function has raised it.
+        return task not in tasks
+    # aiohttp raises a CancelledError of its own when a session is closed under a request.
+    return isinstance(fault, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
 
 
 class Faults:

@@ -14,8 +14,10 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
-from kraken_async.call import ENDS, CallState
+from kraken_async.call import CallState
+from kraken_async.calls.faults import is_an_end
 from kraken_async.errors import KrakenAPIError, KrakenError, NonceStoreError, Outcome
 from kraken_async.wire.response_decoder import decode, decode_traced
 
@@ -77,6 +79,7 @@ class CallWorker:
         self._delivered: Call | None = None  # the one in flight, once its result is with its caller
         self._moved_at = 0.0
         self._overtaking = 0  # runs of send_cancels()
+        self._sending: WeakSet[Any] = WeakSet()  # the tasks that run send_one()
         self._none_overtakes = asyncio.Event()
 
     @property
@@ -153,12 +156,9 @@ class CallWorker:
     def _met(self, call: Call, fault: BaseException, request: SignedRequest | None) -> KrakenError:
         """Return the error for a fault: before there was a request, nothing was sent.
 
-        Raises what ends the program or this task; aiohttp raises a CancelledError of another kind, when a session is
-        closed under a request.
+        Raises what ends the program or this task.
         """
-        task = asyncio.current_task()
-        meant = not isinstance(fault, asyncio.CancelledError) or task is None or task.cancelling()
-        if isinstance(fault, ENDS) and meant:
+        if is_an_end(fault, self._sending):
             raise fault
         outcome = Outcome.NOT_SENT if request is None else Outcome.UNKNOWN
         return self._faults.error(call.endpoint.name, fault, outcome)
@@ -210,6 +210,7 @@ class CallWorker:
 
     async def run(self) -> None:
         """Take the turn while calls wait, one exchange at a time; sleep until something may go when none may."""
+        self._sending.add(asyncio.current_task())
         while True:
             if not self._queue.size:
                 # A caller that has just got its answer runs now, and may ask again: going on costs less than waking up.
@@ -253,6 +254,7 @@ class CallWorker:
 
     async def send_cancels(self) -> None:
         """Send the waiting cancels without the turn, one after the other, as long as the same call stalls."""
+        self._sending.add(asyncio.current_task())
         stalled = self._in_flight
         self._overtaking += 1
         self._none_overtakes.clear()

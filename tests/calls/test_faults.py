@@ -154,6 +154,11 @@ async def test_what_ends_a_task_is_a_fault_where_nothing_waits(of: str, kind: ty
     await goes_on(of, kind)
 
 
+@pytest.mark.parametrize("of", ["transport", "otp"])
+async def test_a_generator_exit_of_a_caller_s_function_ends_no_worker(of: str) -> None:
+    await goes_on(of, GeneratorExit)
+
+
 @pytest.mark.parametrize("of", ["transport", "otp", "observers", "on_orphan", "on_problem", "guard"])
 async def test_what_is_no_exception_is_a_fault_like_any_other(of: str) -> None:
     await goes_on(of, Odd)

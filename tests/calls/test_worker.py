@@ -14,6 +14,7 @@ from kraken_async import (
     Outcome,
     Response,
     RetryPolicy,
+    SessionClosed,
     SignedRequest,
 )
 from kraken_async.stores.memory import MemoryKey
@@ -209,3 +210,19 @@ async def test_calls_one_after_the_other_take_a_turn_of_the_loop_each() -> None:
         taken = turns - before
         counting.cancel()
     assert taken <= 110  # two each, if the worker slept between them
+
+
+@virtual
+async def test_a_worker_that_is_closed_in_an_exchange_ends_and_fails_what_waits() -> None:
+    """As a loop's tasks are closed when they are collected: then an await is no longer possible."""
+    exchange = Exchange()
+    exchange.held["Balance"] = asyncio.Event()
+    async with exchange.session() as client:
+        call = asyncio.create_task(client.private("Balance"))
+        await asyncio.sleep(0.5)
+        (worker,) = (each for each in asyncio.all_tasks() if "CallWorker.run" in repr(each.get_coro()))
+        coroutine: Any = worker.get_coro()
+        coroutine.close()
+        worker.cancel()  # it would not run again by itself
+        with pytest.raises(SessionClosed):
+            await call
