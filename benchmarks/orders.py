@@ -2,7 +2,8 @@
 
 Every client is a process of its own. They take turns in rounds of some calls each, in an order drawn for each round;
 ratios are taken inside a round. After 5,000 orders within 300 s, processes that have just begun take turns with the old
-ones: so what has grown is told from a machine that has slowed down.
+ones, in pairs: so what has grown is told from a machine that has slowed down, and in more rounds than those of all
+clients, in which the same code differs by more than a tenth.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from benchmarks.progress import Progress
 
 #: What follows the name of a process that has just begun.
 FRESH: Final = ", begun afresh"
+#: Calls in a turn of those.
+_PAIRED: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +61,17 @@ def orders(plan: Plan, progress: Progress) -> dict[str, Any]:
     """Place, amend and cancel orders through every client, after 0, 1,000 and 5,000 orders within 300 s."""
     there = installed(CLIENTS, progress)
     levels: dict[int, _Level] = {level: {name: {} for name in ENDPOINTS} for level in plan.order_levels}
+    pairs: _Level = {name: {} for name in ENDPOINTS}
     filled: dict[str, list[dict[str, float]]] = {}
     progress.expect(plan.order_generations * len(plan.order_levels))
     for _ in range(plan.order_generations):
-        _generation(plan, progress, there, levels, filled)
+        _generation(plan, progress, there, levels, pairs, filled)
     return {
         "levels": {
-            str(level): {name: _figures(clients) for name, clients in found.items()}
+            str(level): {
+                name: _figures(clients, pairs[name] if level == max(levels) else {})
+                for name, clients in found.items()
+            }
             for level, found in levels.items()
         },
         "filled": {
@@ -74,7 +81,9 @@ def orders(plan: Plan, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _figures(clients: dict[str, list[list[dict[str, float]]]]) -> dict[str, Any]:
+def _figures(
+    clients: dict[str, list[list[dict[str, float]]]], pairs: dict[str, list[list[dict[str, float]]]]
+) -> dict[str, Any]:
     found = {}
     for name, generations in clients.items():
         floor = FLOOR if any(clients.get(FLOOR, [])) else name
@@ -82,9 +91,9 @@ def _figures(clients: dict[str, list[list[dict[str, float]]]]) -> dict[str, Any]
             "cpu_us": spread(each["cpu"] for generation in generations for each in generation),
             "ratio": ratios(clients, name, floor, "cpu"),
         }
-        if any(clients.get(name + FRESH, [])):
-            found[name]["grown"] = ratios(clients, name, name + FRESH, "cpu")
-    return {name: figures for name, figures in found.items() if not name.endswith(FRESH)}
+        if any(pairs.get(name, [])):
+            found[name]["grown"] = ratios(pairs, name, name + FRESH, "cpu")
+    return found
 
 
 class _Traders:
@@ -131,6 +140,7 @@ def _generation(
     progress: Progress,
     there: list[Trading],
     levels: dict[int, _Level],
+    pairs: _Level,
     filled: dict[str, list[dict[str, float]]],
 ) -> None:
     with ExitStack() as stack:
@@ -147,6 +157,7 @@ def _generation(
             if level:
                 _fill(plan, traders, there, level, filled if level == max(levels) else None)
             _rounds(plan, traders, found)
+        _pairs(plan, traders, pairs)
 
 
 def _fill(
@@ -175,14 +186,31 @@ def _fill(
 def _rounds(plan: Plan, traders: _Traders, found: _Level) -> None:
     """Time every endpoint in rounds in which all take turns."""
     for endpoint, clients in found.items():
-        for name in traders.children:
+        names = [name for name in traders.children if not name.endswith(FRESH)]
+        for name in names:
             clients.setdefault(name, []).append([])
         for _ in range(plan.order_rounds):
             one_round = {}
-            for name in random.sample(list(traders.children), len(traders.children)):
+            for name in random.sample(names, len(names)):
                 job = {"call": endpoint, "number": plan.order_calls // plan.order_rounds}
                 if (taken := traders.ask(name, job)) is not None:
                     one_round[name] = taken
             if FLOOR in one_round:
                 for name, taken in one_round.items():
                     clients[name][-1].append(taken)
+
+
+def _pairs(plan: Plan, traders: _Traders, found: _Level) -> None:
+    """Time processes with many orders beside those that have just begun, pair by pair."""
+    old = [name.removesuffix(FRESH) for name in traders.children if name.endswith(FRESH)]
+    for endpoint, clients in found.items():
+        for name in old:
+            clients.setdefault(name, []).append([])
+            clients.setdefault(name + FRESH, []).append([])
+        for _ in range(plan.order_pairs):
+            for name in random.sample(old, len(old)):
+                pair = random.sample((name, name + FRESH), 2)
+                taken = {each: traders.ask(each, {"call": endpoint, "number": _PAIRED}) for each in pair}
+                for each, one in taken.items():
+                    if one is not None and None not in taken.values():
+                        clients[each][-1].append(one)

@@ -23,6 +23,7 @@ class Plan:
     order_generations: int
     order_calls: int = 100  # timed at each level; half of them are placed before the first
     order_rounds: int = 4  # in which these are timed: few, for what has not run for a while is slow at first
+    order_pairs: int = 30  # turns that a process with many orders takes with one that has just begun
     order_levels: tuple[int, ...] = (0, 1_000, 5_000)  # orders within 300 s before those that are timed
     order_all: bool = True  # clients that keep no orders are filled as well
     through_stub: bool  # also over HTTP, not in memory alone
@@ -82,6 +83,7 @@ TINY: Final = Plan(
     order_generations=1,
     order_calls=20,
     order_rounds=2,
+    order_pairs=2,
     order_levels=(0, 100),
     through_stub=False,
     pieces=20,
