@@ -85,7 +85,8 @@ class Lifetime:
 
     def _begin_closing(self, runtime: Runtime, grace: float) -> asyncio.Task[None]:
         if self._closer is None:
-            self._closer = asyncio.get_running_loop().create_task(runtime.close(grace))
+            # Not by create_task(): a loop may start the task in there, and an observer that closes too find no closer.
+            self._closer = asyncio.Task(runtime.close(grace), loop=asyncio.get_running_loop())
         return self._closer
 
     async def __aenter__(self) -> Self:

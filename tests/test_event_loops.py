@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from kraken_async import FileStore, SessionClosed, TradingHalted
+from kraken_async import CallRecord, FileStore, KrakenError, SessionClosed, TradingHalted
 from kraken_async.emulator import Fault
+from kraken_async.runtime import Runtime
 from tests.conftest import LeakCheck, key_state
 from tests.exchange import ORDER, exchange, until
 from tests.stores.store_support import setting
@@ -133,5 +134,39 @@ def test_what_a_store_is_told_twice_in_one_step_of_the_loop_is_written(run: Run,
             for _step in range(20):
                 await asyncio.sleep(0)
             assert await other.update(lambda shared: shared.pauses) == 2
+
+    run(work())
+
+
+def test_a_session_whose_observer_closes_it_while_it_is_closed_is_closed_once(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closings: list[Runtime] = []
+    close = Runtime.close
+
+    async def counted(self: Runtime, grace: float) -> None:
+        closings.append(self)
+        await close(self, grace)
+
+    monkeypatch.setattr(Runtime, "close", counted)
+    by_observer: list[asyncio.Task[None]] = []
+
+    async def work() -> None:
+        async with exchange(tmp_path) as kraken:
+
+            def close_it(_: CallRecord) -> None:
+                by_observer.append(asyncio.create_task(client.aclose()))
+
+            client = kraken.session(observers=[close_it])
+            await client.open()
+            kraken.emulator.faults.next("Ledgers", Fault.hang("before"))
+            calls = [asyncio.create_task(client.private("Ledgers")) for _ in range(3)]
+            await until(lambda: client.stats().in_flight == 1)
+            await client.aclose(grace=0.0)
+            await asyncio.gather(*by_observer)
+            ends = await asyncio.gather(*calls, return_exceptions=True)
+        assert len(by_observer) == len(ends) == 3
+        assert all(isinstance(end, KrakenError) for end in ends)
+        assert len(closings) == 1
 
     run(work())
