@@ -7,6 +7,7 @@ task may be done before its maker has kept it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +16,11 @@ from typing import Any
 
 import pytest
 
-from kraken_async import CallRecord, FileStore, KrakenError, SessionClosed, TradingHalted
+from kraken_async import CallRecord, FileStore, KrakenError, MemoryStore, SessionClosed, TradingHalted
 from kraken_async.emulator import Fault
 from kraken_async.runtime import Runtime
+from kraken_async.stores.base import Shared
+from kraken_async.system.flock import FileLock
 from tests.conftest import LeakCheck, key_state
 from tests.exchange import ORDER, exchange, until
 from tests.stores.store_support import setting
@@ -168,5 +171,33 @@ def test_a_session_whose_observer_closes_it_while_it_is_closed_is_closed_once(
         assert len(by_observer) == len(ends) == 3
         assert all(isinstance(end, KrakenError) for end in ends)
         assert len(closings) == 1
+
+    run(work())
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("in_files", [True, False])
+def test_an_update_that_a_listener_starts_in_the_middle_of_a_step_leaves_the_step_its_lock(
+    run: Run, tmp_path: Path, in_files: bool
+) -> None:
+    async def work() -> None:
+        store = FileStore(tmp_path) if in_files else MemoryStore()
+        async with key_state(store, "key") as key:
+            updates: list[asyncio.Task[None]] = []
+
+            def choose(shared: Shared) -> bool:
+                updates.append(asyncio.create_task(key.update(setting(pauses=2, touched=True))))
+                if in_files:
+                    (path,) = tmp_path.rglob("*.nonce.lock")
+                    with contextlib.closing(FileLock(path)) as lock:
+                        assert not lock.try_acquire()
+                shared.pauses += 1
+                return True
+
+            _, first = await key.step(choose)
+            await asyncio.gather(*updates)
+            assert key.seen.pauses in (2, 3)
+            _, second = await key.step(lambda _: True)
+            assert second > first
 
     run(work())

@@ -123,7 +123,7 @@ class _Key:
     )
 
     def __init__(self, unit: str) -> None:
-        self.lock = threading.Lock()  # the nonce lock
+        self.lock = threading.RLock()  # the nonce lock; a listener's task may start in mid-step
         self.turn = _Turn()
         self.shared = Shared()
         self.unit = unit

@@ -140,6 +140,8 @@ class Hold(KeyState):
     # ------------------------------------------------------------------------------------------ nonce lock
 
     async def _nonce_lock(self, patience: float | None = None) -> Nonces:
+        if self._holding:  # in mid-step, by a listener's task that starts eagerly: not its turn yet
+            await asyncio.sleep(0)
         if self._lock_fd < 0:
             raise self._unusable()
         lock = self._lock if self._lock.try_acquire() else await self._wait_for_nonce_lock(patience)
