@@ -14,8 +14,8 @@ from kraken_async import (
     Outcome,
     Response,
     RetryPolicy,
-    SessionClosed,
     SignedRequest,
+    TransportError,
 )
 from kraken_async.stores.memory import MemoryKey
 from tests.exchange import session_through
@@ -224,5 +224,5 @@ async def test_a_worker_that_is_closed_in_an_exchange_ends_and_fails_what_waits(
         coroutine: Any = worker.get_coro()
         coroutine.close()
         worker.cancel()  # it would not run again by itself
-        with pytest.raises(SessionClosed):
+        with pytest.raises(TransportError, match="was in flight when the session was closed"):
             await call
