@@ -6,7 +6,14 @@ import sys
 
 
 def main() -> None:
-    """Run ``kraken-async``. Without typer or rich it says how to get them, and exits with 2."""
+    """Run ``kraken-async``. Without typer or rich it says how to get them, and exits with 2. Ctrl-C: 130."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # before a command has begun: nothing was sent
+        raise SystemExit(130) from None
+
+
+def _run() -> None:
     try:
         import rich  # noqa: F401 - only to find out whether it is there
         import typer  # noqa: F401 - likewise

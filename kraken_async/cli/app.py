@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Annotated, Final
 
@@ -10,7 +11,7 @@ import typer
 from kraken_async import __version__
 from kraken_async.cli import budget, call, demo, doctor, endpoints, gateway, halt, nonce, orders, serve, top
 from kraken_async.cli.commands import Commands
-from kraken_async.cli.common import EXIT_CODES, out
+from kraken_async.cli.common import EXIT_CODES, log_to_stderr, out
 from kraken_async.cli.completion import complete_profile
 from kraken_async.cli.conformance import command as conformance
 
@@ -56,6 +57,7 @@ def _main(
     ] = None,
 ) -> None:
     """Kraken calls in order, within the limits, and no order placed twice."""
+    log_to_stderr()
     for name, value in (("KRAKEN_PROFILE", profile), ("KRAKEN_API_OTP", otp)):
         if value is not None:
             _set(context, name, value)
@@ -83,3 +85,22 @@ top.add_to(app, WATCH)
 doctor.add_to(app, WATCH)
 conformance.add_to(app, WATCH)
 app.add_typer(nonce.app, name="nonce", rich_help_panel=WATCH)
+
+
+def _unwrap(group: typer.Typer) -> None:
+    """Let the terminal break the lines of each command's help: those of its docstring are as wide as the code."""
+    for command in group.registered_commands:
+        command.help = _paragraphs(command.callback)
+    if group.registered_callback is not None:
+        group.registered_callback.help = _paragraphs(group.registered_callback.callback)
+    for part in group.registered_groups:
+        if part.typer_instance is not None:
+            _unwrap(part.typer_instance)
+
+
+def _paragraphs(command: object) -> str:
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+_unwrap(app)

@@ -11,6 +11,8 @@ from kraken_async import KrakenSession
 from kraken_async.cli.common import EXIT_CODES, Json, dump, out, run, session
 from kraken_async.cli.endpoints import complete_endpoint, known
 from kraken_async.cli.states import StateDir
+from kraken_async.cli.tables import print_table
+from kraken_async.limits.order_ages import NO_PAIR
 
 
 def add_to(app: typer.Typer, group: str) -> None:
@@ -21,7 +23,11 @@ def add_to(app: typer.Typer, group: str) -> None:
 def budget(
     endpoint: Annotated[
         str,
-        typer.Argument(help="When may more calls of this endpoint go?", autocompletion=complete_endpoint),
+        typer.Argument(
+            metavar="ENDPOINT",
+            help="When may more calls of this endpoint go?",
+            autocompletion=complete_endpoint,
+        ),
     ] = "Balance",
     calls: Annotated[int, typer.Option(min=1, help="How many calls.")] = 1,
     pair: Annotated[str | None, typer.Option(help="For orders: their pair.")] = None,
@@ -46,9 +52,12 @@ def budget(
     )
     for name, level in found["pairs"].items():
         table.add_row(
-            f"orders {name}", f"{level:.2f}", f"{found['pair_threshold']:g}", f"{found['pair_decay']:g}"
+            f"orders {'on pairs not known' if name == NO_PAIR else name}",
+            f"{level:.2f}",
+            f"{found['pair_threshold']:g}",
+            f"{found['pair_decay']:g}",
         )
-    out.print(table)
+    print_table(table)
     wait = found["seconds"]
     when = "at once" if not wait else f"in {wait:.1f} s"
     out.print(f"{calls} × {endpoint} may go {when}")

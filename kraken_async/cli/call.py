@@ -48,13 +48,15 @@ def call(
     name: Annotated[
         str,
         typer.Argument(
-            help="Kraken's name of the endpoint: Balance, AddOrder, Time.", autocompletion=complete_endpoint
+            metavar="NAME",
+            help="Kraken's name of the endpoint: Balance, AddOrder, Time.",
+            autocompletion=complete_endpoint,
         ),
     ],
     fields: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]...",
+            metavar="KEY=VALUE",
             help="Values stay text; JSON or @FILE.json for lists.",
             autocompletion=complete_field,
         ),

@@ -9,7 +9,9 @@ import hashlib
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 import traceback
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
@@ -52,15 +54,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-class _Output(Console):
+class Output(Console):
     """A console whose broken pipe is an error for the command to handle, not the end of the program."""
 
     def on_broken_pipe(self) -> None:
+        """Raise it, in the command that prints."""
         raise
 
 
-out: _Output = _Output(highlight=False, soft_wrap=True)
-err: _Output = _Output(stderr=True, highlight=False, soft_wrap=True)
+out: Output = Output(highlight=False, soft_wrap=True)
+err: Output = Output(stderr=True, highlight=False, soft_wrap=True)
 
 
 def fail(message: str, cure: str = "", code: int = FAILED) -> NoReturn:
@@ -86,9 +89,14 @@ def fail_with(error: KrakenError, pair: str = "PAIR") -> NoReturn:
     fail(f"{error} ({name}: {error.outcome})", cure_of(error, pair), code)
 
 
+def log_to_stderr() -> None:
+    """Let warnings go to stderr, each with its level."""
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING, stream=sys.stderr)
+
+
 def run(work: Coroutine[Any, Any, T], *, pair: str = "PAIR") -> T:
     """Run a command's coroutine; its failures become messages and exit codes. ``pair``: for what they advise."""
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING, stream=sys.stderr)
+    log_to_stderr()
     try:
         return asyncio.run(work)
     except KrakenError as error:
@@ -177,9 +185,31 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         usage(f"{question} It needs a yes, and there is no terminal to ask at.", "--yes, if you mean it")
-    if not typer.confirm(f"{question} Go on?", err=True):
+    if not _answer(f"{question} Go on?"):
         err.print("not sent")
         raise typer.Exit(NOT_SENT)
+
+
+def _answer(question: str) -> bool:
+    """Return what is answered at the terminal; its end is a no. Ctrl-C ends the command at once.
+
+    In an event loop it would not: the loop's handler only notes the first one, while the answer is waited for.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    ours = callable(handler) and threading.current_thread() is threading.main_thread()
+    if ours:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort as end:
+        err.print()
+        if isinstance(end.__context__, KeyboardInterrupt):
+            err.print("not sent")
+            raise typer.Exit(INTERRUPTED) from None
+        return False
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, handler)
 
 
 def confirm_first_use(client: KrakenSession, *, yes: bool) -> None:
@@ -205,6 +235,11 @@ def session(*, private: bool = True, **options: Any) -> KrakenSession:
         if "api_key" not in options:
             check_variables(options)
             settings = Settings.from_env()
+            if (settings.api_key is None) != (settings.api_secret is None):
+                missing = "KRAKEN_API_KEY" if settings.api_key is None else "KRAKEN_API_SECRET"
+                usage(
+                    f"{missing} is not set, and the other half of the pair is", f"set it, or {missing}_FILE"
+                )
             if private and not settings.api_key:
                 usage(
                     "no API key",

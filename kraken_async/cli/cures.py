@@ -57,6 +57,7 @@ _CURES_OF_TEXTS: Final = {
     "EOrder:Tick size check failed": _RULES_OF_PAIR.replace("{names}", "tick_size"),
     "EOrder:Invalid price": _RULES_OF_PAIR.replace("{names}", "tick_size, pair_decimals"),
     "EOrder:Unknown order": "`kraken-async call ClosedOrders`: it may be closed",
+    "EOrder:Invalid order": "`kraken-async call OpenOrders` lists the open ones; it may be closed",
     "EQuery:Unknown asset pair": "`kraken-async call AssetPairs` lists the pairs",
     "EQuery:Unknown asset": "`kraken-async call Assets` lists the assets",
     "EGeneral:Unknown method": "`kraken-async endpoints` lists the endpoints",

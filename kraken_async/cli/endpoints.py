@@ -11,6 +11,7 @@ from rich.text import Text
 
 from kraken_async.api.endpoints import Endpoint, known_endpoints, nearest
 from kraken_async.cli.common import EXIT_CODES, Json, dump, out, usage
+from kraken_async.cli.tables import print_table
 
 
 def complete_endpoint(incomplete: str) -> list[str]:
@@ -65,7 +66,7 @@ def endpoints(
         table.add_column(title, overflow="fold", no_wrap=title == "endpoint")
     for row in rows:
         table.add_row(row["endpoint"], row["cost"], row["priority"], row["permission"])
-    out.print(table)
+    print_table(table)
 
 
 def _show_one(endpoint: Endpoint, row: dict[str, Any], *, as_json: bool) -> None:
@@ -88,7 +89,7 @@ def _show_one(endpoint: Endpoint, row: dict[str, Any], *, as_json: bool) -> None
         table.add_column(title, overflow="fold", no_wrap=title == "parameter")
     for field in fields:
         table.add_row(Text(field.name), "yes" if field.required else "", Text(field.type))
-    out.print(table)
+    print_table(table)
 
 
 def _described(endpoint: Endpoint) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from kraken_async.cli.common import (
     run,
     usage,
 )
+from kraken_async.cli.tables import print_table
 from kraken_async.gateway import GatewayConfig, TokenFile
 from kraken_async.gateway.scopes import checked
 from kraken_async.gateway.status import MEMORY
@@ -186,7 +187,9 @@ def _account(name: str | None, config: Path) -> AccountConfig:
 
 @tokens.command("add", epilog=EXIT_CODES)
 def add(
-    name: Annotated[str, typer.Argument(help="What to call it, such as the program that will use it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What to call it, such as the program that will use it.")
+    ],
     allow: Annotated[str, typer.Option(help="read, trade (cancels included), cancel, halt; with commas.")],
     account: Annotated[
         list[str] | None, typer.Option(help="The account it is for. Several: to watch and halt only.")
@@ -258,12 +261,15 @@ def show(config: Config = DEFAULT, as_json: Json = False) -> None:
         rows.add_row(
             token.name, ", ".join(token.accounts), ", ".join(token.allow), _day(token.created_at), until
         )
-    out.print(rows if found else "no token yet")
+    if found:
+        print_table(rows)
+    else:
+        out.print("no token yet")
 
 
 @tokens.command("remove", epilog=EXIT_CODES)
 def remove(
-    name: Annotated[str, typer.Argument(help="Its name, as `token list` shows it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, as `token list` shows it.")],
     config: Config = DEFAULT,
     as_json: Json = False,
 ) -> None:

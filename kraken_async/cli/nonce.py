@@ -23,6 +23,7 @@ from kraken_async.cli.common import (
     usage,
 )
 from kraken_async.cli.states import State, StateDir, directory, key_id, problems, states, store
+from kraken_async.cli.tables import print_table
 from kraken_async.client import unhealed
 from kraken_async.problems import counted
 from kraken_async.stores.base import UNITS
@@ -66,7 +67,7 @@ def show(state_dir: StateDir = None, as_json: Json = False) -> None:
         rows.add_column(title, overflow="fold", no_wrap=title in ("key", "last nonce"))  # to be copied whole
     for each in cells:
         rows.add_row(*each.values())
-    out.print(rows)
+    print_table(rows)
 
 
 def _cells(state: State) -> dict[str, str]:
@@ -87,7 +88,10 @@ def _pids(pids: tuple[int, ...]) -> str:
 
 @app.command(epilog=EXIT_CODES)
 def jump(
-    seconds: Annotated[float, typer.Argument(min=0.001, help="How far above the clock, or the last nonce.")],
+    seconds: Annotated[
+        float,
+        typer.Argument(metavar="SECONDS", min=0.001, help="How far above the clock, or the last nonce."),
+    ],
     state_dir: StateDir = None,
     yes: Yes = False,
     as_json: Json = False,

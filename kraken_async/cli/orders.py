@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import sys
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.table import Table
 
 from kraken_async import KrakenError, KrakenSession, Outcome, OutcomeUnknown
 from kraken_async.cli.common import (
@@ -35,10 +35,14 @@ if TYPE_CHECKING:
 
 app: typer.Typer = typer.Typer(help="Orders whose outcome is not known.", no_args_is_help=True)
 
-NAME = "The id of an intent, or its cl_ord_id."
+NAME = "The id that `orders unresolved` shows, or a cl_ord_id."
 _ABSENT: Final = (
     "not found, past its deadline and the time it may take to show. Repeat it if it is still wanted, and if orders "
     "show at Kraken within that time: docs/orders.md says what this rests on"
+)
+_NEVER_SEEN: Final = (
+    "nothing executed: the cancel went out, and no order of this id shows, open or closed, past the time it may take. "
+    "If there should be one, is the id right?"
 )
 FromKey = Annotated[
     str | None,
@@ -65,14 +69,12 @@ def unresolved(from_key: FromKey = None, state_dir: StateDir = None, as_json: Js
     elif not found:
         out.print("none: the outcome of every order is known")
     else:
-        rows = Table(show_edge=False, pad_edge=False)
-        for title in ("sent at", "endpoint", "cl_ord_id", "what"):
-            rows.add_column(title, overflow="fold", no_wrap=title == "cl_ord_id")  # to be copied whole
         for intent in found:
-            rows.add_row(
-                _moment(intent.sent_at), intent.endpoint, intent.cl_ord_id or "", _summary(intent.params)
+            named = f"cl_ord_id={intent.cl_ord_id} " if intent.cl_ord_id else ""
+            out.print(
+                f"{intent.id}  {_moment(intent.sent_at)}  {intent.endpoint} {named}{_summary(intent.params)}",
+                markup=False,
             )
-        out.print(rows)
         out.print("`kraken-async orders resolve` looks them up at Kraken")
     if found:
         raise typer.Exit(UNKNOWN)
@@ -80,7 +82,7 @@ def unresolved(from_key: FromKey = None, state_dir: StateDir = None, as_json: Js
 
 @app.command(epilog=EXIT_CODES)
 def resolve(
-    name: Annotated[str | None, typer.Argument(help=f"{NAME} All of them if not given.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="ID", help=f"{NAME} All orders if not given.")] = None,
     from_key: FromKey = None,
     state_dir: StateDir = None,
     as_json: Json = False,
@@ -98,7 +100,7 @@ def resolve(
 
 @app.command(epilog=EXIT_CODES)
 def ensure_cancelled(
-    name: Annotated[str, typer.Argument(help=f"{NAME} Or the id of any order.")],
+    name: Annotated[str, typer.Argument(metavar="ID", help=f"{NAME} Or Kraken's own id of any order.")],
     from_key: FromKey = None,
     state_dir: StateDir = None,
     _yes: Yes = False,
@@ -116,7 +118,7 @@ def ensure_cancelled(
 
 @app.command(epilog=EXIT_CODES)
 def dismiss(
-    name: Annotated[str, typer.Argument(help=NAME)],
+    name: Annotated[str, typer.Argument(metavar="ID", help=NAME)],
     from_key: FromKey = None,
     state_dir: StateDir = None,
     _yes: Yes = False,
@@ -201,6 +203,11 @@ async def _each(
                 "cl_ord_id": intent.cl_ord_id if known else intent,
                 "result": None,
             }
+            if sys.stderr.isatty() and settle in _PATIENCE:
+                err.print(
+                    f"looking at Kraken for {row['cl_ord_id'] or row['endpoint']}: {_PATIENCE[settle]}",
+                    markup=False,
+                )
             try:
                 row |= await settle(client, intent)
             except OutcomeUnknown as error:
@@ -244,6 +251,8 @@ async def _ensure_cancelled(client: KrakenSession, intent: Any) -> dict[str, Any
     shown = {
         name: executed[name] for name in ("txid", "status", "vol_exec", "cost", "fee") if name in executed
     }
+    if executed.get("status") == "absent":
+        return {"outcome": "cancelled", "result": executed, "detail": _NEVER_SEEN}
     return {"outcome": "cancelled", "result": executed, "detail": _summary(shown or executed)}
 
 
@@ -256,6 +265,11 @@ def _moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+#: How long a command may look, as it is said to who waits for it at a terminal.
+_PATIENCE: Final[dict[Callable[..., Any], str]] = {
+    _resolve: "up to 15 s",
+    _ensure_cancelled: "up to two minutes, until it is proven closed",
+}
 _VERBS: Final[dict[Callable[..., Any], str]] = {
     _resolve: "resolve",
     _ensure_cancelled: "ensure-cancelled",

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from kraken_async.cli.common import EXIT_CODES, INTERRUPTED, Json, dump, out
 from kraken_async.cli.states import StateDir, directory, sessions
+from kraken_async.limits.order_ages import NO_PAIR
 from kraken_async.monitoring.status_file import ALIVE
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def top(
     Queue by priority, what calls wait for, what is in flight, the counters and when they are empty, how far
     nonces are ahead of the clock, lockouts, problems and the last calls. Nothing is sent and nothing is locked:
     it reads what sessions write once a second. --json prints once, and so does output that goes to no terminal, such as
-    a pipe or a file. Works over ssh; Ctrl-C ends it.
+    a pipe or a file, or to one that cannot move its cursor (TERM=dumb). Works over ssh; Ctrl-C ends it.
 
     Example: kraken-async top --once
     """
@@ -54,7 +55,7 @@ def top(
     if as_json:
         dump(sessions(state_dir))
         return
-    if once or not sys.stdout.isatty():
+    if once or not sys.stdout.isatty() or out.is_dumb_terminal:
         out.print(picture(sessions(state_dir), folder))
         return
     try:
@@ -112,7 +113,8 @@ def _rows(stats: dict[str, Any]) -> list[tuple[str, str]]:
         ("counter", f"{level:.1f} of {stats['counter_maximum']:g}{free}"),
     ]
     rows += [
-        (f"  {pair}", f"{n:.1f} of {stats['pair_threshold']:g}") for pair, n in stats["pair_levels"].items()
+        (f"  {'no pair known' if pair == NO_PAIR else pair}", f"{n:.1f} of {stats['pair_threshold']:g}")
+        for pair, n in stats["pair_levels"].items()
     ]
     trip = stats["round_trip"]
     ahead = stats["nonce_lead"]

@@ -17,7 +17,7 @@ from kraken_async.limits.counters import (
     decayed,
     seconds_until,
 )
-from kraken_async.limits.order_ages import Age, OrderAges
+from kraken_async.limits.order_ages import NO_PAIR, Age, OrderAges
 from kraken_async.order_fields import named_orders, pair_key
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class EngineCounter:
         for name in named_orders(call.params):
             if (known := self.account.ages.pair(name)) is not None:
                 return known
-        return "?"
+        return NO_PAIR
 
     def pairs(self, shared: Shared, now: float) -> list[str]:
         """Return the pairs with a record."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Orders remembered at most: more than Kraken lets an account have open on a few pairs.
 MOST: Final = 50_000
+#: What a call is charged to that names an order whose pair is not known here.
+NO_PAIR: Final = "?"
 
 
 class Age(NamedTuple):
@@ -97,7 +99,7 @@ def ages(call: Call, result: Any, now: float, server_now: float, pair: str) -> l
         asked = asked if isinstance(asked, (list, tuple)) else ()
         rows = zip(asked, got if isinstance(got, list) else (), strict=False)
         return [Age(_names(sent, row), str(params.get("pair")), now) for sent, row in rows]
-    if kind == "amend" and pair != "?":
+    if kind == "amend" and pair != NO_PAIR:
         return [Age((name,), pair, now) for name in named_orders(params)]
     if call.endpoint.name in ("OpenOrders", "QueryOrders"):
         orders = result.get("open", result)
