@@ -295,6 +295,7 @@ async def test_a_sync_that_outlives_the_journal_touches_no_other_file(tmp_path: 
         await task
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 async def test_a_forked_child_writes_nothing_unlocks_nothing_and_keeps_nothing_locked(tmp_path: Path) -> None:
     journal, one = Journal(tmp_path, KEY), intent()
     await journal.record(one)

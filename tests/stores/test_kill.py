@@ -17,7 +17,10 @@ from kraken_async.stores.file import FileStore
 
 HOUR = 3_600_000_000_000
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),
+]
 
 
 def issue(directory: Path, pipe: int, back: int) -> None:
