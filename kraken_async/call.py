@@ -213,6 +213,9 @@ class Call:
         timeout: float,
         options: CallOptions,
         future: asyncio.Future[Any],
+        deadline: float | None = None,
+        made_ids: frozenset[str] = NO_IDS,
+        internal: bool = False,
     ) -> None:
         self.endpoint: Endpoint = endpoint
         self.params: dict[str, Any] = params
@@ -226,7 +229,7 @@ class Call:
         self.state: CallState = NEW
         self.lane: Any = None
         self.attempt: int = 0
-        self.counted: bool = False  # among the calls that closing waits for
+        self.counted: bool = not internal  # once it is in the queue, closing waits for it
         self.nonce: int = 0
         self.nonce_refusals: int = 0
         self.overtaken: int = 0
@@ -234,13 +237,13 @@ class Call:
         self.sent_at: float = 0.0
         self.first_sent_at: float = 0.0
         self.sent_unix: float = 0.0  # unix time of the last sending
-        self.deadline: float | None = None  # seconds from signing, stamped as Kraken's `deadline`
+        self.deadline: float | None = deadline  # seconds from signing, stamped as Kraken's `deadline`
         self.timer: asyncio.TimerHandle | None = None
         self.level_before: float = 0.0  # Kraken's call counter just before this call was charged
         self.unknown_before: bool = False  # an earlier attempt ended without an answer
-        self.made_ids: frozenset[str] = NO_IDS  # ids made here for the orders that it places
+        self.made_ids: frozenset[str] = made_ids  # ids made here for the orders that it places
         self.order: Any = None  # the PendingOrder that it is about, once on record
-        self.internal: bool = False  # asked for by the session itself, to look up an order
+        self.internal: bool = internal  # asked for by the session itself, to look up an order
 
     def __repr__(self) -> str:
         return f"<Call {self.endpoint.name} {self.state.value} seq={self.seq} attempt={self.attempt}>"

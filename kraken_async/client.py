@@ -52,14 +52,12 @@ class Client(TradingMethods, abc.ABC):
     _options: CallOptions = DEFAULTS
 
     @abc.abstractmethod
-    def _ask(
-        self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
-    ) -> Coroutine[Any, Any, Any]:
+    def _ask(self, options: CallOptions, name: str, fields: dict[str, Any]) -> Coroutine[Any, Any, Any]:
         """Make one private call."""
 
     @abc.abstractmethod
     def _ask_public(
-        self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
+        self, options: CallOptions, name: str, fields: dict[str, Any]
     ) -> Coroutine[Any, Any, Any]:
         """Make one public call."""
 
@@ -101,7 +99,7 @@ class Client(TradingMethods, abc.ABC):
                 if fields or params is not None:
                     fields = given(params, fields)
                 name = endpoint if type(endpoint) is str else _name(endpoint)
-                return self._ask(self._options, name, None, fields)
+                return self._ask(self._options, name, fields)
             except ValueError as error:
                 return _refuse(str(error))
 
@@ -113,9 +111,7 @@ class Client(TradingMethods, abc.ABC):
             Raises KrakenError, or ValueError for a field that cannot be encoded.
             """
             try:
-                return self._ask_public(
-                    self._options, _name(endpoint), None, given(params, fields, private=False)
-                )
+                return self._ask_public(self._options, _name(endpoint), given(params, fields, private=False))
             except ValueError as error:
                 return _refuse(str(error))
 
@@ -227,15 +223,13 @@ class ClientView(Client):
     def __repr__(self) -> str:
         return f"<ClientView of {self._session!r} with {self._options!r}>"
 
-    def _ask(
-        self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
-    ) -> Coroutine[Any, Any, Any]:
-        return self._session._ask(options, name, params, fields)
+    def _ask(self, options: CallOptions, name: str, fields: dict[str, Any]) -> Coroutine[Any, Any, Any]:
+        return self._session._ask(options, name, fields)
 
     def _ask_public(
-        self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
+        self, options: CallOptions, name: str, fields: dict[str, Any]
     ) -> Coroutine[Any, Any, Any]:
-        return self._session._ask_public(options, name, params, fields)
+        return self._session._ask_public(options, name, fields)
 
     def _owner(self) -> Client:
         return self._session

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from kraken_async.api.arguments import check_flag
+from kraken_async.call import NEW
 from kraken_async.calls import log_messages
 from kraken_async.calls.order_methods import OrderMethods
 from kraken_async.client import Client, converted
@@ -21,7 +22,7 @@ from kraken_async.stores.base import Store
 from kraken_async.stores.file import FileStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from os import PathLike
     from typing import Unpack
 
@@ -154,9 +155,7 @@ class KrakenSession(Lifetime, Client, OrderMethods):
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
-    async def _ask(
-        self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
-    ) -> Any:
+    async def _ask(self, options: CallOptions, name: str, fields: dict[str, Any]) -> Any:
         runtime, key = self._runtime, None
         if runtime is not None and not self._closed and asyncio.get_running_loop() is runtime.loop:
             key = runtime.key  # the short path, of every call but the first
@@ -165,8 +164,10 @@ class KrakenSession(Lifetime, Client, OrderMethods):
         if options.account_id is not None:
             from kraken_async.api.wallets import of_wallet
 
-            fields = of_wallet(name, {**params, **fields} if params else fields, options.account_id)
-        call = await key.submission.enter(options, name, {**params, **fields} if params else fields)
+            fields = of_wallet(name, fields, options.account_id)
+        call = key.submission.enter(options, name, fields)
+        if call.state is NEW:
+            await key.submission.queue(call)
         try:
             result = await call.future
         except asyncio.CancelledError:
@@ -174,11 +175,9 @@ class KrakenSession(Lifetime, Client, OrderMethods):
             raise
         return converted(result, name, options) if options.converts else result
 
-    async def _ask_public(
-        self, options: CallOptions, name: str, params: Mapping[str, Any] | None, fields: dict[str, Any]
-    ) -> Any:
+    async def _ask_public(self, options: CallOptions, name: str, fields: dict[str, Any]) -> Any:
         runtime = await self._opened()
-        result = await runtime.ask_public(name, {**params, **fields} if params else fields, options)
+        result = await runtime.ask_public(name, fields, options)
         return converted(result, name, options) if options.converts else result
 
     async def halt(self, *, cancel: bool = True) -> Any:

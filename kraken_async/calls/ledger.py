@@ -55,8 +55,7 @@ class CallLedger:
         """Move a call from NEW to WAITING. Raises QueueFull, with nothing changed."""
         self._queue.push(call)
         call.state = WAITING
-        if not call.internal:
-            call.counted = True
+        if call.counted:
             self._pending += 1
 
     def send(self, call: Call, nonce: int, now: float) -> bool:

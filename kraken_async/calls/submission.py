@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.api.endpoints import Priority, find
 from kraken_async.api.request_form import as_sent
-from kraken_async.call import NO_IDS, Call, CallOptions, CallState
+from kraken_async.call import NEW, NO_IDS, Call, CallOptions, CallState
 from kraken_async.calls import log_messages
 from kraken_async.errors import GuardRefused, InvalidArguments, KrakenError, QueueTimeout
 from kraken_async.guards import Request, no_funding
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kraken_async.api.checks import Checks
+    from kraken_async.api.endpoints import Endpoint
     from kraken_async.calls.halt import Halt
     from kraken_async.calls.ledger import CallLedger
     from kraken_async.calls.time_sync import TimeSync
@@ -65,7 +66,8 @@ class Submission:
     ) -> None:
         self._signer = signer
         self._guard = guard if guard is not None else no_funding
-        self._timeout = timeout
+        self._read_timeout = timeout or READ_TIMEOUT
+        self._write_timeout = timeout or WRITE_TIMEOUT
         self._checks = checks
         self._key = key
         self._gate = gate
@@ -79,12 +81,15 @@ class Submission:
         self._hold_pairs = hold_pairs
         self._one_way_due = warn_one_way
         self._warned: set[str] = set()
+        #: Endpoints, by name, a call of which has passed without fields: there is nothing to check or to complete.
+        self._bare: dict[str, Endpoint] = {}
 
-    async def enter(self, options: CallOptions, name: str, params: dict[str, Any]) -> Call:
+    def enter(self, options: CallOptions, name: str, params: dict[str, Any]) -> Call:
         """Check, complete and queue one private call, and return it; see Client.private.
 
-        Its ``future`` is then to be awaited, and the call to be abandoned when that is cancelled: by the caller, so
-        that a hundred thousand waiting calls have one frame each, and not two.
+        One that comes back as NEW has to wait for something first: :meth:`queue` is awaited. Then its ``future`` is
+        awaited, and the call abandoned when that is cancelled: by the caller, so that a hundred thousand waiting calls
+        have one frame each, and not two.
         """
         if self._one_way_due:
             self._one_way_due = False
@@ -95,14 +100,20 @@ class Submission:
             priority = find(name, private=True).priority if options.priority is None else options.priority
             self._reporter.turned_away(name, Priority(priority), error)
             raise
-        if call.endpoint.changes:
-            await self._put_on_record(call)
-        await self._queue_up(call)
+        seen, closing = self._key.seen, self._ledger.closing
+        if not (call.endpoint.changes or closing or seen.halted or seen.lockout_until or seen.pause_until):
+            try:
+                self._enqueue(call)
+            except KrakenError as error:
+                self._reporter.turned_away(call.endpoint.name, call.priority, error)
+                raise
         return call
 
     async def ask(self, options: CallOptions, name: str, params: dict[str, Any]) -> Any:
         """Make one private call, and wait for its result."""
-        call = await self.enter(options, name, params)
+        call = self.enter(options, name, params)
+        if call.state is NEW:
+            await self.queue(call)
         try:
             return await call.future
         except asyncio.CancelledError:
@@ -112,7 +123,7 @@ class Submission:
     async def ask_internal(self, name: str, params: Mapping[str, Any]) -> Answer:
         """Make a read of the session's own, just below cancels, with the governor's reserve."""
         call = self._prepare(_INTERNAL, name, dict(params), internal=True)
-        await self._queue_up(call)
+        await self.queue(call)
         try:
             return Answer(await call.future, call.nonce)
         except asyncio.CancelledError:
@@ -124,33 +135,50 @@ class Submission:
     def _prepare(
         self, options: CallOptions, name: str, params: dict[str, Any], *, internal: bool = False
     ) -> Call:
+        endpoint = None if params or options.body is not None else self._bare.get(name)
+        fields, deadline, made_ids = b"", None, NO_IDS
+        if endpoint is None:
+            endpoint = self._find(name)
+            if not internal:
+                endpoint, params = self._checked(endpoint, params, options)
+                if endpoint.places_orders:
+                    params, deadline, made_ids = self._tracker.complete(endpoint, params)
+            if params:
+                fields = self._signer.encode(endpoint, params)
+        priority = endpoint.priority if options.priority is None else Priority(options.priority)
+        timeout = options.timeout or (self._write_timeout if endpoint.changes else self._read_timeout)
+        future = self._loop.create_future()
+        call = Call(
+            endpoint, params, fields, priority, timeout, options, future, deadline, made_ids, internal
+        )
+        call.resource = self._gate.resource(call)
+        call.enqueued_at = self._clock()  # from here on a cancel that names it takes it back
+        return call
+
+    def _find(self, name: str) -> Endpoint:
         endpoint = find(name, private=True)
         if not endpoint.known and name not in self._warned:
             self._warned.add(name)
             log_messages.unknown_endpoint(name)
-        deadline: float | None = None
-        made_ids = NO_IDS
-        if not internal:
-            if endpoint.funding or self._guard is not no_funding:
-                request = self._guard(Request(endpoint.name, params, endpoint.changes))
-                if not isinstance(request, Request):
-                    raise log_messages.no_request(endpoint.name, request)
-                endpoint, params = find(request.endpoint, private=True), dict(request.params)
-            if self._checks is not None:
-                checks = self._checks.lenient if options.lenient else self._checks
-                checks.check(endpoint.name, params)
-            if params or options.body is not None:
-                endpoint, params = as_sent(endpoint, params, options.body)
-            if endpoint.places_orders:
-                params, deadline, made_ids = self._tracker.complete(endpoint, params)
-        fields = self._signer.encode(endpoint, params) if params else b""
-        priority = endpoint.priority if options.priority is None else Priority(options.priority)
-        timeout = options.timeout or self._timeout or (WRITE_TIMEOUT if endpoint.changes else READ_TIMEOUT)
-        call = Call(endpoint, params, fields, priority, timeout, options, self._loop.create_future())
-        call.deadline, call.made_ids, call.internal = deadline, made_ids, internal
-        call.resource = self._gate.resource(call)
-        call.enqueued_at = self._clock()  # from here on a cancel that names it takes it back
-        return call
+        return endpoint
+
+    def _checked(
+        self, endpoint: Endpoint, params: dict[str, Any], options: CallOptions
+    ) -> tuple[Endpoint, dict[str, Any]]:
+        """Return what the guard and the checks let pass, in the form in which it is sent."""
+        if endpoint.funding or self._guard is not no_funding:
+            request = self._guard(Request(endpoint.name, params, endpoint.changes))
+            if not isinstance(request, Request):
+                raise log_messages.no_request(endpoint.name, request)
+            endpoint, params = find(request.endpoint, private=True), dict(request.params)
+        if self._checks is not None:
+            checks = self._checks.lenient if options.lenient else self._checks
+            checks.check(endpoint.name, params)
+        if params or options.body is not None:
+            return as_sent(endpoint, params, options.body)
+        if endpoint.known and not (endpoint.places_orders or options.lenient) and self._guard is no_funding:
+            self._bare[endpoint.name] = endpoint
+        return endpoint, params
 
     async def _put_on_record(self, call: Call) -> None:
         """Learn Kraken's time, by which an order's deadline is stamped and its age told; put the order on record."""
@@ -181,41 +209,47 @@ class Submission:
 
     # -- queueing --------------------------------------------------------------------------------------------------
 
-    async def _queue_up(self, call: Call) -> None:
+    async def queue(self, call: Call) -> None:
+        """Queue a call that has to be put on record, or that what another session wrote down may stop."""
+        if call.endpoint.changes:
+            await self._put_on_record(call)
         seen = self._key.seen
         try:
             if seen.halted or seen.lockout_until or seen.pause_until:
                 await self._key.update(_nothing)  # what another session has opened again is open
-            self._submit(call)
+            self._check_stops(call)
+            self._enqueue(call)
+            if call.endpoint.cancels:
+                for client_id in cancelled_ids(call.params):
+                    self._recall(client_id)
         except BaseException as error:
             self._tracker.forget(call)
             if isinstance(error, KrakenError):
                 self._reporter.turned_away(call.endpoint.name, call.priority, error)
             raise
 
-    def _submit(self, call: Call) -> None:
-        """Queue a call. Raises what makes it pointless to wait: an open breaker, a halt, a full queue, the end."""
-        ledger = self._ledger
+    def _check_stops(self, call: Call) -> None:
+        """Raise what makes it pointless to wait: the end, an open breaker, a halt."""
+        ledger, seen = self._ledger, self._key.seen
         if ledger.closing and (ledger.ended or not call.internal):  # what looks an order up shares the grace
             raise log_messages.closed(call.endpoint.name)
-        options, seen = call.options, self._key.seen
-        if (seen.lockout_until or seen.pause_until) and not options.ignore_breaker:
+        if (seen.lockout_until or seen.pause_until) and not call.options.ignore_breaker:
             error = circuit_breaker.refusal(seen, self._clock(), call.endpoint.name)
             if error is not None:
                 raise error
         if call.endpoint.changes and self._halt.stops(call):
             raise log_messages.halted(call)
-        if options.queue_timeout is not None:
-            call.timer = self._loop.call_at(call.enqueued_at + options.queue_timeout, self._expire, call)
+
+    def _enqueue(self, call: Call) -> None:
+        patience = call.options.queue_timeout
+        if patience is not None:
+            call.timer = self._loop.call_at(call.enqueued_at + patience, self._expire, call)
         try:
-            ledger.enqueue(call)
+            self._ledger.enqueue(call)
         except BaseException:
             if call.timer is not None:
                 call.timer.cancel()
             raise
-        if call.endpoint.cancels:
-            for name in cancelled_ids(call.params):
-                self._recall(name)
 
     def _recall(self, client_id: str) -> None:
         """Withdraw what a cancel names and still waits here."""

@@ -23,10 +23,10 @@ from tests.orders.fault_support import LIMIT, World, told
 from tests.virtual_time import virtual
 
 
-def call(name: str = "Balance") -> Call:
+def call(name: str = "Balance", *, internal: bool = False) -> Call:
     endpoint = find(name, private=True)
     future = asyncio.get_running_loop().create_future()
-    return Call(endpoint, {}, b"", endpoint.priority, 10.0, DEFAULTS, future)
+    return Call(endpoint, {}, b"", endpoint.priority, 10.0, DEFAULTS, future, internal=internal)
 
 
 class Listener(CallListener):
@@ -226,8 +226,7 @@ async def test_a_trace_hears_of_the_end_and_may_fail(caplog: pytest.LogCaptureFi
 @pytest.mark.parametrize("internal", [False, True])
 async def test_what_is_idle_leaves_out_the_sessions_own_look_ups(internal: bool) -> None:
     book, _ = ledger()
-    one = call()
-    one.internal = internal
+    one = call(internal=internal)
     book.enqueue(one)
     idle = asyncio.create_task(book.idle())
     await asyncio.sleep(0)
