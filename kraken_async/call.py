@@ -39,8 +39,11 @@ class CallState(enum.Enum):
     ENDED = "ended"
 
 
-#: Bound once, as in the ledger: to look a member up on its class costs as much as a dozen attributes.
+#: The states of every call, bound once: to look a member up on its class costs as much as a dozen attributes.
 NEW: Final = CallState.NEW
+WAITING: Final = CallState.WAITING
+SENT: Final = CallState.SENT
+ENDED: Final = CallState.ENDED
 
 #: The table above, as data.
 MOVES: Final[Mapping[CallState, set[CallState]]] = {

@@ -156,11 +156,16 @@ class KrakenSession(Lifetime, Client, OrderMethods):
     # -- asking ----------------------------------------------------------------------------------------------------
 
     async def _ask(self, options: CallOptions, name: str, fields: dict[str, Any]) -> Any:
-        runtime, key = self._runtime, None
-        if runtime is not None and not self._closed and asyncio.get_running_loop() is runtime.loop:
-            key = runtime.key  # the short path, of every call but the first
-        if key is None:
+        runtime = self._runtime
+        if (
+            runtime is None
+            or self._closed
+            or asyncio.get_running_loop() is not runtime.loop
+            or not runtime.key
+        ):
             key = await self._opened_key(f"{name} is a private call", name)
+        else:
+            key = runtime.key  # the short path, of every call but the first
         if options.account_id is not None:
             from kraken_async.api.wallets import of_wallet
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from kraken_async.call import ENDS_PROGRAM, CallState
+from kraken_async.call import ENDED, ENDS_PROGRAM, SENT, WAITING, CallState
 from kraken_async.errors import Outcome, OutcomeUnknown
 
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from kraken_async.errors import KrakenError
 
 log: logging.Logger = logging.getLogger("kraken_async.calls")
-
-#: The states of every call, bound once.
-WAITING: Final = CallState.WAITING
-SENT: Final = CallState.SENT
-ENDED: Final = CallState.ENDED
 
 
 class CallLedger:
@@ -61,9 +56,8 @@ class CallLedger:
     def send(self, call: Call, nonce: int, now: float) -> bool:
         """Move a call from WAITING to SENT. False: its caller left or it was taken back while its nonce was fetched."""
         self._queue.remove(call)
-        if call.future.done():
+        if call.future.done():  # or taken back, which ends it
             self.abandon(call)
-        if call.state is not WAITING:
             return False
         if not call.attempt:
             call.first_sent_at = now
@@ -123,7 +117,6 @@ class CallLedger:
                 future.set_result(result)
             else:
                 future.set_exception(error)
-        self._count_off(call)
 
     def cancel_unsent(self, call: Call, error: KrakenError) -> None:
         """End a call that waits, unsent."""
@@ -145,14 +138,13 @@ class CallLedger:
         A sent read is waited for by no closing any more: what it brings has no effect and no reader.
         """
         if call.state not in (WAITING, CallState.BACKING_OFF):
-            if call.state is SENT and not call.endpoint.changes:
+            if call.state is SENT and call.counted and not call.endpoint.changes:
                 self._count_off(call)
             return
         self._queue.remove(call)
         self._end(call)
         for listener in self._listeners:
             listener.call_dropped(call)
-        self._count_off(call)
 
     def _end(self, call: Call) -> None:
         call.state = ENDED
@@ -161,13 +153,14 @@ class CallLedger:
             self._backing_off.discard(call)
         if call.timer is not None:
             _stop_timer(call)
+        if call.counted:  # not a session's own look-up: closing waits for the order that it is about
+            self._count_off(call)
 
     def _count_off(self, call: Call) -> None:
-        if call.counted:  # not a session's own look-up: closing waits for the order that it is about
-            call.counted = False
-            self._pending -= 1
-            if not self._pending and self._awaited:
-                self._idle.set()
+        call.counted = False
+        self._pending -= 1
+        if not self._pending and self._awaited:
+            self._idle.set()
 
     # -- all of them -----------------------------------------------------------------------------------------------
 

@@ -61,14 +61,14 @@ class RequestQueue:
         self._cancels: dict[Key, Lane] = {}  # those of them that cancels stand in
         self._reserved: set[Call] = set()
         self._seq = 0
-        self.size: int = 0  # how many calls wait
+        self.size: int = 0  # how many calls stand in lanes
         self._max = max_queued
         self._changed = False  # since the last choice
         self._sleeper: asyncio.Future[None] | None = None
         self._cancel_came = asyncio.Event()
 
     def __len__(self) -> int:
-        return self.size
+        return self.size + len(self._reserved)
 
     def __iter__(self) -> Iterator[Call]:
         """Yield the waiting calls, lane by lane; for closing and halting, not for choosing."""
@@ -112,7 +112,7 @@ class RequestQueue:
         A cancel always fits, whatever its priority, and so does a call of the session's own: neither a dead man's
         switch nor what looks an order up is ever turned away.
         """
-        if self._max is not None and self.size >= self._max:
+        if self._max is not None and len(self) >= self._max:
             self._check_fits(call)
         self._seq = call.seq = self._seq + 1
         self._join(call).append(call)
@@ -120,7 +120,7 @@ class RequestQueue:
     def _check_fits(self, call: Call) -> None:
         if not (call.internal or call.priority == CANCEL or "cancel" in call.endpoint.engine):
             msg = (
-                f"{counted(self.size, 'call is', 'calls are')} waiting, max_queued={self._max}: "
+                f"{counted(len(self), 'call is', 'calls are')} waiting, max_queued={self._max}: "
                 "slow down, or raise max_queued"
             )
             raise QueueFull(msg, endpoint=call.endpoint.name)
@@ -136,44 +136,42 @@ class RequestQueue:
     def _join(self, call: Call) -> deque[Call]:
         """Count a call in, and return its lane's calls, for it to be put among them."""
         key = call.priority, call.resource, call.options.burst_protection
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = Lane(key)
-            if call.priority == CANCEL:
-                self._cancels[key] = lane
-        call.lane = lane
+        call.lane = lane = self._lanes.get(key) or self._open(key)
         self.size += 1
         if call.priority == CANCEL:
             self._cancel_came.set()
         self.wake()
         return lane.calls
 
+    def _open(self, key: Key) -> Lane:
+        lane = self._lanes[key] = Lane(key)
+        if key[0] == CANCEL:
+            self._cancels[key] = lane
+        return lane
+
     def remove(self, call: Call) -> None:
         """Take a call out: it is about to be sent, or no longer wanted. At once for the head of a lane."""
-        if call in self._reserved:
-            self._reserved.remove(call)
-        elif call.lane is not None:
-            self._leave_lane(call)
+        if call.lane is None:
+            self._reserved.discard(call)
         else:
-            return
-        self.size -= 1
+            self._leave_lane(call)
 
     def _leave_lane(self, call: Call) -> None:
         lane, call.lane = call.lane, None
+        self.size -= 1
         calls = lane.calls
-        if calls[0] is call:
-            calls.popleft()
-            if not calls:
-                self._emptied(lane)
+        if calls[0] is not call:
+            lane.dead += 1
+            if lane.dead > 64 and lane.dead * 2 > len(calls):
+                lane.calls = deque(c for c in calls if c.lane is lane)
+                lane.dead = 0
             return
-        lane.dead += 1
-        if lane.dead > 64 and lane.dead * 2 > len(calls):
-            lane.calls = deque(c for c in calls if c.lane is lane)
-            lane.dead = 0
-
-    def _emptied(self, lane: Lane) -> None:
-        if len(self._lanes) > FEW_LANES:
-            self._lanes.pop(lane.key, None)
+        calls.popleft()
+        while calls and calls[0].lane is not lane:
+            calls.popleft()
+            lane.dead -= 1
+        if not calls and len(self._lanes) > FEW_LANES:
+            del self._lanes[lane.key]
             self._cancels.pop(lane.key, None)
 
     def reserve(self, call: Call) -> None:
@@ -184,23 +182,20 @@ class RequestQueue:
     def release(self, call: Call) -> None:
         """Put a reserved call back at its place; nothing happens when it is not reserved any more."""
         if call in self._reserved:
-            self.remove(call)
+            self._reserved.remove(call)
             self.put_back(call)
 
     # -- choosing --------------------------------------------------------------------------------------------------
 
-    def _head(self, lane: Lane) -> Call | None:
-        while lane.calls:
-            call = lane.calls[0]
-            if call.lane is not lane:
-                lane.calls.popleft()
-                lane.dead -= 1
-            elif call.future.done():
-                self.remove(call)  # its caller has left, and will say so
-            else:
-                return call
-        self._emptied(lane)
-        return None
+    def _heads(self, lanes: tuple[Lane, ...]) -> list[Call]:
+        """Return the first call of each lane; those whose callers have left, and will say so, are taken out."""
+        heads = []
+        for lane in lanes:
+            while lane.calls and lane.calls[0].future.done():
+                self._leave_lane(lane.calls[0])
+            if lane.calls:
+                heads.append(lane.calls[0])
+        return heads
 
     def choose(
         self, quote_of: Callable[[Call, S, float], Quote], shared: S, now: float
@@ -211,10 +206,7 @@ class RequestQueue:
         :meth:`remove`. The quote is None when nothing waits, or when only a change elsewhere can help.
         """
         self._changed = False
-        heads: list[Call] = []
-        for lane in tuple(self._lanes.values()):
-            if lane.calls and (head := self._head(lane)) is not None:
-                heads.append(head)  # noqa: PERF401 - a comprehension is one call more, for every call
+        heads = self._heads(tuple(self._lanes.values()))
         if len(heads) > 1:
             heads.sort(key=lambda call: self._urgency(call, now))
         closed: set[str] = set()
@@ -240,12 +232,9 @@ class RequestQueue:
 
     def lanes(self, now: float) -> list[tuple[Call, int]]:
         """Return the first call of each lane, the most urgent first, and how many wait there."""
-        found = [
-            (head, len(lane.calls) - lane.dead)
-            for lane in tuple(self._lanes.values())
-            if (head := self._head(lane)) is not None
-        ]
-        return sorted(found, key=lambda each: self._urgency(each[0], now))
+        heads = self._heads(tuple(self._lanes.values()))
+        heads.sort(key=lambda call: self._urgency(call, now))
+        return [(call, len(call.lane.calls) - call.lane.dead) for call in heads]
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 
@@ -285,9 +274,7 @@ class RequestQueue:
     async def cancel_waiting(self) -> Call:
         """Wait until a cancel waits, and return the one that came first."""
         while True:
-            lanes = tuple(self._cancels.values())
-            heads = [head for lane in lanes if (head := self._head(lane)) is not None]
-            if heads:
+            if heads := self._heads(tuple(self._cancels.values())):
                 return min(heads, key=lambda call: call.seq)
             self._cancel_came.clear()
             await self._cancel_came.wait()

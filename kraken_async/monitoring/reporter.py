@@ -88,17 +88,19 @@ class Reporter(CallListener):
         """Count the end of a call, hand its record to the observers, and report it if its caller has left."""
         if call.future.done():
             self._orphaned(call, result, error)
+        metrics, name, now = self.metrics, call.endpoint.name, self._clock()
         if call.internal:
-            self.metrics.lookups += 1
+            metrics.lookups += 1
         if error is None:
-            self.metrics.answered += 1
+            metrics.answered += 1
             outcome, code = "answered", None
         else:
             outcome, code = self._count_failed(error)
-        now, name = self._clock(), call.endpoint.name
-        wait = (call.first_sent_at or now) - call.enqueued_at
-        round_trip = now - call.sent_at if call.attempt else 0.0
-        self.metrics.last_calls.append((call.sent_unix or time.time(), name, outcome, code, wait, round_trip))
+        if call.attempt:
+            at, wait, round_trip = call.sent_unix, call.first_sent_at - call.enqueued_at, now - call.sent_at
+        else:
+            at, wait, round_trip = time.time(), now - call.enqueued_at, 0.0
+        metrics.last_calls.append((at, name, outcome, code, wait, round_trip))
         if self._observers or log.isEnabledFor(logging.DEBUG):
             self._show(
                 CallRecord(

@@ -18,6 +18,7 @@ from kraken_async import (
     KrakenSession,
     MemoryStore,
     Priority,
+    QueueFull,
     QueueTimeout,
     Request,
     Response,
@@ -27,6 +28,7 @@ from kraken_async import (
     TemporaryLockout,
     guards,
 )
+from kraken_async.client import in_body, lenient
 from kraken_async.emulator import Fault
 from kraken_async.stores.base import Shared
 from kraken_async.stores.memory import MemoryKey
@@ -88,12 +90,14 @@ class Exchange:
     def __init__(self) -> None:
         self.clock = asyncio.get_running_loop().time
         self.sent: list[str] = []
+        self.bytes_sent: list[bytes] = []
         self.held: dict[str, asyncio.Event] = {}
         self.bodies: dict[str, list[bytes]] = {}
 
     async def send(self, request: SignedRequest, timeout: float) -> Response:
         name = request.path.rpartition("/")[2]
         self.sent.append(name)
+        self.bytes_sent.append(request.body)
         if name in self.held:
             await self.held[name].wait()
         laid_out = self.bodies.get(name)
@@ -163,6 +167,66 @@ async def test_money_is_refused_before_a_guard_of_ones_own_and_it_may_change_a_c
     async with exchange.session(guard=guards.allow_all) as client:
         await client.private("Withdraw", asset="XBT", key="mine", amount="1")
     assert exchange.sent[-1] == "Withdraw"
+
+
+@virtual
+async def test_a_guard_of_ones_own_sees_every_call_and_so_do_stricter_checks() -> None:
+    exchange = Exchange()
+    seen: list[str] = []
+
+    def guard(request: Request) -> Request:
+        seen.append(request.endpoint)
+        return request
+
+    async with exchange.session(guard=guard) as client:
+        for _ in range(3):
+            await client.private("Balance")
+    assert seen == ["Balance"] * 3
+    async with exchange.session() as client:
+        for _ in range(2):
+            await lenient(client).private("QueryOrders")
+            with pytest.raises(InvalidArguments):
+                await client.private("QueryOrders")
+
+
+@virtual
+async def test_a_call_without_fields_has_the_form_that_its_view_asks_for() -> None:
+    exchange = Exchange()
+    async with exchange.session() as client:
+        for view in (client, in_body(client, "json"), client):
+            await view.private("Balance")
+    assert [body[:1] == b"{" for body in exchange.bytes_sent] == [False, True, False]
+
+
+@virtual
+async def test_orders_without_fields_have_an_id_each() -> None:
+    exchange = Exchange()
+    async with exchange.session(checks=False) as client:
+        for _ in range(3):
+            await client.private("AddOrder")
+    ids = {part for body in exchange.bytes_sent for part in body.split(b"&") if b"cl_ord_id" in part}
+    assert len(ids) == 3
+
+
+@virtual
+async def test_a_read_that_finds_the_queue_full_is_counted_as_not_sent() -> None:
+    records: list[CallRecord] = []
+    exchange = Exchange()
+    exchange.held["Balance"] = asyncio.Event()
+    async with exchange.session(max_queued=1, observers=[records.append]) as client:
+        calls = [asyncio.create_task(client.private("Balance")) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        calls.append(asyncio.create_task(client.private("Balance")))
+        await asyncio.sleep(0.1)
+        with pytest.raises(QueueFull):
+            await client.with_options(priority=Priority.HISTORY, queue_timeout=1.0).private("Ledgers")
+        assert [(each.endpoint, each.priority, each.outcome) for each in records][-1] == (
+            *("Ledgers", "HISTORY", "not sent"),
+        )
+        await asyncio.sleep(2.0)  # nothing expires that was turned away
+        exchange.held["Balance"].set()
+        await asyncio.gather(*calls, return_exceptions=True)
+    assert sum(each.endpoint == "Ledgers" for each in records) == 1
 
 
 @virtual
