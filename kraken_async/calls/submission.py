@@ -81,7 +81,7 @@ class Submission:
         self._hold_pairs = hold_pairs
         self._one_way_due = warn_one_way
         self._warned: set[str] = set()
-        #: Endpoints, by name, a call of which has passed without fields: there is nothing to check or to complete.
+        #: Reads, by name, of which a call without fields has passed: there is nothing to check or to complete.
         self._bare: dict[str, Endpoint] = {}
 
     def enter(self, options: CallOptions, name: str, params: dict[str, Any]) -> Call:
@@ -176,7 +176,7 @@ class Submission:
             checks.check(endpoint.name, params)
         if params or options.body is not None:
             return as_sent(endpoint, params, options.body)
-        if endpoint.known and not (endpoint.places_orders or options.lenient) and self._guard is no_funding:
+        if not (endpoint.changes or options.lenient) and self._guard is no_funding:
             self._bare[endpoint.name] = endpoint
         return endpoint, params
 

@@ -190,12 +190,14 @@ async def test_a_guard_of_ones_own_sees_every_call_and_so_do_stricter_checks() -
 
 
 @virtual
-async def test_a_call_without_fields_has_the_form_that_its_view_asks_for() -> None:
+async def test_a_read_is_sent_with_the_fields_and_in_the_form_that_are_asked_for() -> None:
     exchange = Exchange()
     async with exchange.session() as client:
         for view in (client, in_body(client, "json"), client):
             await view.private("Balance")
-    assert [body[:1] == b"{" for body in exchange.bytes_sent] == [False, True, False]
+        await client.private("Balance", rebase_multiplier="base")
+    assert [body[:1] == b"{" for body in exchange.bytes_sent] == [False, True, False, False]
+    assert [b"rebase_multiplier=base" in body for body in exchange.bytes_sent] == [False, False, False, True]
 
 
 @virtual
