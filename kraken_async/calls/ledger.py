@@ -117,6 +117,8 @@ class CallLedger:
                 future.set_result(result)
             else:
                 future.set_exception(error)
+        if call.counted:  # not a session's own look-up: closing waits for the order that it is about
+            self._count_off(call)  # what waits in idle() runs after the caller
 
     def cancel_unsent(self, call: Call, error: KrakenError) -> None:
         """End a call that waits, unsent."""
@@ -145,6 +147,8 @@ class CallLedger:
         self._end(call)
         for listener in self._listeners:
             listener.call_dropped(call)
+        if call.counted:
+            self._count_off(call)
 
     def _end(self, call: Call) -> None:
         call.state = ENDED
@@ -153,8 +157,6 @@ class CallLedger:
             self._backing_off.discard(call)
         if call.timer is not None:
             _stop_timer(call)
-        if call.counted:  # not a session's own look-up: closing waits for the order that it is about
-            self._count_off(call)
 
     def _count_off(self, call: Call) -> None:
         call.counted = False
