@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import pickle
 import traceback
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-from kraken_async import BurstGovernor, KrakenError, KrakenSession, OrderPolicy
+from kraken_async import BurstGovernor, KrakenError, KrakenSession, MemoryStore, OrderPolicy, RetryPolicy
 from kraken_async.api.endpoints import find
 from kraken_async.emulator import Emulator, EmulatorServer, Fault
 from kraken_async.wire import signer
@@ -123,3 +125,55 @@ def test_the_suite_looks_for_secrets_in_all_that_its_tests_show(monkeypatch: pyt
         heard = Secrecy()
         heard.emit(logging.makeLogRecord(record))
         assert heard.shown("")
+
+
+TOKEN = "canary-token-4711"
+WHOLE = b'{"error":[],"result":{"token":"%s","expires":900}}' % TOKEN.encode()
+
+
+def answer(body: bytes, status: int = 200, *, length: int | None = None, head: bytes = b"") -> bytes:
+    size = len(body) if length is None else length
+    return b"HTTP/1.1 %d Said\r\nContent-Length: %d\r\n%s\r\n%s" % (status, size, head, body)
+
+
+#: Answers that hold a secret and are an error.
+SPOILT = {
+    "half of the JSON": answer(WHOLE[:-3]),
+    "half of the body": answer(WHOLE, length=500),
+    "an error beside it": answer(b'{"error":["EGeneral:Internal error"],' + WHOLE[12:]),
+    "an error that is not known": answer(b'{"error":["EOther:Words"],' + WHOLE[12:]),
+    "a list": answer(b"[" + WHOLE + b"]"),
+    "a page": answer(b"<html><title>" + WHOLE + b"</title></html>"),
+    "not gzip": answer(WHOLE, head=b"Content-Encoding: gzip\r\n"),
+    "half of it chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%szz\r\n"
+    % (len(WHOLE), WHOLE),
+    "no HTTP": WHOLE,
+    "status 500": answer(WHOLE[:-3], 500),
+    "status 403": answer(WHOLE[:-3], 403),
+}
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["own connection", "http="])
+@pytest.mark.parametrize("name", SPOILT)
+async def test_an_error_of_an_answer_holds_nothing_of_it(tmp_path: Path, name: str, given: bool) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(SPOILT[name])
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, aiohttp.ClientSession() as http:
+        port = server.sockets[0].getsockname()[1]
+        async with KrakenSession(
+            "key",
+            "c2VjcmV0",
+            base_url=f"http://127.0.0.1:{port}",
+            store=MemoryStore(),
+            state_dir=tmp_path,
+            http=http if given else None,
+            governor=BurstGovernor.off(),
+            retry=RetryPolicy(attempts=1),
+        ) as client:
+            with pytest.raises(KrakenError) as caught:
+                await client.private("GetWebSocketsToken")
+    assert TOKEN[:8] not in told(caught.value)

@@ -191,9 +191,10 @@ class CallWorker:
                 result = decode(response, call.endpoint, exactly=call.options.converts)
             else:
                 result = decode_traced(response, call.endpoint, trace)
-        except KrakenAPIError:
-            self._learn_server_time(call, response)
-            raise
+        except KrakenError as error:
+            if isinstance(error, KrakenAPIError):
+                self._learn_server_time(call, response)
+            raise error.with_traceback(None) from None  # a frame of decode() holds the answer, a token
         if not call.endpoint.binary and self._clock() >= self._server_time.due_at:
             self._learn_server_time(call, response)
         return result
