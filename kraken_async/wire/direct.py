@@ -33,7 +33,8 @@ CLOSING: Final = 1.0
 TRIES: Final = 3
 EARLY: Final = "something came of the connection before it was asked"
 _HEADS: Final = 256
-_BREAK: Final = "\r\n"
+_SIGNATURE: Final = "API-Sign"
+_PRINTABLE: Final = bytes(range(0x20, 0x7F))
 _NO_HEADER: Final = "a header holds what no header may hold"
 
 
@@ -65,7 +66,8 @@ class Direct:
             f"Host: {base.host_port_subcomponent}",
             *(f"{name}: {value}" for name, value in headers.items()),
         ]
-        self._heads: dict[str, str] = {}
+        #: By path and headers, as few of a session's differ by more than their signature.
+        self._heads: dict[tuple[object, ...], bytes] = {}
         self._loop = asyncio.get_running_loop()
         self._clock = clock_of(self._loop)
         self._idle: list[Connection] = []
@@ -160,26 +162,26 @@ class Direct:
         return TransportError(f"{self._host}: {what}", outcome=Outcome.NOT_SENT)
 
     def _packet(self, request: SignedRequest) -> bytes:
-        path = request.path
-        head = self._heads.get(path)
+        body = request.body
+        headers = request.headers.copy()
+        signature = headers.pop(_SIGNATURE, "").encode()
+        known = request.path, *headers.items()
+        head = self._heads.get(known)
         if head is None:
-            head = self._head(path)
-        body, lines = request.body, []
-        for name, value in request.headers.items():
-            lines.append(f"{name}: {value}")
-        lines.append(f"Content-Length: {len(body)}")
-        if not all(map(str.isprintable, lines)):
+            head = self._head(request.path, headers)
+            if len(self._heads) < _HEADS:
+                self._heads[known] = head
+        if signature.translate(None, _PRINTABLE):
             raise ValueError(_NO_HEADER)
-        return f"{head}{_BREAK.join(lines)}{_BREAK}{_BREAK}".encode() + body
+        return b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (head, signature, len(body), body)
 
-    def _head(self, path: str) -> str:
-        lines = [f"POST {self._prefix}{path} HTTP/1.1", *self._fixed, ""]
+    def _head(self, path: str, headers: dict[str, str]) -> bytes:
+        """Return what a request begins with, up to the value of its signature."""
+        lines = [f"POST {self._prefix}{path} HTTP/1.1", *self._fixed]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         if not all(map(str.isprintable, lines)):
             raise ValueError(_NO_HEADER)
-        head = _BREAK.join(lines)
-        if len(self._heads) < _HEADS:
-            self._heads[path] = head
-        return head
+        return "\r\n".join([*lines, f"{_SIGNATURE}: "]).encode()
 
     async def close(self) -> None:
         """Drop all connections; what is in flight fails."""

@@ -95,16 +95,15 @@ class Signer:
         ``otp`` gives the one-time password of this call alone, in place of the key's own.
         Raises AuthenticationError ("not sent") if the one-time password cannot be had.
         """
-        stamp = b"%d" % nonce
+        stamp, content_type, path = b"%d" % nonce, _FORM, endpoint.path
+        body: bytes | memoryview
         # A view, as a traceback that shows locals shows nothing of what is in it.
         if endpoint.body == "json":
             content_type, body = _JSON, memoryview(self._json_body(stamp, fields, extra, otp))
         elif extra or self._otp is not None or otp is not None:
-            content_type, body = _FORM, memoryview(self._form_body(stamp, fields, extra, otp))
+            body = memoryview(self._form_body(stamp, fields, extra, otp))
         else:
-            plain = b"nonce=%b&%b" % (stamp, fields) if fields else b"nonce=" + stamp
-            content_type, body = _FORM, memoryview(plain)
-        path = endpoint.path
+            body = b"nonce=%b&%b" % (stamp, fields) if fields else b"nonce=" + stamp
         return SignedRequest(
             "POST",
             path,
@@ -119,11 +118,8 @@ class Signer:
 
     def signature(self, path: str, nonce: bytes, body: bytes | memoryview) -> str:
         """Return the value of API-Sign; `nonce` in decimal, `body` exactly as it will be sent."""
-        signed = hashlib.sha256(nonce)
-        signed.update(body)
-        inner = self._inner.copy()
-        inner.update(path.encode() + signed.digest())
-        outer = self._outer.copy()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(path.encode() + hashlib.sha256(nonce + body).digest())
         outer.update(inner.digest())
         return b2a_base64(outer.digest(), newline=False).decode()
 

@@ -19,7 +19,6 @@ from aiohttp import web
 
 from kraken_async.errors import Outcome, RequestTimeout, SessionClosed, TransportError
 from kraken_async.wire.base_url import check_url
-from kraken_async.wire.messages import SignedRequest
 from kraken_async.wire.transport import Transport
 from tests.byte_server import request_of
 from tests.wire.support import OK, PATH, Raw, choose, pass_time, post, serve
@@ -298,24 +297,44 @@ async def test_what_is_not_http_is_an_unknown_outcome(raw: Raw) -> None:
     await transport.close()
 
 
-async def test_a_header_that_would_break_the_request_is_never_sent(raw: Raw) -> None:
+@pytest.mark.parametrize("name", ["API-Key", "API-Sign", "Content-Type", "X-More"])
+@pytest.mark.parametrize("text", ["x\r\nHost: elsewhere", "x\n", "x\0"])
+async def test_a_header_that_would_break_the_request_is_never_sent(name: str, text: str, raw: Raw) -> None:
     received: list[bytes] = []
 
     def answer(request: bytes) -> bytes:
         received.append(request)
         return OK
 
-    url = await raw(answer)
-    transport = Transport(url)
+    transport = Transport(await raw(answer))
+    await transport.send(post(), 30.0)
+    sound = post()
     with pytest.raises(TransportError) as caught:
-        await transport.send(SignedRequest("POST", PATH, {"API-Key": "x\r\nHost: elsewhere"}, b"", 1), 30.0)
+        await transport.send(sound._replace(headers={**sound.headers, name: text}), 30.0)
     assert caught.value.outcome is Outcome.NOT_SENT
     with contextlib.suppress(TransportError):
-        await transport.send(
-            SignedRequest("POST", f"{PATH}\r\nHost: elsewhere", {"API-Key": "k"}, b"", 1), 30.0
-        )
+        await transport.send(sound._replace(path=f"{PATH}\r\nHost: elsewhere"), 30.0)
     for request in received:  # a path is one line, whatever it holds
         assert request.count(b"\r\nHost: ") == 1
+    await transport.close()
+
+
+async def test_each_request_carries_its_own_path_and_headers(raw: Raw) -> None:
+    received: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        received.append(request)
+        return OK
+
+    transport = Transport(await raw(answer))
+    sound = post()
+    for name in ("API-Key", "API-Sign", "Content-Type"):
+        for text in ("one", "another"):
+            await transport.send(sound._replace(headers={**sound.headers, name: text}), 30.0)
+            sent = dict(line.split(b": ", 1) for line in received[-1].split(b"\r\n")[1:] if b": " in line)
+            assert sent[name.encode()] == text.encode()
+    await transport.send(sound._replace(path="/0/private/Another"), 30.0)
+    assert received[-1].startswith(b"POST /0/private/Another HTTP/1.1\r\n")
     await transport.close()
 
 
