@@ -17,7 +17,7 @@ from kraken_async.errors import AuthenticationError, Outcome
 from kraken_async.lifetime import Lifetime
 from kraken_async.monitoring import statistics
 from kraken_async.monitoring.metrics import Metrics
-from kraken_async.settings import Config, Settings
+from kraken_async.settings import Config, Settings, check_names
 from kraken_async.stores.base import Store
 from kraken_async.stores.file import FileStore
 
@@ -81,6 +81,7 @@ class KrakenSession(Lifetime, Client, OrderMethods):
         store: Store | None = None,
         **options: Unpack[SessionOptions],
     ) -> None:
+        check_names(options)
         try:
             config = Config.checked(api_key, api_secret, otp, **options)
         finally:

@@ -193,6 +193,18 @@ class Config:
         )
 
 
+def check_names(options: Mapping[str, object]) -> None:
+    """Raise TypeError, as Python does, for an option that no session has, naming the one that is meant."""
+    for name in options:
+        if name not in SessionOptions.__annotations__:
+            from difflib import get_close_matches
+
+            names = ["api_key", "api_secret", "otp", "store", *SessionOptions.__annotations__]
+            near = get_close_matches(name, names, n=1)
+            msg = f"KrakenSession has no option {name!r}" + (f": {near[0]!r}?" if near else "")
+            raise TypeError(msg)
+
+
 def _checks(wanted: bool | Literal["warn"]) -> Checks | None:
     if wanted is False:
         return None

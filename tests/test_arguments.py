@@ -21,6 +21,7 @@ from kraken_async import (
     RetryPolicy,
     SignedRequest,
     read_export,
+    sync,
 )
 
 NOT_FLAGS = ["no", "", 0, 1, 2.5, None, [], b"x"]
@@ -167,3 +168,22 @@ async def test_a_priority_may_be_given_by_its_number(client: KrakenSession) -> N
 def test_none_as_observers_and_hosts_is_none_given() -> None:
     nothing: Any = None
     assert isinstance(KrakenSession(observers=nothing, plain_http=nothing), KrakenSession)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("teir", ": 'tier'?"),
+        ("api_sceret", ": 'api_secret'?"),
+        ("state_directory", ": 'state_dir'?"),
+        ("zzz", ""),
+    ],
+)
+@pytest.mark.parametrize("session", [KrakenSession, sync.KrakenSession], ids=["async", "sync"])
+def test_an_option_that_no_session_has_names_the_one_that_is_meant(
+    given: str, meant: str, session: Any
+) -> None:
+    for make in (session, session.from_env):
+        with pytest.raises(TypeError) as refused:
+            make(**{given: "value"})
+        assert str(refused.value) == f"KrakenSession has no option {given!r}{meant}"

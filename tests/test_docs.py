@@ -397,3 +397,13 @@ def test_the_drawings_are_those_of_their_program() -> None:
         assert (DOCS / "images" / name).read_text(encoding="utf-8") == draw(), "python docs/drawings.py"
     rooms = [room for _, rooms in script["HOUSE"] for room in rooms]
     assert not [room for room in rooms if not list((ROOT / "kraken_async").glob(f"{room}*"))]
+
+
+def test_the_key_of_the_tutorial_is_that_of_its_seed() -> None:
+    key = Emulator(seed=1).key
+    shown = re.findall(
+        r"^export KRAKEN_API_(KEY|SECRET)=(\S+)\.\.\.$", (DOCS / "tutorial.md").read_text(), re.M
+    )
+    assert [name for name, _ in shown] == ["KEY", "SECRET"]
+    assert key.api_key.startswith(shown[0][1])
+    assert key.api_secret.startswith(shown[1][1])

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from kraken_async.api.endpoints import has_effect
+from kraken_async.api.endpoints import has_effect, nearest
 from kraken_async.errors import KrakenError, Outcome
 from kraken_async.gateway import downloads, replies, upstream
 from kraken_async.gateway.fields import in_short, shaped
@@ -238,8 +238,11 @@ def make_session(
 def _not_allowed(token: Token, endpoint: Endpoint, words: frozenset[str]) -> Reply:
     if endpoint.funding:
         why = "no token may withdraw or transfer"
+    elif not endpoint.known:
+        near = nearest(endpoint.name, private=True)
+        why = "not known here, and no token may call it" + (f"; {near}?" if near else "")
     elif not words:
-        why = f"{endpoint.name} is not known here, or for no token" if not endpoint.known else "for no token"
+        why = "for no token"
     else:
         why = f"the token {token.name} may not: it needs --allow {' or '.join(sorted(words))}"
     return replies.refusal("EGeneral:Permission denied", f"{endpoint.name}: {why}")

@@ -28,6 +28,7 @@ from kraken_async.errors import (
     TemporaryLockout,
     TradingHalted,
 )
+from kraken_async.gateway.words import plain
 from kraken_async.problems import counted
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def of_error(error: KrakenError, *, changes: bool) -> Reply:
     """Return the envelope for a call that failed without an answer of Kraken's that could be passed on."""
     if isinstance(error, OutcomeUnknown) or (error.outcome is Outcome.UNKNOWN and changes):
         client_id = getattr(error, "cl_ord_id", None)
-        said = f"EGeneral:Outcome unknown:{one_line(str(error))}"
+        said = f"EGeneral:Outcome unknown:{one_line(plain(str(error)))}"
         return refusal(
             said, "do not repeat it: see /api/orders/unresolved", outcome=UNKNOWN, client_id=client_id
         )
@@ -131,10 +132,10 @@ def of_error(error: KrakenError, *, changes: bool) -> Reply:
             by_kraken=outcome == REFUSED,
         )
     if isinstance(error, InvalidArguments):
-        return refusal(f"EGeneral:Invalid arguments:{one_line(str(error))}", outcome=outcome)
+        return refusal(f"EGeneral:Invalid arguments:{one_line(plain(str(error)))}", outcome=outcome)
     # Read or not sent: it may be asked for again, and this is what clients do that on.
     said = next((said for kind, said in _NOT_SENT if isinstance(error, kind)), "EService:Unavailable")
-    return refusal(said, str(error), outcome=outcome)
+    return refusal(said, plain(str(error)), outcome=outcome)
 
 
 def faulty(fault: Exception, *, sent: bool) -> Reply:

@@ -16,6 +16,8 @@ _PLAIN: Final = (
     (" (startup_window, startup_interval)", ", which the gateway keeps to"),
     (" (EService:Throttled)", ""),
     (" until resume()", ""),
+    (" until client.resume()", ""),
+    (" (checks=False sends it as it is)", ""),
     ("this session waits for the turn of this key", "calls wait for their turn: another session has it,"),
     ("this session waits for", "calls wait for"),
     (": set state_dir or KRAKEN_STATE_DIR", ": set store in the gateway's configuration"),

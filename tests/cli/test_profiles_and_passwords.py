@@ -44,6 +44,13 @@ def test_a_profile_that_is_not_there_is_said(profile: str) -> None:
     assert "no profile 'other'" in done.output
 
 
+@pytest.mark.parametrize(("option", "value"), [("--profile", "NAME"), ("--otp", "CODE")])
+def test_an_option_behind_its_command_is_told_where_it_stands(option: str, value: str) -> None:
+    done = run("doctor", option, "x")
+    assert done.exit_code == 2
+    assert f"{option} stands before the command: kraken-async {option} {value} COMMAND" in done.output
+
+
 @pytest.fixture
 def placed(kraken_emulator: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Name a profile that says where its state is kept, in a world where everything else would lie elsewhere."""

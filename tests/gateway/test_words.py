@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from kraken_async.gateway import words
+from kraken_async.gateway.replies import REASON
 from kraken_async.limits.waits import START_UP, THROTTLED, LimitWait
 from kraken_async.problems import SEVERITIES
-from tests.gateway.conftest import Running
+from tests.gateway.conftest import ORDER, Running
 
 #: Names that mean something to who writes Python, and nothing to who reads the page.
 PYTHON = re.compile(
@@ -107,3 +108,31 @@ def test_the_places_of_state_speak_no_python(tmp_path: Path, monkeypatch: pytest
         for problem in paths.place_problems(tmp_path, chosen=False):
             text = shown(problem.code, str(problem)).replace(str(tmp_path), "")
             assert not PYTHON.search(text), text
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "said"),
+    [
+        (
+            "AddOrder",
+            {"pair": "XBTUSD", "type": "buy", "ordertype": "market", "oflag": "post"},
+            '"oflags" is meant',
+        ),
+        ("AddOrder", {"pair": "XBTUSD", "type": "buy", "ordertype": "market"}, '"volume" is missing'),
+        ("Balanc", {}, "not known here, and no token may call it; Balance?"),
+    ],
+)
+async def test_what_a_program_sent_wrong_is_said_without_names_of_pythons(
+    name: str, fields: dict[str, Any], said: str, running: Running
+) -> None:
+    answer, headers = await running.client().call(name, fields)
+    text = f"{answer['error'][0]} {headers.get(REASON, '')}"
+    assert said in text
+    assert not PYTHON.search(text), text
+    assert "False" not in text
+
+
+async def test_a_halted_order_is_refused_without_names_of_pythons(running: Running) -> None:
+    await running.client("halt").api("/api/halt", method="POST", json={"account": "main"})
+    _, headers = await running.client().call("AddOrder", ORDER)
+    assert headers[REASON] == "AddOrder was not sent: trading is halted on this key"
