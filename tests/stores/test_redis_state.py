@@ -89,9 +89,12 @@ def test_a_server_lacks_what_is_newer_than_its_own(gen: int, era: str, lacks: bo
     assert parsed().lacks(gen, era) is lacks
 
 
-def known(**fields: Any) -> Version | None:
-    snapshot = [str(each).encode() for each in {**SNAPSHOT, **fields}.values()]
-    return state.unchanged(snapshot, parsed(), Offset(2.0), 100.0)
+def known(now: float = 100.0, **fields: Any) -> Version | None:
+    offset = Offset(2.0)
+    view = state.parse(list(SNAPSHOT.values()), offset, 100.0, "redis://here", "k")
+    return state.unchanged(
+        [str(each).encode() for each in {**SNAPSHOT, **fields}.values()], view, offset, now
+    )
 
 
 def test_a_generation_that_is_known_is_not_read_again_but_for_its_counts() -> None:
@@ -112,11 +115,19 @@ def test_another_generation_is_read(other: dict[str, Any]) -> None:
     assert known(**other) is None
 
 
+def test_times_are_read_again_when_the_clocks_are_no_longer_as_far_apart() -> None:
+    assert known(sec=1060, now=160.0) is not None
+    assert known(sec=1060, now=160.4) is not None  # a slow answer
+    assert known(sec=1060, now=120.0) is None  # this host slept for 40 s
+    assert known(sec=1020, now=160.0) is None  # the server's clock was set
+
+
 def test_the_servers_clock_is_learnt_from_a_generation_that_is_known_too() -> None:
     offset = Offset(2.0)
     snapshot = [each.encode() for each in SNAPSHOT.values()]
-    assert state.unchanged(snapshot, parsed(), offset, 1007.5) is not None
-    assert offset.value == 7.0
+    view = state.parse(snapshot, offset, 100.0, "redis://here", "k")
+    assert state.unchanged(snapshot, view, offset, 99.75) is not None
+    assert offset.value == 99.75 - 1000.5
 
 
 # ------------------------------------------------------------------ the clocks

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: In a snapshot, the server's time among them.
 FIELDS: Final = 13
+#: Seconds by which two clocks may drift apart before times are read again.
+_SAME_CLOCK: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +98,18 @@ class Floor:
 
 
 def unchanged(snapshot: list[Any], known: Version, offset: Offset, now: float) -> Version | None:
-    """Return ``known`` with the counts of a snapshot, if that is of the same generation; None: it has to be read."""
+    """Return ``known`` with the counts of a snapshot, if that is of the same generation; None: it has to be read.
+
+    So it has to when a clock was set or the host slept: the times in ``known`` are of the clock as it was.
+    """
     if len(snapshot) != FIELDS or (snapshot[3], snapshot[4]) != (b"%d" % known.gen, known.era.encode()):
         return None
     recalled, placed, sec, usec = snapshot[9:]
     if not (recalled or b"0").isdigit() or not (placed or b"0").isdigit():
         return None
-    offset.learn(now, sec, usec)
+    before = offset.value
+    if abs(offset.learn(now, sec, usec) - before) > _SAME_CLOCK:
+        return None
     return Version(
         known.gen,
         known.era,
