@@ -140,7 +140,9 @@ class RequestQueue:
         self.size += 1
         if call.priority == CANCEL:
             self._cancel_came.set()
-        self.wake()
+        self._changed = True
+        if self._sleeper is not None:
+            self.wake()
         return lane.calls
 
     def _open(self, key: Key) -> Lane:
@@ -254,14 +256,16 @@ class RequestQueue:
             self._changed = False
             return
         sleeper = self._sleeper = asyncio.get_running_loop().create_future()
-        if seconds is None:
-            await sleeper
-            return
         try:
+            if seconds is None:
+                await sleeper
+                return
             async with asyncio.timeout(seconds):
                 await sleeper
         except TimeoutError:
             return
+        finally:
+            self._sleeper = None
 
     @property
     def urgent(self) -> bool:

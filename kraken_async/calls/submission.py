@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from kraken_async.api.endpoints import Priority, find
+from kraken_async.api.endpoints import Priority, find, known_endpoints
 from kraken_async.api.request_form import as_sent
 from kraken_async.call import NEW, NO_IDS, Call, CallOptions, CallState
 from kraken_async.calls import log_messages
@@ -80,6 +80,7 @@ class Submission:
         self._loop = asyncio.get_running_loop()
         self._hold_pairs = hold_pairs
         self._one_way_due = warn_one_way
+        self._known = known_endpoints(private=True)
         self._warned: set[str] = set()
         #: Reads, by name, of which a call without fields has passed: there is nothing to check or to complete.
         self._bare: dict[str, Endpoint] = {}
@@ -87,9 +88,9 @@ class Submission:
     def enter(self, options: CallOptions, name: str, params: dict[str, Any]) -> Call:
         """Check, complete and queue one private call, and return it; see Client.private.
 
-        One that comes back as NEW has to wait for something first: :meth:`queue` is awaited. Then its ``future`` is
-        awaited, and the call abandoned when that is cancelled: by the caller, so that a hundred thousand waiting calls
-        have one frame each, and not two.
+        One that comes back as NEW waits for something first, or has a time to wait: :meth:`queue` is awaited. Then its
+        ``future`` is awaited, and the call abandoned when that is cancelled: by the caller, so that a hundred thousand
+        waiting calls have one frame each, and not two.
         """
         if self._one_way_due:
             self._one_way_due = False
@@ -98,12 +99,19 @@ class Submission:
             call = self._prepare(options, name, params)
         except (GuardRefused, InvalidArguments) as error:
             priority = find(name, private=True).priority if options.priority is None else options.priority
-            self._reporter.turned_away(name, Priority(priority), error)
+            self._reporter.turned_away(name, priority, error)
             raise
-        seen, closing = self._key.seen, self._ledger.closing
-        if not (call.endpoint.changes or closing or seen.halted or seen.lockout_until or seen.pause_until):
+        seen = self._key.seen
+        if not (
+            call.endpoint.changes
+            or options.queue_timeout is not None
+            or self._ledger.closing
+            or seen.halted
+            or seen.lockout_until
+            or seen.pause_until
+        ):
             try:
-                self._enqueue(call)
+                self._ledger.enqueue(call)
             except KrakenError as error:
                 self._reporter.turned_away(call.endpoint.name, call.priority, error)
                 raise
@@ -145,7 +153,7 @@ class Submission:
                     params, deadline, made_ids = self._tracker.complete(endpoint, params)
             if params:
                 fields = self._signer.encode(endpoint, params)
-        priority = endpoint.priority if options.priority is None else Priority(options.priority)
+        priority = endpoint.priority if options.priority is None else options.priority
         timeout = options.timeout or (self._write_timeout if endpoint.changes else self._read_timeout)
         future = self._loop.create_future()
         call = Call(
@@ -156,10 +164,12 @@ class Submission:
         return call
 
     def _find(self, name: str) -> Endpoint:
-        endpoint = find(name, private=True)
-        if not endpoint.known and name not in self._warned:
-            self._warned.add(name)
-            log_messages.unknown_endpoint(name)
+        endpoint = self._known.get(name)
+        if endpoint is None:
+            endpoint = find(name, private=True)
+            if name not in self._warned:
+                self._warned.add(name)
+                log_messages.unknown_endpoint(name)
         return endpoint
 
     def _checked(
@@ -210,7 +220,7 @@ class Submission:
     # -- queueing --------------------------------------------------------------------------------------------------
 
     async def queue(self, call: Call) -> None:
-        """Queue a call that has to be put on record, or that what another session wrote down may stop."""
+        """Queue a call that has to be put on record, that has a time to wait, or that something may stop."""
         if call.endpoint.changes:
             await self._put_on_record(call)
         seen = self._key.seen
@@ -218,7 +228,10 @@ class Submission:
             if seen.halted or seen.lockout_until or seen.pause_until:
                 await self._key.update(_nothing)  # what another session has opened again is open
             self._check_stops(call)
-            self._enqueue(call)
+            self._ledger.enqueue(call)
+            patience = call.options.queue_timeout
+            if patience is not None:
+                call.timer = self._loop.call_at(call.enqueued_at + patience, self._expire, call)
             if call.endpoint.cancels:
                 for client_id in cancelled_ids(call.params):
                     self._recall(client_id)
@@ -239,17 +252,6 @@ class Submission:
                 raise error
         if call.endpoint.changes and self._halt.stops(call):
             raise log_messages.halted(call)
-
-    def _enqueue(self, call: Call) -> None:
-        patience = call.options.queue_timeout
-        if patience is not None:
-            call.timer = self._loop.call_at(call.enqueued_at + patience, self._expire, call)
-        try:
-            self._ledger.enqueue(call)
-        except BaseException:
-            if call.timer is not None:
-                call.timer.cancel()
-            raise
 
     def _recall(self, client_id: str) -> None:
         """Withdraw what a cancel names and still waits here."""

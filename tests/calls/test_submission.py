@@ -15,8 +15,10 @@ from kraken_async import (
     CallRecord,
     GuardRefused,
     InvalidArguments,
+    KrakenError,
     KrakenSession,
     MemoryStore,
+    Outcome,
     Priority,
     QueueFull,
     QueueTimeout,
@@ -310,6 +312,24 @@ async def test_a_lockout_fails_calls_at_once_but_those_that_are_to_go_all_the_sa
         await client.with_options(ignore_breaker=True).private("Balance")
         await client.private("Balance")  # Kraken has answered
     assert exchange.sent == ["Balance", "Balance"]
+
+
+@virtual
+@pytest.mark.parametrize("field", ["lockout_until", "pause_until"])
+async def test_a_closed_key_is_told_at_once_and_not_when_the_call_in_flight_has_ended(field: str) -> None:
+    exchange, store = Exchange(), MemoryStore()
+    exchange.held["Ledgers"] = asyncio.Event()
+    async with exchange.session(store=store) as client, key_state(store, "key") as other:
+        stalled = asyncio.create_task(client.private("Ledgers"))
+        await asyncio.sleep(0.1)
+        await other.update(partial(setattr_of, field, exchange.clock() + 900.0))
+        with pytest.raises(KrakenError) as told:
+            async with asyncio.timeout(1.0):
+                await client.private("Balance")
+        assert told.value.outcome is Outcome.NOT_SENT
+        exchange.held["Ledgers"].set()
+        await stalled
+    assert exchange.sent == ["Ledgers"]
 
 
 @virtual
