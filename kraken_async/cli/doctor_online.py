@@ -82,6 +82,10 @@ async def ask_kraken(
                     question.first_use,
                 )
             )
+        else:
+            found.append(
+                Check("API key at Kraken", "WARN", "not asked, as something above fails", "mend that first")
+            )
         return found
 
 

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from kraken_async import NonceStoreError
 from kraken_async.cli.common import (
     EXIT_CODES,
+    NOT_SENT,
     Json,
     Yes,
     confirm,
     deliver,
     dump,
+    fail,
     opened,
     out,
     run,
@@ -75,6 +78,14 @@ def _show(result: Any, others: list[dict[str, Any]], *, as_json: bool) -> None:
 
 
 async def _halt(client: KrakenSession, *, cancel: bool) -> Any:
+    try:
+        await client.open()
+    except NonceStoreError as error:
+        fail(
+            f"{error}. Nothing is halted, and no order was cancelled",
+            "cancel the orders on Kraken's page, or by --state-dir with another directory, which stops no program",
+            NOT_SENT,
+        )
     async with opened(client):
         return await client.halt(cancel=cancel)
 

@@ -20,7 +20,7 @@ from kraken_async.cli import main
 from kraken_async.cli.app import app
 from kraken_async.cli.common import confirm
 from kraken_async.emulator import EmulatorServer
-from tests.cli.cli_support import data, run
+from tests.cli.cli_support import checks, data, run
 
 ROOT = Path(__file__).parents[2]
 ORDER = ("pair=XBTUSD", "type=buy", "ordertype=limit", "price=30000", "volume=0.01")
@@ -205,3 +205,20 @@ def test_an_id_that_no_order_has_is_said_and_not_called_cancelled_alone(
     assert "is the id right?" in done.stdout
     (row,) = data(run("orders", "ensure-cancelled", "no-such-order", "--json"))
     assert row["result"]["status"] == "absent"
+
+
+def test_without_a_place_for_its_state_a_halt_says_that_orders_are_open_and_doctor_what_it_did_not_ask(
+    known: EmulatorServer, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("halt", "--yes", "--state-dir", str(tmp_path / "file"))
+    assert done.exit_code == 4
+    assert "Nothing is halted, and no order was cancelled" in done.stderr
+    assert "--state-dir" in done.stderr
+    assert (
+        checks(run("doctor", "--json", "--state-dir", str(tmp_path / "file")))["API key at Kraken"] == "WARN"
+    )
+    placed = run("call", "AddOrder", *ORDER, "--yes")
+    assert placed.exit_code == 0, placed.output
+    done = run("halt", "--yes", "--state-dir", str(tmp_path / "other"))  # the way out that is named
+    assert (done.exit_code, "1 order cancelled" in done.stdout) == (0, True), done.output

@@ -7,6 +7,7 @@ import contextlib
 import tempfile
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -187,7 +188,8 @@ def table(sides: list[Side]) -> Table:
         rows.add_row("failed otherwise", *(str(side.failed_otherwise) for side in sides))
     rows.add_row("most in flight at once", *(str(side.most_in_flight) for side in sides))
     rows.add_row("seconds", *(f"{side.seconds:.2f}" for side in sides))
-    rows.add_row("nonce state kept in", *(side.nonce_state for side in sides))
+    # Of a path its name: the directory is gone with the demo, and would be broken over two lines.
+    rows.add_row("nonce state kept in", *(Path(side.nonce_state).name for side in sides))
     return rows
 
 
