@@ -427,7 +427,7 @@ def response(status: int, body: bytes) -> Any:
 
 
 def answer(result: str, *headers: bytes, status: int = 200, error: str = "") -> bytes:
-    body = json.dumps({"error": [error] if error else [], "result": {"which": result}}).encode()
+    body = json.dumps({"error": [error] if error else [], "result": {"which": result, "refid": "R"}}).encode()
     return whole(body, *headers, status=status)
 
 
