@@ -64,7 +64,7 @@ class EmulatorServer(Listening):
             )
         super().__init__(host, port)
         self.emulator = emulator
-        self.jitter = None if jitter is None else span(jitter, "jitter")
+        self.jitter: tuple[float, float] | None = None if jitter is None else span(jitter, "jitter")
         self._keepalive = keepalive
         self._flights: dict[RequestHandler, Flight] = {}
         self._handlers: set[asyncio.Task[Any]] = set()

@@ -63,7 +63,7 @@ class Setup(RequestHandler):
         if history_limit is not None:
             given.whole(history_limit, "history_limit")
         visibility_delay = given.seconds(visibility_delay, "visibility_delay")
-        self.nonce_window = given.whole(nonce_window, "nonce_window")
+        self.nonce_window: int = given.whole(nonce_window, "nonce_window")
         self.random: random.Random = random.Random(seed)
         self._lockout = (lockout_threshold, lockout_span, lockout_seconds)
         self._clock = clock

@@ -32,8 +32,8 @@ class Line:
     __slots__ = ("inside", "waiting", "width")
 
     def __init__(self, width: int) -> None:
-        self.width = width
-        self.inside = 0
+        self.width: int = width
+        self.inside: int = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
 
     def try_enter(self) -> bool:

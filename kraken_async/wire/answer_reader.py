@@ -19,6 +19,8 @@ from kraken_async.wire.body import LARGEST, BadBody, Body
 from kraken_async.wire.messages import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kraken_async.call import Sink
 
 HEAD: Final = 64 * 1024
@@ -153,7 +155,7 @@ class AnswerReader:
     def __init__(self) -> None:
         self.spoilt: bool = False
         self._pieces: list[bytes] = []
-        self.on_body = self._pieces.append  # asked by the parser, for every piece
+        self.on_body: Callable[[bytes], None] = self._pieces.append  # asked by the parser, for every piece
         self._parser = _parser(self)
         self.expect(None)
 

@@ -55,8 +55,8 @@ class GlobalKrakenNonceManager:
     MAX_BURST_RATE = 20
 
     #: The clock of the burst protection, in seconds, and what it sleeps by.
-    clock = staticmethod(time.monotonic)
-    sleep = staticmethod(time.sleep)
+    clock: staticmethod[[], float] = staticmethod(time.monotonic)
+    sleep: staticmethod[[float], None] = staticmethod(time.sleep)
 
     _instance: GlobalKrakenNonceManager | None = None
     _creating = threading.Lock()
