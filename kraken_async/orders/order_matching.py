@@ -30,8 +30,8 @@ Rules kept here:
 3. Doubt is neither "found" nor "absent": it is looked at again, and told as "not seen".
 4. An amend or an edit has no id of its own: the same as for a ``userref`` holds, among the changes of that order.
 
-A foreign order that carries the same ``userref``, agrees in every field and was opened within what is not known of
-Kraken's clock cannot be told apart.
+A foreign order that carries the same id of the caller's own, agrees in every field and was opened within what is not
+known of Kraken's clock cannot be told apart, closed or not: the caller's own, filled at once, looks the same.
 
 More than 300 lines: the functions are the rows of the table above, without a state.
 """
