@@ -85,7 +85,7 @@ class CallWorker:
     @property
     def in_flight(self) -> Call | None:
         """The call that was sent and has no answer yet; overtaking cancels do not count."""
-        return self._in_flight
+        return self._in_flight if self._delivered is None else None
 
     @property
     def moved_at(self) -> float:

@@ -19,6 +19,7 @@ async def test_the_turn_is_free_once_the_caller_goes_on(tmp_path: Path) -> None:
     async with exchange(tmp_path) as kraken, kraken.session() as client:
         for _ in range(3):
             await client.private("Balance")
+            assert client.stats().in_flight == 0
             # A caller that computes now, for a minute, keeps no other process from sending.
             with next(tmp_path.rglob("*.turn.lock")).open() as turn:
                 fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
