@@ -18,7 +18,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from .emulator import Emulator
 from .flight import Flight
-from .given import span
+from .given import flag, span
 from .listening import Listening, is_loopback
 from .threads import in_thread
 from .values import ConnectionDropped, Reply
@@ -58,7 +58,7 @@ class EmulatorServer(Listening):
         keepalive: float = 75.0,
         allow_remote: bool = False,
     ) -> None:
-        if not (allow_remote or is_loopback(host)):
+        if not (flag(allow_remote, "allow_remote") or is_loopback(host)):
             raise ValueError(
                 f"{host} is not a loopback address; allow_remote=True lets others reach the emulator"
             )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
 
+from .given import flag
+
 #: Least and most seconds.
 Span = tuple[float, float]
 
@@ -69,6 +71,7 @@ class Behaviour:
             given: Any = getattr(self, name)
             if given not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}, not {given!r}")
+        flag(self.blank_ip_list, "blank_ip_list")
         for name in ("open_delay", "closed_delay"):
             least, most = getattr(self, name)
             if not 0 <= least <= most:

@@ -35,7 +35,7 @@ from . import control_actions
 from .behaviour import Behaviour
 from .delivery import Jitter
 from .emulator import Emulator
-from .given import span
+from .given import flag, span
 from .market import Market, market_of
 
 
@@ -71,6 +71,8 @@ class EmulatorConfig:
     market: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("allow_remote", "limits", "lockout"):
+            flag(getattr(self, name), name)
         for name in ("port", "control_port"):
             port = getattr(self, name)
             if port is not None and not 0 <= port <= 65535:

@@ -9,7 +9,7 @@ from typing import Any
 from .behaviour import Behaviour
 from .emulator import Emulator
 from .faults import CATALOGUE, Fault
-from .given import number, positive
+from .given import flag, number, positive
 from .order_text import public
 
 Body = Mapping[str, Any]
@@ -67,7 +67,7 @@ def balances(emulator: Emulator, body: Body) -> Any:
     if set(given) == {"asset", "amount"}:
         given = {str(given["asset"]): given["amount"]}
     wanted = {name: number(value, name) for name, value in given.items()}
-    emulator.set_balances(wanted, account=account, replace=bool(body.get("replace", False)))
+    emulator.set_balances(wanted, account=account, replace=flag(body.get("replace", False), "replace"))
     return {"balances": {name: str(value) for name, value in emulator.accounts[account].balances.items()}}
 
 
@@ -151,7 +151,7 @@ def faults(emulator: Emulator, body: Body) -> Any:
     """
     given = dict(body)
     endpoint, times = str(given.pop("endpoint", "*")), given.pop("times", 1)
-    cleared = given.pop("clear", False)
+    cleared = flag(given.pop("clear", False), "clear")
     if cleared:
         emulator.faults.clear()
     if given or not cleared:

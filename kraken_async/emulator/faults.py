@@ -59,6 +59,7 @@ class Fault:
         for name in ("jitter", "visibility", "closed_visibility", "retry_after", "age"):
             if getattr(self, name) is not None:
                 given.seconds(getattr(self, name), name)
+        given.flag(self.undated, "undated")
         for name in ("date", "clock"):
             given.number(getattr(self, name), name)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from .auth import Key, read_nonce
 from .faults import Fault
+from .given import flag
 from .rules import NEEDS, call_cost
 from .values import Arrival, Refusal, header
 from .wire import parse_body, text
@@ -27,11 +28,11 @@ class Gate:
         self, *, limits: bool, exclusive: bool, prolonged: bool, documented_costs: bool, enforce_lockout: bool
     ) -> None:
         self.keys: dict[str, Key] = {}
-        self._limits = limits
+        self._limits = flag(limits, "limits")
         self._exclusive = exclusive
-        self._prolonged = prolonged
-        self._documented_costs = documented_costs
-        self._enforce_lockout = enforce_lockout
+        self._prolonged = flag(prolonged, "prolonged")
+        self._documented_costs = flag(documented_costs, "documented_costs")
+        self._enforce_lockout = flag(enforce_lockout, "enforce_lockout")
 
     def admit(
         self,

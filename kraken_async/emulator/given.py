@@ -57,6 +57,13 @@ def span(value: Any, name: str) -> tuple[float, float]:
     raise ValueError(f"{name} must be (least, most) in seconds, not {value!r}")
 
 
+def flag(value: Any, name: str) -> bool:
+    """Return True or False; a text such as "no" would count as true."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, not {value!r}")
+    return value
+
+
 def one_of(value: Any, name: str, choices: Collection[str]) -> str:
     """Return one of a few words."""
     if value not in choices:

@@ -195,6 +195,9 @@ async def test_history_tells_what_arrived_from_a_number_on(remote: Remote) -> No
         ("clock", {"advance": -1}, "negative"),
         ("clock", {"advance": "NaN"}, "must be a number"),
         ("behaviour", {"volumes": "trim"}, "volumes must be one of"),
+        ("faults", {"clear": "no"}, "clear must be true or false"),
+        ("balances", {"balances": {"ZUSD": "1"}, "replace": "no"}, "replace must be true or false"),
+        ("behaviour", {"blank_ip_list": "no"}, "blank_ip_list must be true or false"),
         ("reset", {"now": True}, "no such field"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kraken_async.emulator import Emulator, EmulatorServer, Fault
+from kraken_async.emulator.config import EmulatorConfig
 
 NOT_NUMBERS = [None, True, "", "much", "nan", "inf", float("nan"), object()]
 
@@ -66,8 +67,20 @@ WORDS: dict[str, Callable[[Emulator, Any], object]] = {
     "what": lambda _, value: Fault(value),
     "ending": lambda _, value: Fault(ending=value),
 }
+FLAGS: dict[str, Callable[[Emulator, Any], object]] = {
+    "limits": lambda _, value: Emulator(limits=value),
+    "prolonged": lambda _, value: Emulator(prolonged=value),
+    "documented_costs": lambda _, value: Emulator(documented_costs=value),
+    "enforce_lockout": lambda _, value: Emulator(enforce_lockout=value),
+    "allow_remote": lambda emulator, value: EmulatorServer(emulator, allow_remote=value),
+    "allow_remote of a file": lambda _, value: EmulatorConfig.of({"allow_remote": value}),
+    "limits of a file": lambda _, value: EmulatorConfig.of({"limits": value}),
+    "lockout of a file": lambda _, value: EmulatorConfig.of({"lockout": value}),
+    "undated": lambda _, value: Fault().with_(undated=value),
+}
 #: Each with what it cannot be given.
 CASES = [
+    *((name, give, ["no", "", 0, 1, None, []]) for name, give in FLAGS.items()),
     *((name, give, [*NOT_NUMBERS, 0, -1, "-0.5"]) for name, give in ABOVE_ZERO.items()),
     *((name, give, [*NOT_NUMBERS, -1]) for name, give in AT_LEAST_ZERO.items()),
     *((name, give, [*NOT_NUMBERS[1:], -1]) for name, give in UNLESS_NONE.items()),
