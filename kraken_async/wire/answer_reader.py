@@ -42,20 +42,20 @@ class Headers(Mapping[str, str]):
     ``head``: the answer's bytes, its head whole. They are read at the first look: most answers get none.
     """
 
-    __slots__ = ("_by_name", "_head")
+    __slots__ = ("_by_name", "head")
 
     #: Whether names are looked up in any case.
     any_case: Final = True
 
     def __init__(self, head: bytes) -> None:
-        self._head = head
+        self.head = head
         self._by_name: dict[str, tuple[str, str]] | None = None
 
     def _read(self) -> dict[str, tuple[str, str]]:
         found = self._by_name
         if found is None:
             found = self._by_name = {}
-            for raw_name, raw_value in _Fields(self._head).pairs:
+            for raw_name, raw_value in Fields(self.head).pairs:
                 name = _text(raw_name)
                 found.setdefault(name.lower(), (name, _text(raw_value.rstrip(b" \t"))))
         return found
@@ -78,7 +78,7 @@ class Headers(Mapping[str, str]):
         return f"<Headers {', '.join(self)}>"
 
 
-class _Fields:
+class Fields:
     """Reads the fields of the head that an answer's bytes begin with; a head that only goes before it has none."""
 
     on_body = on_message_begin = on_message_complete = on_chunk_header = on_chunk_complete = on_status = None
@@ -286,7 +286,7 @@ def _encoding_at_a_glance(head: bytes) -> str | None:
 
 def _encoding(head: bytes) -> str:
     """Return the same, of any head. Raises BadBody for what none may hold."""
-    pairs = _Fields(head).pairs
+    pairs = Fields(head).pairs
     if len(pairs) > FIELDS or any(len(each) > FIELD for pair in pairs for each in pair):
         raise BadBody("a head without an end")
     encoding = b""
