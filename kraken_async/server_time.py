@@ -16,11 +16,10 @@ from __future__ import annotations
 import math
 import sys
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,8 +39,8 @@ _LOOKS: Final = 20
 SECOND: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Offset:
+# A named tuple: made in half the time of a frozen dataclass, and one is made of every answer that is looked at.
+class _Offset(NamedTuple):
     """Bounds on Kraken's clock minus this machine's, each with the moment it was learnt."""
 
     low: float
@@ -56,14 +55,11 @@ class _Offset:
             self.high + DRIFT * abs(moment - self.high_at),
         )
 
-    def meets(self, other: _Offset, moment: float) -> bool:
-        """Return whether both may be true."""
+    def narrowed(self, other: _Offset, moment: float) -> _Offset | None:
+        """Return what remains when both are true; None: they cannot be."""
         (low, high), (other_low, other_high) = self.at(moment), other.at(moment)
-        return low <= other_high and other_low <= high
-
-    def narrowed(self, other: _Offset, moment: float) -> _Offset:
-        """Return what remains when both are true."""
-        (low, high), (other_low, other_high) = self.at(moment), other.at(moment)
+        if low > other_high or other_low > high:
+            return None
         lower, upper = (self if low >= other_low else other), (self if high <= other_high else other)
         return _Offset(lower.low, lower.low_at, upper.high, upper.high_at)
 
@@ -170,10 +166,11 @@ class ServerTime:
         now_at, sent_at = now + asleep, sent + asleep
         sample = _Offset(server - now_at, now_at, server + SECOND - sent_at, now_at)
         known = self._offset
-        if known is None and abs(server - time.time()) < FAR:
+        narrowed = None if known is None else known.narrowed(sample, now_at)
+        if narrowed is not None:
+            self._offset, self._odd = narrowed, None
+        elif known is None and abs(server - time.time()) < FAR:
             self._offset = sample
-        elif known is not None and known.meets(sample, now_at):
-            self._offset, self._odd = known.narrowed(sample, now_at), None
         else:
             self._contradicted(sample, sent_at, now_at)
         if self._offset is not None and self._offset.high - self._offset.low > max(FINE, 2 * (now - sent)):
@@ -181,10 +178,11 @@ class ServerTime:
 
     def _contradicted(self, sample: _Offset, sent_at: float, now_at: float) -> None:
         """Keep a sample that cannot be believed alone, or start afresh when it confirms the one before."""
-        if self._odd is None or not self._odd[0].meets(sample, now_at):
+        confirmed = None if self._odd is None else self._odd[0].narrowed(sample, now_at)
+        if self._odd is None or confirmed is None:
             self._odd = sample, now_at
         elif sent_at - self._odd[1] >= APART:
-            self._offset, self._odd = self._odd[0].narrowed(sample, now_at), None
+            self._offset, self._odd = confirmed, None
             self.epoch += 1
 
 
@@ -204,6 +202,7 @@ def _kept(headers: Mapping[str, str]) -> bool:
         return True
 
 
+@lru_cache(maxsize=2)  # many answers come in one second
 def _seconds(header: str | None) -> float | None:
     """Return a ``Date`` header as unix seconds; None for what is none."""
     try:
@@ -214,7 +213,7 @@ def _seconds(header: str | None) -> float | None:
 
 def _header(headers: Mapping[str, Any], name: str) -> str | None:
     found = headers.get(name)
-    if found is None:
+    if found is None and not getattr(headers, "any_case", False):
         found = next((value for key, value in headers.items() if key.lower() == name.lower()), None)
     return None if found is None else str(found).strip()
 

@@ -27,7 +27,7 @@ from yarl import URL
 
 from kraken_async.errors import Outcome, RequestTimeout, TransportError
 from kraken_async.wire.aiohttp_way import KNOWN, TIMEOUT, transport_error, untouched
-from kraken_async.wire.answer_reader import Fields, Headers
+from kraken_async.wire.answer_head import Fields, Headers
 from kraken_async.wire.base_url import is_loopback
 from kraken_async.wire.body import ENCODINGS
 from kraken_async.wire.connection import Connection

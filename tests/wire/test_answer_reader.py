@@ -8,7 +8,8 @@ import random
 import pytest
 
 from kraken_async.wire import answer_reader as answer_reader_module
-from kraken_async.wire.answer_reader import FIELD, FIELDS, HEAD, AnswerReader, BadAnswer
+from kraken_async.wire.answer_head import FIELD, FIELDS
+from kraken_async.wire.answer_reader import HEAD, AnswerReader, BadAnswer
 from kraken_async.wire.messages import Response
 from tests.wire.odd_answers import odd
 from tests.wire.support import OK
@@ -178,6 +179,6 @@ def test_a_head_read_at_a_glance_is_read_as_one_that_is_read_field_by_field(
 ) -> None:
     seeds = range(500 * batch, 500 * (batch + 1))
     glanced = [outcome(odder(seed)) for seed in seeds]
-    monkeypatch.setattr(answer_reader_module, "_encoding_at_a_glance", lambda _head: None)
+    monkeypatch.setattr(answer_reader_module, "encoding_at_a_glance", lambda _head: None)
     for seed, found in zip(seeds, glanced, strict=True):
         assert outcome(odder(seed)) == found, seed
