@@ -46,7 +46,7 @@ _EXPECTED: Final = (aiohttp.ClientError, HttpProcessingError, OSError, ValueErro
 _ENDED: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
 
 # No timers inside aiohttp but for connecting: the exchange as a whole has a deadline.
-TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
 
 #: Releases of aiohttp of which it is known by what a body is written. With any other it is assumed that it has left:
 #: too careful at worst.
@@ -170,7 +170,7 @@ class AiohttpWay:
             connector=aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE, limit=0),
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=TIMEOUT,
+            timeout=_TIMEOUT,
             auto_decompress=False,
         )
         return self._http
@@ -219,7 +219,7 @@ class AiohttpWay:
                     headers={"Accept-Encoding": ENCODINGS, **request.headers},
                     allow_redirects=False,
                     raise_for_status=False,
-                    timeout=TIMEOUT,
+                    timeout=_TIMEOUT,
                     **self._options,
                 )
                 return await self._read(http, answer, body, heard, sink)
@@ -230,7 +230,7 @@ class AiohttpWay:
             if limit.expired() and isinstance(failure, TimeoutError):
                 error = self._late(timeout, started=started)
             else:
-                error = transport_error(failure, self._base, started=started)
+                error = _transport_error(failure, self._base, started=started)
                 if body is not None and body.refused:
                     raise _Unused(self._unsent(body.refused)) from None
                 if not started and _had_ended(failure) and _is_real(http):
@@ -305,7 +305,7 @@ class AiohttpWay:
             await http.close()
 
 
-def transport_error(exc: BaseException, base: URL, *, started: bool) -> TransportError:
+def _transport_error(exc: BaseException, base: URL, *, started: bool) -> TransportError:
     """Map aiohttp's exceptions; their text may hold signed headers, so only the class and errno are told."""
     # A caller's session may raise anything.
     if not isinstance(exc, (asyncio.CancelledError, BadBody, *_EXPECTED)):

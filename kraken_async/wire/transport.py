@@ -3,11 +3,10 @@
 Which way a request goes is decided once, when the transport is opened:
 
 1. Signed POSTs go the direct way, over connections of our own (direct.py).
-2. With a session of the caller's they go over connections that it lends, if sending is all that it does (borrowed.py).
-3. All else goes through aiohttp (aiohttp_way.py): public calls; every request through a proxy that the environment
-   names, or while something stands in aiohttp's place.
+2. All else goes through aiohttp (aiohttp_way.py): public calls; every request over a session of the caller's, through a
+   proxy that the environment names, or while something stands in aiohttp's place.
 
-All ways keep the same promises, and give the same outcomes: an error says whether a byte may have left.
+Both ways keep the same promises, and give the same outcomes: an error says whether a byte may have left.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from kraken_async.errors import SessionClosed
 from kraken_async.wire.aiohttp_way import CLOSED, AiohttpWay, untouched
 from kraken_async.wire.base_url import check_url, is_loopback
 from kraken_async.wire.body import ENCODINGS
-from kraken_async.wire.borrowed import Borrowed, lends
 from kraken_async.wire.direct import Direct
 
 if TYPE_CHECKING:
@@ -85,7 +83,6 @@ class Transport:
         self._loopback = self._base.scheme == "http" and self._base.host == "localhost"
         self._loopback = self._loopback and "localhost" not in tuple(plain_http)
         self._direct: Direct | None = None
-        self._borrowed: Borrowed | None = None
         self._aiohttp: AiohttpWay | None = None
         self._closed = False
 
@@ -106,8 +103,6 @@ class Transport:
         http = self._aiohttp.http
         if self._given is None and proxy is None and http is not None and untouched(http):
             self._direct = Direct(self._base, self._headers, loopback=self._loopback)
-        elif self._given is not None and lends(self._given):
-            self._borrowed = Borrowed(self._base, self._given, loopback=self._loopback)
         return self._aiohttp
 
     async def close(self) -> None:
@@ -116,8 +111,6 @@ class Transport:
         direct, self._direct = self._direct, None
         if direct is not None:
             await direct.close()
-        if self._borrowed is not None:
-            await self._borrowed.close()
         if self._aiohttp is not None:
             await self._aiohttp.close()
 
@@ -150,11 +143,8 @@ class Transport:
         if self._closed:
             raise SessionClosed(CLOSED)
         other = self._aiohttp or self._open()
-        if request.method == "POST":
-            if self._direct is not None:
-                return self._direct.post(request, timeout, sink, early)
-            if self._borrowed is not None and self._borrowed.fits():
-                return self._borrowed.post(request, timeout, sink, early)
+        if self._direct is not None and request.method == "POST":
+            return self._direct.post(request, timeout, sink, early)
         return other.send(request, timeout, sink)
 
 

@@ -1,4 +1,4 @@
-"""The ways to the wire, and a server that writes bytes."""
+"""Both ways to the wire, and a server that writes bytes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.wire.support import WAYS, Raw, choose
 
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Every test that asks for it holds on all ways to the wire."""
+    """Every test that asks for it holds on both ways to the wire."""
     choose(monkeypatch, str(request.param))
     gc.freeze()  # so that the collection below looks at this test's objects alone, and takes no time
     yield str(request.param)
-    if request.param != "direct":
+    if request.param == "aiohttp":
         # A connection that is cut off as it is made: aiohttp leaves its socket to the collection of garbage.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)

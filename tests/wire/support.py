@@ -1,10 +1,9 @@
-"""Requests, a server of aiohttp's for them, and the three ways that lead there."""
+"""Requests, a server of aiohttp's for them, and the two ways that lead there."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import aiohttp
 import pytest
@@ -14,11 +13,10 @@ from aiohttp.test_utils import TestServer
 import kraken_async.wire.transport as transport_module
 from kraken_async.wire.aiohttp_way import untouched
 from kraken_async.wire.messages import SignedRequest
-from kraken_async.wire.transport import Transport
 
 PATH = "/0/private/Balance"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-WAYS = ("direct", "borrowed", "aiohttp")
+WAYS = ("direct", "aiohttp")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Raw = Callable[..., Awaitable[str]]
 
@@ -30,29 +28,8 @@ def post(body: bytes = b"nonce=1") -> SignedRequest:
 
 def choose(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     """Let the transports that are opened from now on take this way."""
-    found = _touched if way == "aiohttp" else untouched
+    found = untouched if way == "direct" else _touched
     monkeypatch.setattr(transport_module, "untouched", found)
-    if way == "borrowed":
-        _give_sessions(monkeypatch)
-
-
-def _give_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each transport that was given no session one of aiohttp's, which ends with it."""
-    begin, close = Transport.__init__, Transport.close
-    sessions: dict[Transport, aiohttp.ClientSession] = {}
-
-    def begun(self: Transport, base_url: str, **options: Any) -> None:
-        if "http" not in options:
-            options["http"] = sessions[self] = aiohttp.ClientSession()
-        begin(self, base_url, **options)
-
-    async def closed(self: Transport) -> None:
-        await close(self)
-        if self in sessions:
-            await sessions.pop(self).close()
-
-    monkeypatch.setattr(Transport, "__init__", begun)
-    monkeypatch.setattr(Transport, "close", closed)
 
 
 def _touched(*_sessions: aiohttp.ClientSession) -> bool:

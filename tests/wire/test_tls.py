@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import aiohttp
 import pytest
 
 import kraken_async.wire.direct as direct_module
@@ -148,31 +147,3 @@ async def test_an_answer_in_the_socket_is_read_inside_tls_too(
             await asyncio.sleep(0)
         pass_time(30.0, monkeypatch)
         assert (await call).body == b"{}"
-
-
-async def test_a_session_of_the_callers_lends_its_connections_inside_tls(
-    served: Served, certificate: Certificate
-) -> None:
-    trusting = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=certificate.certificate), limit=1)
-    async with (
-        aiohttp.ClientSession(connector=trusting) as http,
-        Transport(served.url, http=http) as transport,
-    ):
-        for _ in range(3):
-            assert (await transport.send(post(), 30.0)).body == b"{}"
-            async with http.post(served.url, data=b"own") as answer:
-                assert await answer.read() == b"{}"
-        assert transport._borrowed is not None
-        assert len(transport._borrowed._lent) == 1
-        await transport.send(post(b"twice"), 5.0)
-        await asyncio.sleep(0.1)
-        assert (await transport.send(post(), 30.0)).body == b"{}"
-    assert len(served.protocols) <= 2
-
-
-async def test_a_session_of_the_callers_that_does_not_trust_sends_nothing(served: Served) -> None:
-    async with aiohttp.ClientSession() as http, Transport(served.url, http=http) as transport:
-        with pytest.raises(TransportError, match="cannot connect") as caught:
-            await transport.send(post(), 30.0)
-    assert caught.value.outcome is Outcome.NOT_SENT
-    assert not served.requests

@@ -13,7 +13,6 @@ import pytest
 from aiohttp import web
 
 import kraken_async.wire.aiohttp_way as aiohttp_way_module
-import kraken_async.wire.borrowed as borrowed_module
 import kraken_async.wire.direct as direct_module
 from kraken_async.errors import Outcome, TransportError
 from kraken_async.wire.aiohttp_way import untouched
@@ -240,7 +239,7 @@ async def test_localhost_that_is_another_machine_gets_nothing(monkeypatch: pytes
     with in_a_thread(*[note] * 3) as url:
         port = url.rpartition(":")[2]
         async with Transport(f"http://localhost:{port}") as transport:
-            for module in (direct_module, borrowed_module, aiohttp_way_module):
+            for module in (direct_module, aiohttp_way_module):
                 monkeypatch.setattr(module, "is_loopback", elsewhere)
             with pytest.raises(TransportError, match="not this machine") as caught:
                 await transport.send(post(), 30.0)
