@@ -29,20 +29,20 @@ class Headers(Mapping[str, str]):
     ``head``: the answer's bytes, its head whole. They are read at the first look: most answers get none.
     """
 
-    __slots__ = ("_by_name", "head")
+    __slots__ = ("_by_name", "_head")
 
     #: Whether names are looked up in any case.
     any_case: Final = True
 
     def __init__(self, head: bytes) -> None:
-        self.head = head
+        self._head = head
         self._by_name: dict[bytes, tuple[bytes, bytes]] | None = None
 
     def _read(self) -> dict[bytes, tuple[bytes, bytes]]:
         found = self._by_name
         if found is None:
             found = self._by_name = {}
-            for pair in Fields(self.head).pairs:
+            for pair in Fields(self._head).pairs:
                 found.setdefault(pair[0].lower(), pair)
         return found
 
