@@ -76,7 +76,7 @@ async def test_a_worker_that_ends_all_the_same_fails_what_waits_and_what_comes(
         ):
             await asyncio.wait_for(session.private("Balance"), 5)
         with pytest.raises(SessionClosed):
-            await session.private("Balance")
+            await asyncio.wait_for(session.private("Balance"), 5)
         with pytest.raises(SessionClosed):
             await session.public("Time")
     assert "the worker ended by a fault of its own" in caplog.text

@@ -235,6 +235,35 @@ async def test_what_is_idle_leaves_out_the_sessions_own_look_ups(internal: bool)
     await asyncio.wait_for(idle, 20)
 
 
+async def test_a_look_up_that_is_given_up_counts_for_no_caller_s_call() -> None:
+    book, _ = ledger()
+    own, other = call(internal=True), call()
+    for one in (own, other):
+        book.enqueue(one)
+    assert book.send(own, 17, 1.0)
+    own.future.cancel()
+    book.abandon(own)
+    idle = asyncio.create_task(book.idle())
+    await asyncio.sleep(0)
+    assert not idle.done()
+    book.finish(own, result=1)
+    book.finish(other, result=1)
+    await asyncio.wait_for(idle, 20)
+
+
+async def test_a_call_that_ends_while_it_backs_off_is_not_kept() -> None:
+    book, _ = ledger()
+    one = call()
+    book.enqueue(one)
+    assert book.send(one, 17, 1.0)
+    book.repeat(one, 3600.0)
+    assert book.calls() == [one]
+    book.cancel_unsent(one, SessionClosed("closed"))
+    assert book.calls() == []
+    with pytest.raises(SessionClosed):
+        await one.future
+
+
 async def test_at_the_end_what_waits_was_not_sent_and_what_was_sent_is_lost() -> None:
     book, _ = ledger()
     waits, rests, sent = call(), call(), call()
