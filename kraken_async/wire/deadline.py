@@ -12,7 +12,8 @@ Rules:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     import asyncio
@@ -27,17 +28,26 @@ TURNS: Final = 2
 READING: Final = 1.0
 
 
+class _Overtime(NamedTuple):
+    """What was seen since the time was over."""
+
+    enough: int = 0  # bytes of the body, above which it flows
+    read: int = -1  # bytes of the answer, when they were last counted
+    reading_until: float = 0.0
+
+
+_NONE: Final = _Overtime()
+
+
 class Deadline:
     """Calls ``give_up`` when the time set is over; ``came`` counts the bytes that came, and those of the body."""
 
     __slots__ = (
         "_came",
         "_due",
-        "_enough",
         "_give_up",
         "_loop",
-        "_read",
-        "_reading_until",
+        "_overtime",
         "_timer",
         "_timer_at",
     )
@@ -52,40 +62,41 @@ class Deadline:
         self._give_up = give_up
         self._came = came
         self._timer: asyncio.Handle | None = None
-        self._timer_at = 0.0
+        self._timer_at = math.inf  # while there is no timer
         self._due = 0.0
+        self._overtime = _NONE
 
     def set(self, due: float) -> None:
         """Wait until ``due``, on the loop's clock, instead of what was set before."""
         self._due = due
-        self._enough, self._read, self._reading_until = 0, -1, 0.0
-        if self._timer is None or due < self._timer_at:
+        self._overtime = _NONE
+        if due < self._timer_at:
             self._arm(due)
 
     def cancel(self) -> None:
         """Wait for nothing."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._timer_at = None, math.inf
 
     def _arm(self, at: float) -> None:
         self.cancel()
         self._timer, self._timer_at = self._loop.call_at(at, self._ring), at
 
     def _ring(self) -> None:
-        self._timer = None
+        self._timer, self._timer_at = None, math.inf
         now = self._loop.time()
         if now < self._due:
             self._arm(self._due)
             return
         came, body = self._came()
-        if body > self._enough:
-            self._enough, self._read, self._reading_until = body + int(FLOW * STEP), -1, 0.0
+        enough, read, reading_until = self._overtime
+        if body > enough:
+            self._overtime = _Overtime(enough=body + int(FLOW * STEP))
             self._due = now + STEP
             self._arm(self._due)
-        elif self._read < 0 or (came != self._read and now < self._reading_until):
-            self._reading_until = self._reading_until or now + READING
-            self._read = came
+        elif read < 0 or (came != read and now < reading_until):
+            self._overtime = _Overtime(enough, came, reading_until or now + READING)
             self._after(TURNS)
         else:
             self._give_up()
