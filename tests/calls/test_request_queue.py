@@ -279,11 +279,12 @@ def count(kind: type) -> int:
     return sum(isinstance(each, kind) for each in gc.get_objects())
 
 
-async def test_lanes_of_pairs_that_no_order_waits_for_are_not_kept() -> None:
+@pytest.mark.parametrize("priority", [Priority.PLACE, Priority.CANCEL])
+async def test_lanes_of_pairs_that_no_order_waits_for_are_not_kept(priority: Priority) -> None:
     queue = RequestQueue()
     before = count(Lane)
     for number in range(100):
-        order = call("AddOrder", resource=f"pair:{number}")
+        order = call("AddOrder", priority, resource=f"pair:{number}")
         push(queue, order, 0.0)
         queue.remove(order)
     assert 0 < count(Lane) - before <= FEW_LANES + 1
