@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_async.errors import NonceStoreError
-from kraken_async.problems import Problem
+from kraken_async.problems import Problem, counted
 from kraken_async.stores.base import SELDOM, UNITS, Shared, clock_ticks
 from kraken_async.stores.recalled import Recalled
 
@@ -125,7 +125,7 @@ def parse(snapshot: list[Any], offset: Offset, now: float, place: str, name: str
     """Read the script's snapshot (bytes, or strings when it came through JSON). Raises NonceStoreError."""
     fields = [item if isinstance(item, bytes) else str(item).encode() for item in snapshot]
     if len(fields) != FIELDS:  # a line break within one of them
-        raise damaged(place, name, f"{len(fields)} fields")
+        raise damaged(place, name, counted(len(fields), "field"))
     version, unit, last, gen, era, era_gen, level, level_at, slow_fields, recalled, placed, sec, usec = fields
     shift = offset.learn(now, sec, usec)
     try:
