@@ -120,7 +120,7 @@ def test_doctor_in_a_pause_says_how_to_end_it_and_ends_it(known: EmulatorServer)
     assert run("call", "Balance").exit_code == 0
 
 
-def test_doctor_fails_on_a_key_with_anotherother_writers(overtaken: EmulatorServer) -> None:
+def test_doctor_fails_on_a_key_with_another_writer(overtaken: EmulatorServer) -> None:
     result = run("doctor", "--json")
     assert result.exit_code == 1
     assert checks(result)["API key at Kraken"] == "FAIL"
@@ -391,7 +391,7 @@ def test_a_lockout_fails_and_no_further_call_is_made(known: EmulatorServer) -> N
     assert {each.endpoint for each in known.emulator.history[before:]} == {"SystemStatus", "Time"}
 
 
-def test_anotherother_writers_that_kraken_shows_fails() -> None:
+def test_another_writer_that_kraken_shows_fails() -> None:
     check = other_writers(theirs=10, before=5, mine=7, errors={})
     assert (check.grade, "above ours" in check.found) == ("FAIL", True)
     assert other_writers(theirs=7, before=5, mine=7, errors={"EAPI:Invalid nonce": 1}).grade == "WARN"
