@@ -77,7 +77,7 @@ class RequestQueue:
                 if call.lane is lane and not call.future.done():
                     yield call
         for call in list(self._reserved):
-            if call in self._reserved and not call.future.done():
+            if not call.future.done():
                 yield call
 
     def __repr__(self) -> str:

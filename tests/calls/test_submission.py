@@ -213,6 +213,27 @@ async def test_orders_without_fields_have_an_id_each() -> None:
 
 
 @virtual
+async def test_a_record_says_how_long_a_call_waited_before_it_was_first_sent_or_ended_unsent() -> None:
+    records: list[CallRecord] = []
+    exchange = Exchange()
+    exchange.held["Balance"] = asyncio.Event()
+    exchange.bodies["Ledgers"] = [b'{"error":["EService:Busy"]}']
+    retry = RetryPolicy(base=4.0, jitter=lambda: 1.0)
+    async with exchange.session(retry=retry, observers=[records.append]) as client:
+        stalled = asyncio.create_task(client.private("Balance"))
+        await asyncio.sleep(0.5)
+        with pytest.raises(QueueTimeout):
+            await client.with_options(queue_timeout=1.5).private("TradeBalance")
+        exchange.held["Balance"].set()
+        await stalled
+        await client.private("Ledgers")
+    expired, _, repeated = records
+    assert (expired.attempts, repeated.attempts) == (0, 2)
+    assert expired.wait == pytest.approx(1.5, abs=0.1)
+    assert repeated.wait == pytest.approx(0.0, abs=0.1)
+
+
+@virtual
 async def test_a_read_that_finds_the_queue_full_is_counted_as_not_sent() -> None:
     records: list[CallRecord] = []
     exchange = Exchange()

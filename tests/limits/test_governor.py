@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 
@@ -239,3 +240,23 @@ def test_time_that_runs_back_decays_nothing() -> None:
 )
 def test_costs_by_age_are_krakens_table(kind: str, age: float, cost: float) -> None:
     assert age_cost(kind, age) == cost
+
+
+async def test_what_cannot_be_judged_may_go_and_meets_the_fault_when_it_is_charged() -> None:
+    clock, shared = Clock(), Shared()
+    gate = admission(BurstGovernor("pro", startup_window=0), clock)
+    order = call("AddOrder", pair="XBTUSD")
+    order.resource = gate.resource(order)
+    with mock.patch.object(gate.engine, "charge_for", side_effect=ArithmeticError):
+        quote = gate.seconds_until_free(order, shared, clock.now)
+        assert quote.seconds == 0.0
+        with pytest.raises(ArithmeticError):
+            gate.charge(order, shared, clock.now, quote)
+
+
+async def test_what_kraken_let_through_proves_that_its_counter_was_not_above_the_maximum() -> None:
+    clock = Clock()
+    gate = admission(BurstGovernor("pro", startup_window=0), clock)
+    shared = Shared(level=gate.tier.maximum + 7.0, level_at=clock.now)
+    gate.charge(call("Balance"), shared, clock.now)
+    assert shared.level == gate.tier.maximum + 1.0
