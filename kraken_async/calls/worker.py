@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from kraken_async.call import CallState
+from kraken_async.call import SENT
 from kraken_async.calls.faults import is_an_end
 from kraken_async.errors import KrakenAPIError, KrakenError, NonceStoreError, Outcome
 from kraken_async.wire.response_decoder import decode, decode_traced
@@ -142,7 +142,7 @@ class CallWorker:
         What is no result, or needs a lock to be handled, is left to send_one().
         """
         call = self._in_flight
-        if call is None or call.state is not CallState.SENT:
+        if call is None or call.state is not SENT:
             return
         try:
             result = self._decode(call, response)
