@@ -36,6 +36,8 @@ class Counter:
     @contextmanager
     def counting(self) -> Iterator[None]:
         before = sys.gettrace()
+        # Python 3.12 tells of opcodes only if some frame had asked for them before the tracing began.
+        sys._getframe().f_trace_opcodes = True
         sys.settrace(self._entered)
         try:
             yield
