@@ -47,6 +47,7 @@ from tests.exchange import ORDER, Exchange, exchange, until
 from tests.virtual_time import virtual
 
 
+@pytest.mark.proof
 @pytest.mark.kraken(jitter=(0.0, 0.002))
 async def test_a_thousand_gathered_calls_arrive_in_order_one_at_a_time(kraken: Exchange) -> None:
     async with kraken.session() as client:

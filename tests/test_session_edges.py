@@ -393,6 +393,7 @@ async def test_statistics_in_mid_step_do_not_let_the_nonce_lock_go(tmp_path: Pat
     await key.close()
 
 
+@pytest.mark.proof
 def test_public_calls_of_all_event_loops_share_the_limit_of_their_address(
     kraken_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1017,6 +1017,7 @@ async def test_once_the_server_answers_it_is_durable_again_and_knows_what_was_ch
     assert await other.update(lambda shared: shared.level) == 3.0
 
 
+@pytest.mark.proof
 async def test_a_server_slower_than_the_timeout_is_a_bounded_error_and_no_nonce_is_reused(
     own_keys: Keys, server: Server
 ) -> None:
@@ -1077,6 +1078,7 @@ async def test_a_cancel_does_not_wait_for_a_server_that_swallows_everything(
         await key.close()
 
 
+@pytest.mark.proof
 async def test_the_turn_outlasts_an_outage_shorter_than_the_lease(own_keys: Keys, server: Server) -> None:
     async with Proxy(server) as proxy:
         key, other = await own_keys.open(url=proxy.url, lease=6.0, timeout=1.0), await own_keys.open()
