@@ -95,13 +95,7 @@ async def silence(request: SignedRequest, timeout: float) -> Response:
     raise AssertionError
 
 
-@pytest.mark.parametrize(
-    "neighbour",
-    [
-        pytest.param(False, id="alone", marks=pytest.mark.proof),
-        pytest.param(True, id="beside a neighbour with the nonce lock"),
-    ],
-)
+@pytest.mark.parametrize("neighbour", [False, True], ids=["alone", "beside a neighbour with the nonce lock"])
 async def test_on_a_disk_that_stands_still(neighbour: bool, tmp_path: Path, stall: Stall) -> None:
     store = FileStore(tmp_path, disk=StalledDisk(stall))
     session = session_through(silence, store=store, orders=OrderPolicy(journal="synced"))

@@ -112,7 +112,7 @@ def test_the_steps_tested_are_the_steps_there_are() -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kind", ["session", pytest.param("source", marks=pytest.mark.proof)])
+@pytest.mark.parametrize("kind", ["session", "source"])
 def test_killed_at_any_step_the_next_start_is_above_everything_used(kind: str, nursery: Nursery) -> None:
     hours = 0
     for step in STEPS:

@@ -1017,7 +1017,6 @@ async def test_once_the_server_answers_it_is_durable_again_and_knows_what_was_ch
     assert await other.update(lambda shared: shared.level) == 3.0
 
 
-@pytest.mark.proof
 async def test_a_server_slower_than_the_timeout_is_a_bounded_error_and_no_nonce_is_reused(
     own_keys: Keys, server: Server
 ) -> None:

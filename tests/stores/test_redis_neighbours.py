@@ -232,13 +232,7 @@ async def test_a_session_that_is_closed_holds_nothing_and_knows_nobody(keys: Key
 # ------------------------------------------------------------------ closing
 
 
-@pytest.mark.parametrize(
-    "waits",
-    [
-        pytest.param(False, id="with the turn", marks=pytest.mark.proof),
-        pytest.param(True, id="in line for it"),
-    ],
-)
+@pytest.mark.parametrize("waits", [False, True], ids=["with the turn", "in line for it"])
 async def test_closing_takes_no_longer_than_promised_while_the_server_is_silent(
     waits: bool, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
