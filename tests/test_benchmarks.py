@@ -412,13 +412,21 @@ with frozen_neighbour(sys.argv[1], 1):
     with Child("-c", code, str(tmp_path)) as child:
         number = int(child.line(60))
         # It says so before it stands still, and only a group that has stopped is ended by the system.
-        while Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        while not _stands_still(number):
             time.sleep(0.005)
         child.kill()
     deadline = time.monotonic() + 60
     while _runs(number):
         assert time.monotonic() < deadline, "it is still there"
         time.sleep(0.02)
+
+
+def _stands_still(number: int) -> bool:
+    """Return whether every thread of a process has stopped: only then the process has, for the system."""
+    states = [
+        path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{number}/task").glob("*/stat")
+    ]
+    return set(states) == {"T"}
 
 
 def _runs(number: int) -> bool:
